@@ -1,0 +1,375 @@
+//! The resolved configuration of a run: typed, every default filled in. Bytes unless a type says otherwise.
+
+use crate::linux::KernelProfile;
+use crate::time::SimDuration;
+
+/// Everything the engine needs for one run.
+#[derive(Clone, PartialEq, Debug)]
+pub struct RunConfig {
+    /// Kernel of both hosts.
+    pub kernel: &'static KernelProfile,
+    /// Seed of the random streams.
+    pub seed: u64,
+    /// From sender to receiver.
+    pub forward: LinkConfig,
+    /// From receiver to sender.
+    pub reverse: LinkConfig,
+    /// The host that writes.
+    pub sender: EndpointConfig,
+    /// The host that reads.
+    pub receiver: EndpointConfig,
+    /// What both hosts have in common.
+    pub host: HostConfig,
+    /// Changes in the middle of the run, ordered by time.
+    pub events: Vec<TimedChange>,
+    /// When the run ends.
+    pub stop: StopConfig,
+}
+
+/// One direction of the path (`tc netem`).
+#[derive(Clone, PartialEq, Debug)]
+pub struct LinkConfig {
+    /// One-way delay.
+    pub delay: SimDuration,
+    /// Packets that may be in the link at once; a packet above it is dropped (`netem limit`).
+    pub limit: u32,
+    /// Largest IP packet.
+    pub mtu: u32,
+    /// Bits per second; `None` is unlimited.
+    pub rate_bps: Option<u64>,
+}
+
+/// One end of the connection.
+#[derive(Clone, PartialEq, Debug)]
+pub struct EndpointConfig {
+    /// `net.ipv4.*` and `net.core.*`.
+    pub sysctl: Sysctls,
+    /// Socket options set before the connection is made.
+    pub sockopt: SockOpts,
+    /// Route attributes (`ip route`).
+    pub route: Route,
+    /// Segmentation offloads of the device.
+    pub offload: Offload,
+    /// How the device builds skbs.
+    pub nic: NicModel,
+    /// Congestion control of data sent by this end.
+    pub congestion: Congestion,
+    /// What the application writes.
+    pub write: WriteConfig,
+    /// What the application reads.
+    pub read: ReadConfig,
+}
+
+/// Sysctls that the model knows, by their kernel names. Defaults depend on the kernel:
+/// [`KernelProfile::default_sysctls`].
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Sysctls {
+    /// `net.ipv4.tcp_rmem`: minimum, default, maximum.
+    pub tcp_rmem: [u32; 3],
+    /// `net.ipv4.tcp_wmem`: minimum, default, maximum.
+    pub tcp_wmem: [u32; 3],
+    /// `net.core.rmem_max`.
+    pub rmem_max: u32,
+    /// `net.core.wmem_max`.
+    pub wmem_max: u32,
+    /// `net.ipv4.tcp_adv_win_scale`, -31..=31 (no effect from 6.6 on).
+    pub tcp_adv_win_scale: i8,
+    /// `net.ipv4.tcp_app_win`.
+    pub tcp_app_win: u8,
+    /// `net.ipv4.tcp_moderate_rcvbuf`.
+    pub tcp_moderate_rcvbuf: bool,
+    /// `net.ipv4.tcp_rcvbuf_low_rtt`, microseconds (6.19 and later).
+    pub tcp_rcvbuf_low_rtt: u32,
+    /// `net.ipv4.tcp_shrink_window`.
+    pub tcp_shrink_window: bool,
+    /// `net.ipv4.tcp_window_scaling`.
+    pub tcp_window_scaling: bool,
+    /// `net.ipv4.tcp_timestamps` (0 or 1).
+    pub tcp_timestamps: bool,
+    /// `net.ipv4.tcp_sack`.
+    pub tcp_sack: bool,
+    /// `net.ipv4.tcp_dsack`.
+    pub tcp_dsack: bool,
+    /// `net.ipv4.tcp_workaround_signed_windows`.
+    pub tcp_workaround_signed_windows: bool,
+    /// `net.ipv4.tcp_comp_sack_delay_ns`.
+    pub tcp_comp_sack_delay_ns: u64,
+    /// `net.ipv4.tcp_comp_sack_slack_ns`.
+    pub tcp_comp_sack_slack_ns: u64,
+    /// `net.ipv4.tcp_comp_sack_nr`.
+    pub tcp_comp_sack_nr: u8,
+    /// `net.ipv4.tcp_comp_sack_rtt_percent` (6.19 and later).
+    pub tcp_comp_sack_rtt_percent: u32,
+    /// `net.ipv4.tcp_backlog_ack_defer` (6.7 and later).
+    pub tcp_backlog_ack_defer: bool,
+    /// `net.ipv4.tcp_pingpong_thresh` (6.7 and later).
+    pub tcp_pingpong_thresh: u8,
+    /// `net.ipv4.tcp_invalid_ratelimit`, milliseconds.
+    pub tcp_invalid_ratelimit: u32,
+    /// `net.ipv4.tcp_rto_min_us`, microseconds.
+    pub tcp_rto_min_us: u32,
+    /// `net.ipv4.tcp_rto_max_ms`, milliseconds.
+    pub tcp_rto_max_ms: u32,
+    /// `net.ipv4.tcp_limit_output_bytes`.
+    pub tcp_limit_output_bytes: u32,
+    /// `net.ipv4.tcp_notsent_lowat`.
+    pub tcp_notsent_lowat: u32,
+    /// `net.ipv4.tcp_autocorking`.
+    pub tcp_autocorking: bool,
+    /// `net.ipv4.tcp_min_tso_segs`.
+    pub tcp_min_tso_segs: u32,
+    /// `net.ipv4.tcp_tso_win_divisor`.
+    pub tcp_tso_win_divisor: u32,
+    /// `net.ipv4.tcp_tso_rtt_log` (5.18 and later).
+    pub tcp_tso_rtt_log: u8,
+    /// `net.ipv4.tcp_slow_start_after_idle`.
+    pub tcp_slow_start_after_idle: bool,
+    /// `net.ipv4.tcp_retries2`.
+    pub tcp_retries2: u8,
+    /// `net.ipv4.tcp_early_retrans` (3 or 4: tail loss probes on).
+    pub tcp_early_retrans: u8,
+    /// `net.ipv4.tcp_recovery` (bit 0: RACK).
+    pub tcp_recovery: u8,
+    /// `net.ipv4.tcp_reordering`.
+    pub tcp_reordering: u32,
+    /// `net.ipv4.tcp_max_reordering`.
+    pub tcp_max_reordering: u32,
+    /// `net.ipv4.tcp_frto`.
+    pub tcp_frto: u8,
+    /// `net.ipv4.tcp_pacing_ss_ratio`, per cent.
+    pub tcp_pacing_ss_ratio: u32,
+    /// `net.ipv4.tcp_pacing_ca_ratio`, per cent.
+    pub tcp_pacing_ca_ratio: u32,
+}
+
+/// Socket options set before `connect` or on the listener. `None`: not set.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct SockOpts {
+    /// `SO_RCVBUF`, before doubling.
+    pub rcvbuf: Option<u32>,
+    /// Set the receive buffer with `SO_RCVBUFFORCE`: `rmem_max` does not cap it.
+    pub rcvbuf_force: bool,
+    /// `SO_SNDBUF`, before doubling.
+    pub sndbuf: Option<u32>,
+    /// Set the send buffer with `SO_SNDBUFFORCE`.
+    pub sndbuf_force: bool,
+    /// `SO_RCVLOWAT`.
+    pub rcvlowat: Option<u32>,
+    /// `TCP_MAXSEG`.
+    pub maxseg: Option<u16>,
+    /// `TCP_WINDOW_CLAMP`.
+    pub window_clamp: Option<u32>,
+    /// `TCP_NODELAY`.
+    pub nodelay: bool,
+    /// `TCP_CORK`.
+    pub cork: bool,
+    /// `TCP_QUICKACK` set when the connection is accepted.
+    pub quickack: Option<u32>,
+    /// `TCP_NOTSENT_LOWAT`.
+    pub notsent_lowat: Option<u32>,
+}
+
+/// Route attributes.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct Route {
+    /// `initcwnd`, packets.
+    pub initcwnd: Option<u32>,
+    /// `initrwnd`, packets.
+    pub initrwnd: Option<u32>,
+    /// `quickack`.
+    pub quickack: bool,
+    /// `window`.
+    pub window: Option<u32>,
+    /// `rto_min`.
+    pub rto_min: Option<SimDuration>,
+    /// `advmss`.
+    pub advmss: Option<u16>,
+}
+
+/// Offloads of the sending device.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Offload {
+    /// The device cuts large packets itself (`tso`).
+    pub tso: bool,
+    /// The stack cuts large packets just before the device (`gso`); without both, packets are cut on entry to
+    /// the device queue.
+    pub gso: bool,
+    /// The receiver joins segments (`gro`).
+    pub gro: bool,
+}
+
+/// How a device builds the skb of a received frame.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum NicModel {
+    /// The sender's own skb arrives (loopback, veth, containers).
+    Loopback,
+    /// A TUN device: one kmalloc head with headers and payload.
+    Tun,
+    /// A TAP device: a page-fragment head.
+    Tap,
+    /// `build_skb` around half a page (ixgbe, i40e, ice, igb).
+    HalfPage,
+    /// `build_skb` around a page (XDP enabled).
+    Page,
+    /// A copied header and a half-page fragment.
+    HeaderCopyHalfPage,
+    /// A copied header and a page fragment.
+    HeaderCopyPage,
+    /// A head and a 16 KiB buffer.
+    Page16k,
+    /// virtio-net, small buffers.
+    Virtio,
+    /// Explicit figures for every frame.
+    Explicit {
+        /// Usable head bytes; headers only when `fragment` is not 0.
+        head: u32,
+        /// Whether the head is a page fragment.
+        head_frag: bool,
+        /// Truesize of the fragment that holds the payload; 0 if the payload is in the head.
+        fragment: u32,
+    },
+}
+
+/// Congestion control.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Congestion {
+    /// `reno`.
+    Reno,
+    /// `cubic`.
+    Cubic,
+}
+
+/// What an application writes.
+#[derive(Clone, PartialEq, Debug)]
+pub enum WriteConfig {
+    /// Nothing.
+    Never,
+    /// As much as the send buffer takes, `call` bytes a call, until `total` are written. After a call that
+    /// would block, the next try comes `retry` later (zero: when the socket is writable).
+    Burst {
+        /// Bytes in all; `None` is endless.
+        total: Option<u64>,
+        /// Bytes per `send`.
+        call: u32,
+        /// Wait after a call that would block.
+        retry: SimDuration,
+        /// First call, counted from the establishment of the connection.
+        start: SimDuration,
+    },
+    /// Chunks of the given sizes in turn.
+    Chunks {
+        /// Sizes of the writes.
+        sizes: Vec<u32>,
+        /// Time between two writes.
+        every: SimDuration,
+        /// A write is skipped while more packets than this are in flight (`tcpi_unacked`).
+        in_flight: u32,
+        /// Bytes written in one call before the first chunk.
+        prefill: u32,
+        /// Bytes in all; `None` is endless.
+        total: Option<u64>,
+        /// First call, counted from the establishment of the connection.
+        start: SimDuration,
+        /// After each chunk the receiver sets `TCP_QUICKACK` (both applications in one thread).
+        receiver_quickack: bool,
+    },
+}
+
+/// What an application reads.
+#[derive(Clone, PartialEq, Debug)]
+pub enum ReadConfig {
+    /// Nothing.
+    Never,
+    /// `bytes` every `every`.
+    Fixed {
+        /// Bytes per `recv`.
+        bytes: u32,
+        /// Time between two reads.
+        every: SimDuration,
+        /// First read, counted from the start of the writer.
+        start: SimDuration,
+    },
+    /// Whatever is there, as soon as the socket is readable.
+    Asap {
+        /// Bytes per `recv`.
+        buffer: u32,
+        /// First read, counted from the start of the writer.
+        start: SimDuration,
+        /// Time that a call costs before the next one can begin.
+        cost: SimDuration,
+    },
+    /// Reads at given times after the start of the writer, ordered by time.
+    Plan(Vec<PlannedRead>),
+}
+
+/// One read of a plan.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct PlannedRead {
+    /// When.
+    pub at: SimDuration,
+    /// Bytes.
+    pub bytes: u32,
+}
+
+/// What both hosts have in common.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct HostConfig {
+    /// `CONFIG_HZ`.
+    pub hz: u32,
+    /// How long before the start of the run the last tick was.
+    pub since_tick: SimDuration,
+    /// `net.ipv4.tcp_mem`, pages.
+    pub tcp_mem: [u64; 3],
+    /// Time that the stack needs to send or receive one packet; it spreads a burst over time.
+    pub packet_cost: SimDuration,
+}
+
+/// A change in the middle of a run, as the call a program would make.
+#[derive(Clone, PartialEq, Debug)]
+pub struct TimedChange {
+    /// When, counted from the start of the run.
+    pub at: SimDuration,
+    /// What.
+    pub change: Change,
+}
+
+/// A call in the middle of a run.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Change {
+    /// A socket option of the receiver.
+    ReceiverOption(LiveOption),
+    /// A socket option of the sender.
+    SenderOption(LiveOption),
+    /// The receiver reads.
+    ReceiverRead(u32),
+}
+
+/// A socket option that can be set on a live connection.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum LiveOption {
+    /// `SO_RCVBUF`, before doubling.
+    RcvBuf(u32),
+    /// `SO_RCVBUFFORCE`, before doubling.
+    RcvBufForce(u32),
+    /// `SO_SNDBUF`, before doubling.
+    SndBuf(u32),
+    /// `SO_RCVLOWAT`.
+    RcvLowat(u32),
+    /// `TCP_WINDOW_CLAMP`.
+    WindowClamp(u32),
+    /// `TCP_QUICKACK`.
+    QuickAck(u32),
+}
+
+/// When a run ends. Every run is bounded: the first bound reached ends it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct StopConfig {
+    /// Simulated time, counted from the start of the writer.
+    pub after: SimDuration,
+    /// Bytes that the receiving application has read.
+    pub bytes: Option<u64>,
+    /// Segments that reached the receiving socket.
+    pub packets: Option<u64>,
+    /// Events processed: a run that needs more is an error, not a result.
+    pub max_events: u64,
+}

@@ -1,0 +1,133 @@
+//! The five recorded kernels. Each later profile is written as what changed since the one before.
+
+use super::{
+    Autotune, CompSack, InOrderGate, IngestTest, KernelProfile, PayloadRatio, ReceiverRtt, Reclaim,
+    RemeasuredClamp, SequenceCheck, SysctlDefaults, WindowClampRule,
+};
+
+/// Linux 5.10.223 (Debian, cloud flavour).
+pub(super) static V5_10: KernelProfile = KernelProfile {
+    name: "5.10",
+    release: "5.10.223",
+    max_tcp_header: 256,
+    small_head: None,
+    ratio: PayloadRatio::AdvWinScale,
+    initial_window_64k: true,
+    early_advmss_timestamps: false,
+    reclaim: Reclaim::Above2MiB,
+    in_order_gate: InOrderGate::Silent,
+    ingest: IngestTest::Overshoot,
+    clamp_on_ingest: false,
+    prune_fails_when_empty: false,
+    sequence_check: SequenceCheck::Start,
+    fin_passes_zero_window: false,
+    prune_ofo_spares_older: false,
+    ofo_measures_rcv_mss: false,
+    has_shrink_window: false,
+    receiver_rtt: ReceiverRtt::Average,
+    autotune: Autotune::PerMss,
+    autotune_minus_queued: false,
+    read_refreshes_clock: true,
+    window_clamp: WindowClampRule::ClampOnly,
+    rcvbuf_sets_clamp: false,
+    backlog_ack_defer: false,
+    delack_max_from_rto_min: false,
+    ato_bounded: false,
+    pingpong_counts: false,
+    comp_sack: CompSack::FivePercent,
+    sack_flush_on_third_block: false,
+    prediction_checks_old_ack: false,
+    prediction_checks_window: false,
+    idle_reclaims: true,
+    grow_honours_pressure: false,
+    accepts_zero_window_update: false,
+    defaults: SysctlDefaults {
+        tcp_rmem_max: 6_291_456,
+        core_mem_max: 212_992,
+        comp_sack_slack_ns: 100_000,
+        limit_output_bytes: 1_048_576,
+    },
+};
+
+/// Linux 6.1.187 (Debian, cloud flavour).
+pub(super) static V6_1: KernelProfile = KernelProfile {
+    name: "6.1",
+    release: "6.1.187",
+    early_advmss_timestamps: true,
+    reclaim: Reclaim::Pages,
+    has_shrink_window: true,
+    receiver_rtt: ReceiverRtt::MinSeeking,
+    window_clamp: WindowClampRule::MovesSsthresh,
+    prediction_checks_old_ack: true,
+    idle_reclaims: false,
+    grow_honours_pressure: true,
+    ..V5_10
+};
+
+/// Linux 6.12.107 (Debian, cloud flavour).
+pub(super) static V6_12: KernelProfile = KernelProfile {
+    name: "6.12",
+    release: "6.12.107",
+    small_head: Some(640),
+    ratio: PayloadRatio::Measured { initial: 128, clamp: RemeasuredClamp::Store },
+    initial_window_64k: false,
+    in_order_gate: InOrderGate::ZeroWindowAck { takes_fin: false },
+    prune_ofo_spares_older: true,
+    ofo_measures_rcv_mss: true,
+    receiver_rtt: ReceiverRtt::MinSeekingNonZero,
+    autotune: Autotune::Ratio,
+    autotune_minus_queued: true,
+    backlog_ack_defer: true,
+    delack_max_from_rto_min: true,
+    ato_bounded: true,
+    pingpong_counts: true,
+    sack_flush_on_third_block: true,
+    accepts_zero_window_update: true,
+    ..V6_1
+};
+
+/// Linux 6.18.15 (Debian, cloud flavour): still with the payload-sized ingest test of 6.18.0.
+pub(super) static V6_18: KernelProfile = KernelProfile {
+    name: "6.18",
+    release: "6.18.15",
+    ratio: PayloadRatio::Measured { initial: 128, clamp: RemeasuredClamp::Procedure },
+    in_order_gate: InOrderGate::ZeroWindowAck { takes_fin: true },
+    ingest: IngestTest::Payload,
+    clamp_on_ingest: true,
+    sequence_check: SequenceCheck::End,
+    fin_passes_zero_window: true,
+    receiver_rtt: ReceiverRtt::MinSeekingIdle,
+    autotune: Autotune::Growth,
+    prediction_checks_window: true,
+    defaults: SysctlDefaults {
+        tcp_rmem_max: 33_554_432,
+        core_mem_max: 4_194_304,
+        limit_output_bytes: 4_194_304,
+        ..V6_12.defaults
+    },
+    ..V6_12
+};
+
+/// Linux 7.2.13 (Debian, cloud flavour).
+pub(super) static V7_2: KernelProfile = KernelProfile {
+    name: "7.2",
+    release: "7.2.13",
+    ratio: PayloadRatio::Measured { initial: 128, clamp: RemeasuredClamp::Store },
+    ingest: IngestTest::Overshoot,
+    prune_fails_when_empty: true,
+    sequence_check: SequenceCheck::EndOfMaxWindow,
+    autotune: Autotune::GrowthLowRtt,
+    read_refreshes_clock: false,
+    rcvbuf_sets_clamp: true,
+    comp_sack: CompSack::Percent,
+    defaults: SysctlDefaults { comp_sack_slack_ns: 10_000, ..V6_18.defaults },
+    ..V6_18
+};
+
+/// All profiles, oldest first.
+pub static ALL: [&KernelProfile; 5] = [&V5_10, &V6_1, &V6_12, &V6_18, &V7_2];
+
+/// The profile of this name.
+pub fn by_name(name: &str) -> Option<&'static KernelProfile> {
+    ALL.into_iter().find(|k| k.name == name)
+}

@@ -1,0 +1,267 @@
+//! What a run tells those who watch it.
+//!
+//! An observer is a generic parameter: a run without one ([`Silent`]) compiles to code that never builds a
+//! record. Observers only look; nothing they do can change a run.
+
+use crate::segment::Segment;
+use crate::seq::Seq;
+use crate::skb::{MergeRefusal, Skb};
+use crate::state::SocketState;
+use crate::time::Now;
+
+/// Which queue an event concerns.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Queue {
+    /// The receive queue.
+    Receive,
+    /// The out-of-order queue.
+    OutOfOrder,
+    /// The backlog of an owned socket.
+    Backlog,
+}
+
+/// Why an ACK was sent.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum AckReason {
+    /// More than one `rcv_mss` is unacknowledged and the window moves.
+    FullSegments,
+    /// Quick-ACK mode.
+    Quick,
+    /// A hole was filled, or memory ran out: the ACK may not wait (`ICSK_ACK_NOW`).
+    Now,
+    /// Out-of-order data without SACK, or one of the first three for a hole.
+    OutOfOrder,
+    /// The delayed-ACK timer.
+    DelayedTimer,
+    /// The delayed-ACK timer was already due when it was armed again.
+    DelayedDue,
+    /// The SACK-compression timer, or a flush of compressed ACKs.
+    Compressed,
+    /// A read made room.
+    WindowUpdate,
+    /// A read found an ACK pending.
+    Read,
+    /// An unacceptable segment is answered.
+    DupAck,
+    /// An ACK deferred while the backlog was drained (6.7 and later).
+    BacklogDeferred,
+    /// The segment carries data or FIN.
+    Data,
+    /// Part of the handshake.
+    Handshake,
+}
+
+/// Which term bound the window that was chosen.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum WindowBound {
+    /// Free space, converted by the payload ratio.
+    FreeSpace,
+    /// `rcv_ssthresh`.
+    RcvSsthresh,
+    /// The window already promised may not shrink.
+    NeverShrink,
+    /// Free space below the threshold: zero.
+    Closed,
+    /// Memory ran out: zero (`ICSK_ACK_NOMEM`).
+    NoMemory,
+}
+
+/// A step of the prune procedure.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum PruneStep {
+    /// The procedure was entered.
+    Called,
+    /// The budget was raised to what is in use (`tcp_clamp_window`).
+    BudgetRaised {
+        /// The new budget.
+        rcvbuf: i32,
+    },
+    /// `rcv_ssthresh` was cut.
+    SsthreshCut {
+        /// The new threshold.
+        rcv_ssthresh: u32,
+    },
+    /// A queue was collapsed.
+    Collapse {
+        /// Which one.
+        queue: Queue,
+        /// Memory charged before.
+        rmem_before: i32,
+        /// Memory charged after.
+        rmem_after: i32,
+        /// skbs removed.
+        removed: u32,
+        /// Bytes copied.
+        copied: u32,
+    },
+    /// Out-of-order data was dropped.
+    OfoPruned {
+        /// Memory charged before.
+        rmem_before: i32,
+        /// Memory charged after.
+        rmem_after: i32,
+    },
+    /// Nothing helped.
+    Failed,
+}
+
+/// Why a segment was dropped.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum DropReason {
+    /// No memory for in-order data (`TCPRcvQDrop`).
+    RcvQ,
+    /// No memory for out-of-order data (`TCPOFODrop`).
+    Ofo,
+    /// The advertised window is zero.
+    ZeroWindow,
+    /// It starts beyond the window.
+    BeyondWindow,
+    /// It ends beyond the window (6.17 and later).
+    InvalidEndSequence,
+    /// Its sequence numbers are not acceptable.
+    InvalidSequence,
+    /// All of it is old.
+    OldData,
+    /// An out-of-order skb already covers it.
+    OfoDuplicate,
+    /// The backlog is full.
+    Backlog,
+    /// An old timestamp.
+    Paws,
+    /// It acknowledges something that was never sent, or too long ago.
+    BadAck,
+}
+
+impl DropReason {
+    /// The kernel's name (`SKB_DROP_REASON_...`).
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::RcvQ => "PROTO_MEM",
+            Self::Ofo => "PROTO_MEM",
+            Self::ZeroWindow => "TCP_ZEROWINDOW",
+            Self::BeyondWindow => "TCP_OVERWINDOW",
+            Self::InvalidEndSequence => "TCP_INVALID_END_SEQUENCE",
+            Self::InvalidSequence => "TCP_INVALID_SEQUENCE",
+            Self::OldData => "TCP_OLD_DATA",
+            Self::OfoDuplicate => "TCP_OFOMERGE",
+            Self::Backlog => "SOCKET_BACKLOG",
+            Self::Paws => "TCP_RFC7323_PAWS",
+            Self::BadAck => "TCP_OLD_ACK",
+        }
+    }
+}
+
+/// A decision of the model.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Rule {
+    /// Two skbs became one.
+    Merged {
+        /// Where.
+        queue: Queue,
+        /// By how much the older one's truesize grew.
+        delta: u32,
+        /// Sequence number of the newer one.
+        seq: Seq,
+    },
+    /// Two skbs stayed two.
+    MergeRefused {
+        /// Where.
+        queue: Queue,
+        /// Why.
+        why: MergeRefusal,
+        /// Sequence number of the newer one.
+        seq: Seq,
+    },
+    /// A window was chosen for an outgoing segment.
+    Window {
+        /// The window.
+        window: u32,
+        /// What bound it.
+        bound: WindowBound,
+    },
+    /// `rcv_ssthresh` grew.
+    Grew {
+        /// From.
+        from: u32,
+        /// To.
+        to: u32,
+    },
+    /// Header prediction took the segment.
+    Predicted,
+    /// A step of pruning.
+    Prune(PruneStep),
+    /// The segment was dropped.
+    Dropped {
+        /// Why.
+        reason: DropReason,
+        /// Its first sequence number.
+        seq: Seq,
+    },
+    /// The delayed-ACK timer was armed.
+    DelayedAck {
+        /// Ticks from now.
+        ticks: u32,
+    },
+    /// The payload ratio was measured anew (6.6 and later).
+    RatioMeasured {
+        /// The new ratio, of 256.
+        ratio: u8,
+    },
+    /// The receiver-side RTT estimate changed.
+    ReceiverRtt {
+        /// Microseconds shifted left by 3.
+        rtt8: u32,
+    },
+    /// Autotuning raised the budget.
+    Autotuned {
+        /// From.
+        from: i32,
+        /// To.
+        to: i32,
+    },
+}
+
+/// A packet that leaves a socket.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Transmit {
+    /// Its header.
+    pub seg: Segment,
+    /// The window it offers, scaled.
+    pub window: u32,
+    /// Why an ACK was sent.
+    pub reason: AckReason,
+}
+
+/// Receives the records of a run. All methods do nothing by default.
+pub trait Observer {
+    /// Whether records are built at all.
+    const ACTIVE: bool = true;
+
+    /// A segment reaches the socket; `state` is the state before it.
+    fn segment(&mut self, now: Now, seg: &Segment, skb: &Skb, state: &SocketState) {
+        let _ = (now, seg, skb, state);
+    }
+
+    /// The socket sends a packet; `state` is the state after its window was chosen.
+    fn transmit(&mut self, now: Now, packet: &Transmit, state: &SocketState) {
+        let _ = (now, packet, state);
+    }
+
+    /// A read returned `bytes`; the window update, if any, has not been sent yet.
+    fn read(&mut self, now: Now, bytes: u32, state: &SocketState) {
+        let _ = (now, bytes, state);
+    }
+
+    /// A rule decided something.
+    fn rule(&mut self, now: Now, rule: Rule) {
+        let _ = (now, rule);
+    }
+}
+
+/// Nobody watches.
+#[derive(Clone, Copy, Default, Debug)]
+pub struct Silent;
+
+impl Observer for Silent {
+    const ACTIVE: bool = false;
+}

@@ -1,0 +1,4 @@
+//! The receiving half of a socket.
+/// placeholder
+#[derive(Debug)]
+pub struct Receiver;

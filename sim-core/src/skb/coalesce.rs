@@ -1,0 +1,95 @@
+//! Merging two skbs, and condensing one (`skb_try_coalesce`, `skb_condense`).
+
+use super::{MAX_SKB_FRAGS, SK_BUFF, Skb, skb_truesize};
+
+/// Why two skbs stayed two.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum MergeRefusal {
+    /// They are not adjacent in sequence (`tcp_try_coalesce`).
+    Gap,
+    /// The older one's data is still shared with the sender's copy (`skb_cloned`).
+    Shared,
+    /// Together they would have more than 17 fragments.
+    Frags,
+    /// The newer one has payload in a head that cannot be stolen (kmalloc memory).
+    Head,
+    /// One of them has chained skbs (`frag_list`).
+    FragList,
+}
+
+/// Limits of merging.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct MergeRules {
+    /// `MAX_SKB_FRAGS`.
+    pub max_frags: u16,
+}
+
+impl Default for MergeRules {
+    fn default() -> Self {
+        Self { max_frags: MAX_SKB_FRAGS }
+    }
+}
+
+/// Merges `from` into `to` if the kernel would (`skb_try_coalesce`; the adjacency test is
+/// `tcp_try_coalesce`'s). `to_shared` says whether `to` is cloned right now.
+///
+/// On success `to` has grown and the amount by which its truesize grew is returned: 0 if the bytes fitted in
+/// its tail room, else the newer skb's truesize without its now unneeded `sk_buff` (and head, if that held no
+/// payload). Only buffers are compared here; the caller updates sequence numbers and flags.
+///
+/// # Errors
+/// Why the kernel keeps them apart; `to` is unchanged.
+pub fn try_coalesce(to: &mut Skb, from: &Skb, to_shared: bool, rules: MergeRules) -> Result<u32, MergeRefusal> {
+    if from.seq != to.end_seq {
+        return Err(MergeRefusal::Gap);
+    }
+    if to_shared {
+        return Err(MergeRefusal::Shared);
+    }
+    if from.len <= to.buf.tailroom {
+        to.buf.tailroom -= from.len;
+        to.buf.linear += from.len;
+        to.len += from.len;
+        return Ok(0);
+    }
+    if to.buf.frag_list || from.buf.frag_list {
+        return Err(MergeRefusal::FragList);
+    }
+    let frags = to.buf.nr_frags + from.buf.nr_frags;
+    let delta = if from.buf.linear > 0 {
+        if frags >= rules.max_frags {
+            return Err(MergeRefusal::Frags);
+        }
+        if !from.buf.head_frag {
+            return Err(MergeRefusal::Head);
+        }
+        to.buf.nr_frags = frags + 1;
+        from.buf.truesize - SK_BUFF
+    } else {
+        if frags > rules.max_frags {
+            return Err(MergeRefusal::Frags);
+        }
+        to.buf.nr_frags = frags;
+        from.buf.truesize - skb_truesize(from.buf.head_size)
+    };
+    to.buf.tailroom = 0;
+    to.buf.truesize += delta;
+    to.len += from.len;
+    Ok(delta)
+}
+
+/// Pulls page fragments into the head if they fit there, and gives back what they cost (`skb_condense`).
+/// `shared` says whether the data is cloned.
+pub fn condense(skb: &mut Skb, shared: bool) {
+    let in_frags = skb.data_len();
+    if in_frags > 0 {
+        let room = skb.buf.head_size.saturating_sub(skb.buf.linear);
+        if in_frags > skb.buf.tailroom.min(room) || shared {
+            return;
+        }
+        skb.buf.tailroom -= in_frags;
+        skb.buf.linear = skb.len;
+        skb.buf.nr_frags = 0;
+    }
+    skb.buf.truesize = skb_truesize(skb.buf.head_size);
+}

@@ -1,0 +1,72 @@
+//! The record of one skb.
+
+use crate::segment::Flags;
+use crate::seq::Seq;
+use crate::time::SimTime;
+
+/// Until when an skb shares its data with another one (`skb_cloned`), which forbids merging into it.
+///
+/// A local sender hands a clone of each skb of its retransmit queue to the device; the receiver's skb is
+/// cloned until the sender has processed the ACK and freed its original.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub enum Share {
+    /// Not shared.
+    #[default]
+    None,
+    /// Shared until the sender has freed everything below this sequence number.
+    UntilAcked(Seq),
+    /// Shared until this moment (known from a recording).
+    UntilTime(SimTime),
+}
+
+/// The memory behind a packet: what a device hands up, before the socket looks at it.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Buffer {
+    /// `skb->truesize`, bytes.
+    pub truesize: u32,
+    /// Usable bytes of the head (`skb_end_offset`), so that `SKB_TRUESIZE(head_size)` is the cost of the head.
+    pub head_size: u32,
+    /// Payload bytes in the head; the rest is in page fragments (`skb_headlen` once headers are pulled).
+    pub linear: u32,
+    /// Free bytes behind the data (`skb_tailroom`); 0 unless the skb is linear.
+    pub tailroom: u32,
+    /// Page fragments.
+    pub nr_frags: u16,
+    /// Whether the head is a page fragment (it can be stolen) rather than `kmalloc` memory.
+    pub head_frag: bool,
+    /// Whether GRO chained further skbs (`frag_list`), which forbids merging.
+    pub frag_list: bool,
+    /// Segment size of a multi-segment packet; 0 for a single segment (`gso_size`).
+    pub gso_size: u32,
+    /// Segments in the packet; 0 or 1 for a single one (`gso_segs`).
+    pub gso_segs: u16,
+    /// Whether the data is shared with the sender's copy.
+    pub share: Share,
+}
+
+/// An skb in a receive queue, an out-of-order queue or a backlog. Headers are already pulled.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Skb {
+    /// First sequence number.
+    pub seq: Seq,
+    /// One after the last; FIN counts.
+    pub end_seq: Seq,
+    /// Payload bytes (`skb->len`).
+    pub len: u32,
+    /// TCP flags; merging ORs them.
+    pub flags: Flags,
+    /// The memory.
+    pub buf: Buffer,
+}
+
+impl Skb {
+    /// Payload bytes in page fragments (`skb->data_len`).
+    pub fn data_len(&self) -> u32 {
+        self.len - self.buf.linear
+    }
+
+    /// Whether the segment carries FIN.
+    pub fn has_fin(&self) -> bool {
+        self.flags.has(Flags::FIN)
+    }
+}
