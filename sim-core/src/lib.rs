@@ -18,6 +18,7 @@ pub mod receiver;
 pub mod rng;
 pub mod segment;
 pub mod send_half;
+pub mod sender;
 pub mod seq;
 pub mod skb;
 pub mod state;
