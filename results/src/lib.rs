@@ -1,1 +1,31 @@
-//! results
+//! `results`: what a run leaves behind.
+//!
+//! * [`columns`]: the one versioned list of columns, with units and comparison classes, that every sink uses;
+//! * [`record`] and [`recorder`]: the trace of a run and the observer that gathers it;
+//! * [`csv_write`] and [`csv_read`]: `trace.csv`, `acks.csv`, `tx.csv`, `reads.csv`;
+//! * [`digest`]: one number for a whole trace;
+//! * [`summary`]: `summary.json` and its metrics;
+//! * [`report`]: text shaped like `ss -tmi` and `nstat`;
+//! * [`output`]: folders and files that are whole or absent.
+//!
+//! Nothing here influences a run: data flows from the model to these sinks only.
+
+pub mod bursts;
+pub mod columns;
+pub mod csv_read;
+pub mod csv_write;
+pub mod digest;
+pub mod figures;
+pub mod output;
+pub mod record;
+pub mod recorder;
+pub mod report;
+pub mod summary;
+
+pub use columns::{Class, ColumnSet, SCHEMA_VERSION};
+pub use csv_read::{ReadError, TraceTable};
+pub use digest::Digest;
+pub use output::{OutputDir, OutputError};
+pub use record::{AckRow, Outcome, ReadRow, Trace, TraceRow, TxRecord};
+pub use recorder::{TraceError, TraceRecorder};
+pub use summary::{RunInfo, Summary, metric};
