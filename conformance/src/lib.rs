@@ -1,1 +1,15 @@
-//! conformance
+//! Recordings of real kernels, and the model's score against them.
+//!
+//! * [`recording`]: what was recorded, typed: one [`recording::Recording`] per kernel and case, read from the
+//!   recorder's CSV files or from the compact form;
+//! * [`compact`]: the compact form, one small file per kernel and case, as `validation/recordings/` holds it;
+//! * [`columns`] and [`compare`]: which columns a model must give, and the comparison of one state with another;
+//! * [`script`]: the scripts of the injection cases, typed;
+//! * [`score`]: tallies, tables, pictures and the committed floors.
+
+pub mod columns;
+pub mod compact;
+pub mod compare;
+pub mod recording;
+pub mod score;
+pub mod script;
