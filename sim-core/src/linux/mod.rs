@@ -69,6 +69,8 @@ pub struct KernelProfile {
     pub ato_bounded: bool,
     /// Whether sending data counts towards interactive mode instead of entering it at once (6.7 and later).
     pub pingpong_counts: bool,
+    /// Whether the delayed-ACK timer flushes compressed ACKs.
+    pub delack_flushes_compressed: bool,
     /// How long SACK ACKs are held back.
     pub comp_sack: CompSack,
     /// Whether a third SACK block flushes the compressed ACK (6.9 and later).
@@ -215,6 +217,16 @@ impl KernelProfile {
     /// All sysctls at this kernel's defaults.
     pub fn default_sysctls(&self) -> Sysctls {
         sysctl::defaults(self)
+    }
+
+    /// Whether the largest window edge ever offered is remembered (`rcv_mwnd_seq`).
+    pub fn tracks_max_window(&self) -> bool {
+        self.sequence_check == SequenceCheck::EndOfMaxWindow
+    }
+
+    /// Whether out-of-order arrivals enlarge the budget (6.16 and later).
+    pub fn autotunes_on_ofo(&self) -> bool {
+        matches!(self.autotune, Autotune::Growth | Autotune::GrowthLowRtt)
     }
 
     /// Truesize of a local sender's skb without payload (a head of `MAX_TCP_HEADER`).

@@ -34,6 +34,7 @@ pub(super) static V5_10: KernelProfile = KernelProfile {
     delack_max_from_rto_min: false,
     ato_bounded: false,
     pingpong_counts: false,
+    delack_flushes_compressed: false,
     comp_sack: CompSack::FivePercent,
     sack_flush_on_third_block: false,
     prediction_checks_old_ack: false,
@@ -59,6 +60,7 @@ pub(super) static V6_1: KernelProfile = KernelProfile {
     receiver_rtt: ReceiverRtt::MinSeeking,
     window_clamp: WindowClampRule::MovesSsthresh,
     prediction_checks_old_ack: true,
+    delack_flushes_compressed: true,
     idle_reclaims: false,
     grow_honours_pressure: true,
     ..V5_10

@@ -1,0 +1,172 @@
+//! Compaction: contiguous skbs are copied into fresh ones of about a page.
+
+use std::collections::VecDeque;
+
+use super::Receiver;
+use super::rbtree::{NIL, NodeId};
+use crate::observer::{Observer, Queue};
+use crate::segment::Flags;
+use crate::send_half::Cx;
+use crate::seq::Seq;
+use crate::skb::{Buffer, Skb, alloc};
+
+/// `SKB_MAX_ORDER(0, 0)`: payload of a collapsed skb, one page less `skb_shared_info`.
+const COLLAPSED_PAYLOAD: u32 = 4096 - 320;
+
+/// An skb with SYN or FIN is never collapsed.
+fn is_boundary(skb: &Skb) -> bool {
+    skb.flags.has(Flags::SYN) || skb.flags.has(Flags::FIN)
+}
+
+/// What a collapse did to a run of skbs.
+#[derive(Default)]
+struct Collapsed {
+    /// Positions in the run of the skbs that are gone, ascending.
+    removed: Vec<usize>,
+    /// The skbs made of them.
+    made: Vec<Skb>,
+    /// Bytes copied.
+    copied: u32,
+}
+
+impl Receiver {
+    /// Collapses the receive queue from its head.
+    pub(super) fn collapse_receive_queue<O: Observer>(&mut self, cx: &mut Cx<'_, O>) {
+        let rmem_before = self.rmem;
+        let mut run = std::mem::take(&mut self.queue);
+        let c = self.collapse(cx, run.make_contiguous(), self.copied_seq, self.rcv_nxt);
+        // The new skbs stand where the last of their sources stood.
+        let mut gone = c.removed.iter().copied().peekable();
+        let mut queue = VecDeque::with_capacity(run.len());
+        let last = c.removed.last().copied();
+        for (at, skb) in run.drain(..).enumerate() {
+            if gone.next_if_eq(&at).is_none() {
+                queue.push_back(skb);
+            }
+            if last == Some(at) {
+                queue.extend(c.made.iter().copied());
+            }
+        }
+        self.queue = queue;
+        self.report_collapse(cx, Queue::Receive, rmem_before, c.removed.len() as u32, c.copied);
+    }
+
+    /// Collapses each contiguous range of the out-of-order queue that is worth it
+    /// (`tcp_collapse_ofo_queue`).
+    pub(super) fn collapse_ofo_queue<O: Observer>(&mut self, cx: &mut Cx<'_, O>) {
+        let mut sum_tiny: u32 = 0;
+        let mut head = self.ofo.first();
+        while head != NIL {
+            let first = *self.ofo.get(head);
+            let (mut start, mut end) = (first.seq, first.end_seq);
+            let mut range_truesize = first.buf.truesize;
+            let mut members = vec![head];
+            let mut n = self.ofo.next(head);
+            while n != NIL {
+                let skb = self.ofo.get(n);
+                if skb.seq > end || skb.end_seq < start {
+                    break;
+                }
+                range_truesize += skb.buf.truesize;
+                start = start.min(skb.seq);
+                end = end.max(skb.end_seq);
+                members.push(n);
+                n = self.ofo.next(n);
+            }
+            if range_truesize != first.buf.truesize || end - start >= i64::from(COLLAPSED_PAYLOAD) {
+                self.collapse_ofo_range(cx, &members, start, end);
+            } else {
+                sum_tiny += range_truesize;
+                if sum_tiny > (self.rcvbuf >> 3) as u32 {
+                    return;
+                }
+            }
+            head = n;
+        }
+    }
+
+    fn collapse_ofo_range<O: Observer>(&mut self, cx: &mut Cx<'_, O>, members: &[NodeId], start: Seq, end: Seq) {
+        let rmem_before = self.rmem;
+        let run: Vec<Skb> = members.iter().map(|&n| *self.ofo.get(n)).collect();
+        let c = self.collapse(cx, &run, start, end);
+        // Sources leave the tree one by one; the new skbs enter it at the very end. Both shape the tree.
+        for &at in &c.removed {
+            self.ofo.remove(members[at]);
+        }
+        for &skb in &c.made {
+            self.ofo.insert(skb);
+        }
+        self.report_collapse(cx, Queue::OutOfOrder, rmem_before, c.removed.len() as u32, c.copied);
+    }
+
+    /// Rewrites the bytes of `run` from `start` to `end` (`tcp_collapse`): finds the first skb that is worth
+    /// the work, then copies everything contiguous from there. Accounts for what it frees and makes; moving
+    /// skbs in and out of their queue is the caller's part.
+    fn collapse<O: Observer>(&mut self, cx: &mut Cx<'_, O>, run: &[Skb], mut start: Seq, end: Seq) -> Collapsed {
+        let mut c = Collapsed::default();
+        let mut at = 0;
+        loop {
+            let Some(skb) = run.get(at) else { return c };
+            if start >= skb.end_seq {
+                // No new byte in it: possible where skbs overlap.
+                self.free_source(cx, run, &mut c, at);
+                at += 1;
+                continue;
+            }
+            let bloated = self.win_from_space(skb.buf.truesize) > i64::from(skb.len);
+            if !is_boundary(skb) && (bloated || skb.seq < start) {
+                break;
+            }
+            if run.get(at + 1).is_some_and(|next| skb.end_seq != next.seq) {
+                break;
+            }
+            start = skb.end_seq;
+            at += 1;
+        }
+        if run.get(at).is_none_or(is_boundary) {
+            return c;
+        }
+        while start < end {
+            let mut room = (end - start).min(i64::from(COLLAPSED_PAYLOAD)) as u32;
+            let head = alloc::kmalloc_head(room, self.kernel.small_head);
+            let buf = Buffer {
+                truesize: head.truesize,
+                head_size: head.size,
+                tailroom: head.size,
+                ..Buffer::default()
+            };
+            // Charged before its sources are freed, so memory peaks here.
+            self.charge(buf.truesize);
+            let mut new = Skb { seq: start, end_seq: start, len: 0, flags: run[at].flags, buf };
+            let mut more = true;
+            while room > 0 && more {
+                let source = &run[at];
+                let size = (source.end_seq - start).clamp(0, i64::from(room)) as u32;
+                new.end_seq = new.end_seq + size;
+                new.len += size;
+                new.buf.linear += size;
+                new.buf.tailroom -= size;
+                room -= size;
+                start = start + size;
+                c.copied += size;
+                if start >= source.end_seq {
+                    self.free_source(cx, run, &mut c, at);
+                    at += 1;
+                    more = !run.get(at).is_none_or(is_boundary);
+                }
+            }
+            c.made.push(new);
+            if !more {
+                break;
+            }
+        }
+        c
+    }
+
+    /// Frees one source (`tcp_collapse_one`).
+    fn free_source<O: Observer>(&mut self, cx: &mut Cx<'_, O>, run: &[Skb], c: &mut Collapsed, at: usize) {
+        self.uncharge(cx, run[at].buf.truesize);
+        cx.host.counters.rcv_collapsed += 1;
+        c.removed.push(at);
+    }
+}

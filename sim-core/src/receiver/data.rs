@@ -1,0 +1,260 @@
+//! In-order data.
+
+use super::Receiver;
+use super::ack::{MAX_QUICKACKS, ato_min};
+use super::memory::NoMemory;
+use crate::linux::InOrderGate;
+use crate::observer::{DropReason, Observer, Queue, Rule};
+use crate::segment::Segment;
+use crate::send_half::{Cx, SendHalf};
+use crate::skb::{MergeRefusal, Skb, try_coalesce};
+use crate::state::{AckPending, TcpState};
+use crate::time::SimTime;
+
+impl Receiver {
+    /// Where the payload goes (`tcp_data_queue`).
+    pub(super) fn data_queue<S: SendHalf, O: Observer>(
+        &mut self,
+        cx: &mut Cx<'_, O>,
+        snd: &mut S,
+        seg: &Segment,
+        skb: Skb,
+    ) {
+        if skb.seq == skb.end_seq {
+            return;
+        }
+        self.dsack = None;
+        if skb.seq == self.rcv_nxt {
+            let bare_fin = skb.len == 0 && skb.has_fin() && self.kernel.fin_passes_zero_window;
+            if self.receive_window() == 0 && !bare_fin {
+                cx.host.counters.zero_window_drop += 1;
+                self.out_of_window(cx, &skb, DropReason::ZeroWindow);
+                return;
+            }
+            self.accept_in_order(cx, snd, seg, skb);
+            return;
+        }
+        if skb.end_seq <= self.rcv_nxt {
+            // A retransmission of something already here.
+            cx.host.counters.delayed_ack_lost += 1;
+            self.dsack_set(cx, skb.seq, skb.end_seq);
+            self.out_of_window(cx, &skb, DropReason::OldData);
+            return;
+        }
+        if skb.seq - self.rcv_nxt >= i64::from(self.receive_window()) {
+            self.out_of_window(cx, &skb, DropReason::BeyondWindow);
+            return;
+        }
+        if skb.seq < self.rcv_nxt {
+            // Partly old. The old bytes are queued too and stay charged until they are skipped by a read.
+            self.dsack_set(cx, skb.seq, self.rcv_nxt);
+            if self.receive_window() == 0 {
+                cx.host.counters.zero_window_drop += 1;
+                self.out_of_window(cx, &skb, DropReason::ZeroWindow);
+                return;
+            }
+            self.accept_in_order(cx, snd, seg, skb);
+            return;
+        }
+        self.data_queue_ofo(cx, snd, seg, skb);
+    }
+
+    /// A segment that cannot be used asks for quick ACKs and is dropped.
+    fn out_of_window<O: Observer>(&mut self, cx: &mut Cx<'_, O>, skb: &Skb, reason: DropReason) {
+        self.enter_quickack(cx.now, MAX_QUICKACKS);
+        self.ack.pending.set(AckPending::SCHED);
+        self.drop_segment(cx, skb, reason);
+    }
+
+    /// Counts a dropped segment (`sk_drops_add`).
+    pub(super) fn count_drop(&mut self, skb: &Skb) {
+        self.drops += u32::from(skb.buf.gso_segs.max(1));
+    }
+
+    /// Drops a segment (`tcp_drop`).
+    pub(super) fn drop_segment<O: Observer>(&mut self, cx: &mut Cx<'_, O>, skb: &Skb, reason: DropReason) {
+        self.count_drop(skb);
+        let seq = skb.seq;
+        cx.rule(|| Rule::Dropped { reason, seq });
+    }
+
+    /// The gate, and what happens to in-order data that does not pass it.
+    fn in_order_gate<O: Observer>(&mut self, cx: &mut Cx<'_, O>, skb: &Skb) -> Result<(), NoMemory> {
+        match self.kernel.in_order_gate {
+            InOrderGate::Silent => {
+                if self.queue.is_empty() {
+                    self.reserve_forced(cx, skb.buf.truesize);
+                    return Ok(());
+                }
+                self.make_room(cx, skb)
+            }
+            InOrderGate::ZeroWindowAck { takes_fin } => {
+                if self.make_room(cx, skb).is_ok() {
+                    return Ok(());
+                }
+                self.ack.pending.set(AckPending::NOMEM | AckPending::NOW | AckPending::SCHED);
+                if !self.queue.is_empty() && (skb.len > 0 || !takes_fin) {
+                    return Err(NoMemory);
+                }
+                self.reserve_forced(cx, skb.buf.truesize);
+                Ok(())
+            }
+        }
+    }
+
+    /// Takes the segment at `rcv_nxt` (`queue_and_out` of `tcp_data_queue`).
+    fn accept_in_order<S: SendHalf, O: Observer>(
+        &mut self,
+        cx: &mut Cx<'_, O>,
+        snd: &mut S,
+        seg: &Segment,
+        skb: Skb,
+    ) {
+        if self.in_order_gate(cx, &skb).is_err() {
+            cx.host.counters.rcvq_drop += 1;
+            self.drop_segment(cx, &skb, DropReason::RcvQ);
+            return;
+        }
+        self.queue_in_order(cx, &skb);
+        if skb.len > 0 {
+            self.data_received(cx, snd, seg, &skb);
+        }
+        if skb.has_fin() {
+            self.fin_received(cx);
+        }
+        if !self.ofo.is_empty() {
+            self.drain_ofo(cx);
+            if self.ofo.is_empty() {
+                // RFC 5681, 4.2: the ACK for a filled gap does not wait.
+                self.ack.pending.set(AckPending::NOW);
+            }
+        }
+        if !self.sacks.is_empty() {
+            self.remove_sacks();
+        }
+        self.enable_prediction(snd);
+    }
+
+    /// Merges the skb into the tail of the receive queue, or appends and charges it (`tcp_queue_rcv`).
+    pub(super) fn queue_in_order<O: Observer>(&mut self, cx: &mut Cx<'_, O>, skb: &Skb) {
+        let merged = self.merge_into_tail(cx, skb);
+        self.rcv_nxt = skb.end_seq;
+        if !merged {
+            self.charge(skb.buf.truesize);
+            self.queue.push_back(*skb);
+        }
+    }
+
+    /// Tries to merge into the tail of the receive queue (`tcp_try_coalesce`).
+    pub(super) fn merge_into_tail<O: Observer>(&mut self, cx: &mut Cx<'_, O>, skb: &Skb) -> bool {
+        let Some(tail) = self.queue.back() else { return false };
+        let shared = self.is_shared(tail, cx.now.time);
+        let rules = self.merge_rules;
+        let Some(tail) = self.queue.back_mut() else { return false };
+        let result = try_coalesce(tail, skb, shared, rules);
+        if result.is_ok() {
+            tail.end_seq = skb.end_seq;
+            tail.flags = tail.flags.with(skb.flags);
+        }
+        self.account_merge(cx, Queue::Receive, skb, result)
+    }
+
+    /// Charges and reports the outcome of a merge.
+    pub(super) fn account_merge<O: Observer>(
+        &mut self,
+        cx: &mut Cx<'_, O>,
+        queue: Queue,
+        newer: &Skb,
+        result: Result<u32, MergeRefusal>,
+    ) -> bool {
+        let seq = newer.seq;
+        match result {
+            Ok(delta) => {
+                self.charge(delta);
+                cx.host.counters.rcv_coalesce += 1;
+                cx.rule(|| Rule::Merged { queue, delta, seq });
+                true
+            }
+            Err(why) => {
+                cx.rule(|| Rule::MergeRefused { queue, why, seq });
+                false
+            }
+        }
+    }
+
+    /// Payload was queued in order (`tcp_event_data_recv`): ACK timing and window growth follow.
+    pub(super) fn data_received<S: SendHalf, O: Observer>(
+        &mut self,
+        cx: &mut Cx<'_, O>,
+        snd: &S,
+        seg: &Segment,
+        skb: &Skb,
+    ) {
+        self.ack.pending.set(AckPending::SCHED);
+        self.measure_rcv_mss(cx, seg, skb);
+        self.measure_rtt_from_window(cx);
+        let now = cx.now.jiffies;
+        let min = ato_min(cx.now);
+        if self.ack.ato == 0 {
+            // The first data ever.
+            self.more_quickacks(MAX_QUICKACKS);
+            self.ack.ato = min;
+        } else {
+            let since = self.ack.lrcvtime.map_or(0, |t| now - t);
+            if since <= i64::from(min / 2) {
+                self.ack.ato = (self.ack.ato >> 1) + min / 2;
+            } else if since < i64::from(self.ack.ato) {
+                self.ack.ato = ((self.ack.ato >> 1) + since as u32).min(self.ato_bound(cx.now, snd));
+            } else if since > i64::from(snd.rto_ticks()) {
+                // The sender probably restarts from a small window: do not make it wait.
+                self.more_quickacks(MAX_QUICKACKS);
+                if self.kernel.idle_reclaims {
+                    self.reclaim(cx);
+                }
+            }
+        }
+        self.ack.lrcvtime = Some(now);
+        self.grow_window_in_order(cx, skb);
+    }
+
+    /// A FIN in order (`tcp_fin`).
+    pub(super) fn fin_received<O: Observer>(&mut self, cx: &mut Cx<'_, O>) {
+        self.ack.pending.set(AckPending::SCHED);
+        self.read_shutdown = true;
+        match self.state {
+            TcpState::Established | TcpState::SynRecv => {
+                self.state = TcpState::CloseWait;
+                self.enter_pingpong();
+            }
+            TcpState::FinWait1 => self.state = TcpState::Closing,
+            TcpState::FinWait2 => self.state = TcpState::TimeWait,
+            _ => {}
+        }
+        self.purge_ofo(cx);
+        if self.sack_ok {
+            self.reset_sacks();
+        }
+        if self.kernel.idle_reclaims {
+            self.reclaim(cx);
+        }
+    }
+
+    /// Whether a reader would be woken (`tcp_data_ready`, `tcp_stream_is_readable`).
+    pub fn readable(&self) -> bool {
+        if self.read_shutdown {
+            return true;
+        }
+        let available = self.rcv_nxt - self.copied_seq;
+        if available <= 0 {
+            return false;
+        }
+        available >= i64::from(self.lowat)
+            || self.rmem > self.rcvbuf - (self.rcvbuf >> 3)
+            || self.receive_window() <= self.ack.rcv_mss
+    }
+
+    /// The time of the socket's cached clock; the start of the run before its first use.
+    pub fn cached_clock(&self) -> SimTime {
+        self.mstamp.unwrap_or_default()
+    }
+}

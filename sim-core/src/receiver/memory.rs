@@ -1,0 +1,119 @@
+//! Charging skbs to the socket, reserving memory for them, and the gate in front of the queues.
+
+use super::{RCVBUF_LOCK, Receiver};
+use crate::linux::{IngestTest, Reclaim};
+use crate::observer::Observer;
+use crate::send_half::Cx;
+use crate::skb::Skb;
+
+/// `PAGE_SIZE` (and `SK_MEM_QUANTUM`), bytes.
+pub(super) const PAGE: i32 = 4096;
+
+/// No memory, and nothing to be done about it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct NoMemory;
+
+impl Receiver {
+    /// Whether the program chose the budget (`SO_RCVBUF`).
+    pub(super) fn rcvbuf_locked(&self) -> bool {
+        self.userlocks & RCVBUF_LOCK != 0
+    }
+
+    /// Charges `truesize` to the socket (`skb_set_owner_r`, or the growth of an skb that took in another).
+    pub(super) fn charge(&mut self, truesize: u32) {
+        self.rmem += truesize as i32;
+        self.fwd_alloc -= truesize as i32;
+    }
+
+    /// Gives back what an skb was charged (`sock_rfree`), and to the host what the socket no longer needs.
+    pub(super) fn uncharge<O: Observer>(&mut self, cx: &mut Cx<'_, O>, truesize: u32) {
+        self.rmem -= truesize as i32;
+        self.fwd_alloc += truesize as i32;
+        match self.kernel.reclaim {
+            Reclaim::Above2MiB => {
+                if self.fwd_alloc >= 2 << 20 {
+                    self.return_pages(cx, (1 << 20) / PAGE);
+                }
+            }
+            Reclaim::Pages => self.reclaim(cx),
+        }
+    }
+
+    /// Returns all whole pages (`sk_mem_reclaim`).
+    pub(super) fn reclaim<O: Observer>(&mut self, cx: &mut Cx<'_, O>) {
+        if self.fwd_alloc >= PAGE {
+            self.return_pages(cx, self.fwd_alloc / PAGE);
+        }
+    }
+
+    /// Returns whole pages but keeps at least one byte of the last (`sk_mem_reclaim_partial`).
+    pub(super) fn reclaim_partial<O: Observer>(&mut self, cx: &mut Cx<'_, O>) {
+        if self.fwd_alloc > PAGE {
+            self.return_pages(cx, (self.fwd_alloc - 1) / PAGE);
+        }
+    }
+
+    fn return_pages<O: Observer>(&mut self, cx: &mut Cx<'_, O>, pages: i32) {
+        self.fwd_alloc -= pages * PAGE;
+        cx.host.memory.release(i64::from(pages));
+    }
+
+    /// Pages that must be had so that `n` bytes are forward-allocated; `None` if they are already.
+    fn missing_pages(&self, n: u32) -> Option<i32> {
+        let n = n as i32;
+        if n <= self.fwd_alloc {
+            return None;
+        }
+        let want = match self.kernel.reclaim {
+            // Until 5.19 the whole size was reserved on top of what was left.
+            Reclaim::Above2MiB => n,
+            Reclaim::Pages => n - self.fwd_alloc,
+        };
+        Some((want + PAGE - 1) / PAGE)
+    }
+
+    /// Reserves `n` bytes (`sk_rmem_schedule`); false if the host refuses.
+    pub(super) fn reserve<O: Observer>(&mut self, cx: &mut Cx<'_, O>, n: u32) -> bool {
+        let Some(pages) = self.missing_pages(n) else { return true };
+        self.fwd_alloc += pages * PAGE;
+        let held = i64::from(self.rmem) + i64::from(self.fwd_alloc);
+        if cx.host.admit_receive(i64::from(pages), self.rmem < self.sysctl.tcp_rmem[0] as i32, held) {
+            return true;
+        }
+        self.fwd_alloc -= pages * PAGE;
+        false
+    }
+
+    /// Reserves `n` bytes whatever the host says (`sk_forced_mem_schedule`).
+    pub(super) fn reserve_forced<O: Observer>(&mut self, cx: &mut Cx<'_, O>, n: u32) {
+        if let Some(pages) = self.missing_pages(n) {
+            self.fwd_alloc += pages * PAGE;
+            cx.host.memory.allocated += i64::from(pages);
+        }
+    }
+
+    /// Whether the budget has room for `skb` (`tcp_can_ingest` and its forerunners).
+    pub(super) fn can_ingest(&self, skb: &Skb) -> bool {
+        match self.kernel.ingest {
+            IngestTest::Overshoot => self.rmem <= self.rcvbuf,
+            IngestTest::Payload => i64::from(self.rmem) + i64::from(skb.len) <= i64::from(self.rcvbuf),
+            IngestTest::Truesize => {
+                i64::from(self.rmem) + i64::from(skb.buf.truesize) <= i64::from(self.rcvbuf)
+            }
+        }
+    }
+
+    /// Makes room for `skb`, pruning if need be (`tcp_try_rmem_schedule`).
+    pub(super) fn make_room<O: Observer>(&mut self, cx: &mut Cx<'_, O>, skb: &Skb) -> Result<(), NoMemory> {
+        if self.can_ingest(skb) && self.reserve(cx, skb.buf.truesize) {
+            return Ok(());
+        }
+        self.prune(cx, skb)?;
+        while !self.reserve(cx, skb.buf.truesize) {
+            if !self.prune_ofo(cx, skb) {
+                return Err(NoMemory);
+            }
+        }
+        Ok(())
+    }
+}
