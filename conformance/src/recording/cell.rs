@@ -89,6 +89,12 @@ impl<T: Cell> Cell for Option<T> {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Debug)]
 pub struct Hex32(pub u32);
 
+impl From<Hex32> for i64 {
+    fn from(word: Hex32) -> Self {
+        Self::from(word.0)
+    }
+}
+
 impl Cell for Hex32 {
     fn to_raw(&self) -> i64 {
         i64::from(self.0)

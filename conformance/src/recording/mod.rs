@@ -31,7 +31,7 @@ pub enum CaseKind {
     #[default]
     Loop,
     /// Hand-built segments from a script, through TUN or TAP.
-    #[serde(alias = "inj", alias = "inject")]
+    #[serde(rename = "inj", alias = "injection", alias = "inject")]
     Injection,
 }
 

@@ -1,1 +1,332 @@
-//! x
+//! The scoreboard: how much of every recording the model reproduces exactly.
+//!
+//! A [`CaseScore`] counts, per kind of line, how many lines were compared and how many were equal in every
+//! compared column, and keeps the first difference. A [`Scoreboard`] gathers them; [`table`] prints it,
+//! [`picture`] draws it, [`floors`] holds it to what was reached before.
+
+pub mod floors;
+pub mod picture;
+pub mod table;
+
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+use crate::compare::Difference;
+use crate::recording::{CaseId, LineKind};
+
+/// How the model was driven.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Mode {
+    /// The recorded arrivals and application calls go into the receiver alone.
+    Replay,
+    /// Only the configuration goes in.
+    EndToEnd,
+}
+
+impl Mode {
+    /// The name on the command line and in the floors file.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Replay => "replay",
+            Self::EndToEnd => "end-to-end",
+        }
+    }
+
+    /// The mode called `name`.
+    pub fn by_name(name: &str) -> Option<Self> {
+        [Self::Replay, Self::EndToEnd].into_iter().find(|m| m.name() == name)
+    }
+}
+
+impl fmt::Display for Mode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// Lines compared, and how many of them were exact.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Debug, Serialize, Deserialize)]
+pub struct Tally {
+    /// Lines in which every compared column was equal.
+    pub exact: u64,
+    /// Lines compared; exempted lines and lines the model never reached are among them.
+    pub compared: u64,
+}
+
+impl Tally {
+    /// Counts a line.
+    pub const fn count(&mut self, exact: bool) {
+        self.compared += 1;
+        self.exact += exact as u64;
+    }
+
+    /// Whether every line was exact.
+    pub const fn is_full(&self) -> bool {
+        self.exact == self.compared
+    }
+
+    /// The sum of both.
+    #[must_use]
+    pub const fn plus(self, o: Self) -> Self {
+        Self { exact: self.exact + o.exact, compared: self.compared + o.compared }
+    }
+
+    /// Exact lines in tenths of a percent, rounded down, so that 1000 means all of them; `None` if nothing was
+    /// compared.
+    pub fn permille(&self) -> Option<u64> {
+        let share = (u128::from(self.exact) * 1000).checked_div(u128::from(self.compared))?;
+        u64::try_from(share).ok()
+    }
+}
+
+/// A column that differs, ready to print.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct ColumnDifference {
+    /// The column.
+    pub column: String,
+    /// What was recorded; `None` is a blank.
+    pub recorded: Option<i64>,
+    /// What the model gives.
+    pub model: Option<i64>,
+}
+
+impl From<Difference> for ColumnDifference {
+    fn from(d: Difference) -> Self {
+        Self { column: d.column.to_owned(), recorded: d.recorded, model: d.model }
+    }
+}
+
+/// The first line of a case in which the model differs.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct FirstDifference {
+    /// Which file.
+    pub file: LineKind,
+    /// The line in it, from 1, the header not counted (for rows: `idx`).
+    pub line: u64,
+    /// Its place in the event stream.
+    pub ev: u64,
+    /// When, ns.
+    pub time_ns: u64,
+    /// Every column that differs, in the order of the file.
+    pub columns: Vec<ColumnDifference>,
+    /// The last few lines before it, as text, the oldest first.
+    pub before: Vec<String>,
+    /// What the line should be or what is missing, if columns do not say it (an ACK too many, an error).
+    pub note: Option<String>,
+}
+
+impl fmt::Display for FirstDifference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} line {} (ev {}, {} ns)", self.file.suffix(), self.line, self.ev, self.time_ns)?;
+        let show = |v: Option<i64>| v.map_or_else(|| "blank".to_owned(), |v| v.to_string());
+        for (i, c) in self.columns.iter().enumerate() {
+            let lead = if i == 0 { ": " } else { ", " };
+            write!(f, "{lead}{} model {} recorded {}", c.column, show(c.model), show(c.recorded))?;
+        }
+        if let Some(note) = &self.note {
+            write!(f, "; {note}")?;
+        }
+        Ok(())
+    }
+}
+
+/// One case on one kernel.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct CaseScore {
+    /// Name of the kernel's directory.
+    pub kernel: String,
+    /// Name of the case.
+    pub case: String,
+    /// Rows.
+    pub rows: Tally,
+    /// ACKs.
+    pub acks: Tally,
+    /// Script steps.
+    pub steps: Tally,
+    /// Application events.
+    pub app: Tally,
+    /// Merges.
+    pub merges: Tally,
+    /// Inputs that the recording could not give and that were taken from its outcome (0: none).
+    pub oracle_inputs: u64,
+    /// Where the model first differs.
+    pub first_difference: Option<FirstDifference>,
+    /// Why the case could not be run, if it could not; its lines still count as compared.
+    pub error: Option<String>,
+    /// Remarks: exemptions with their proof, envelopes that were left.
+    pub notes: Vec<String>,
+}
+
+impl CaseScore {
+    /// A case of which nothing was counted yet.
+    pub fn new(kernel: impl Into<String>, case: impl Into<String>) -> Self {
+        Self { kernel: kernel.into(), case: case.into(), ..Self::default() }
+    }
+
+    /// The tally of a kind of line; `None` for the client's packets, which are an input.
+    pub fn tally_mut(&mut self, kind: LineKind) -> Option<&mut Tally> {
+        match kind {
+            LineKind::Row => Some(&mut self.rows),
+            LineKind::Ack => Some(&mut self.acks),
+            LineKind::Step => Some(&mut self.steps),
+            LineKind::App => Some(&mut self.app),
+            LineKind::Merge => Some(&mut self.merges),
+            LineKind::Tx => None,
+        }
+    }
+
+    /// Rows, ACKs and steps together: what the score is about.
+    pub fn whole(&self) -> Tally {
+        self.rows.plus(self.acks).plus(self.steps)
+    }
+
+    /// Whether every row, ACK and step was exact and the case ran.
+    pub fn is_exact(&self) -> bool {
+        self.error.is_none() && self.whole().is_full()
+    }
+
+    /// Kernel and case.
+    pub fn id(&self) -> CaseId {
+        CaseId { kernel: self.kernel.clone(), case: self.case.clone() }
+    }
+}
+
+/// Every case of a mode.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Scoreboard {
+    /// How the model was driven.
+    pub mode: Mode,
+    /// The cases, kernels by version, cases by name.
+    pub cases: Vec<CaseScore>,
+}
+
+/// Sums over cases.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug, Serialize, Deserialize)]
+pub struct Totals {
+    /// Exact cases of all.
+    pub cases: Tally,
+    /// Rows.
+    pub rows: Tally,
+    /// ACKs.
+    pub acks: Tally,
+    /// Script steps.
+    pub steps: Tally,
+    /// Application events.
+    pub app: Tally,
+    /// Merges.
+    pub merges: Tally,
+}
+
+impl Totals {
+    /// The sums over `cases`.
+    pub fn of<'a>(cases: impl IntoIterator<Item = &'a CaseScore>) -> Self {
+        let mut t = Self::default();
+        for c in cases {
+            t.cases.count(c.is_exact());
+            t.rows = t.rows.plus(c.rows);
+            t.acks = t.acks.plus(c.acks);
+            t.steps = t.steps.plus(c.steps);
+            t.app = t.app.plus(c.app);
+            t.merges = t.merges.plus(c.merges);
+        }
+        t
+    }
+}
+
+impl Scoreboard {
+    /// A board of `cases`, put in order whatever order they were scored in.
+    pub fn new(mode: Mode, mut cases: Vec<CaseScore>) -> Self {
+        cases.sort_by(|a, b| a.id().key().cmp(&b.id().key()));
+        Self { mode, cases }
+    }
+
+    /// The kernels, by version.
+    pub fn kernels(&self) -> Vec<&str> {
+        let mut out: Vec<&str> = self.cases.iter().map(|c| c.kernel.as_str()).collect();
+        out.dedup();
+        out
+    }
+
+    /// The names of all cases, sorted.
+    pub fn case_names(&self) -> Vec<&str> {
+        let mut out: Vec<&str> = self.cases.iter().map(|c| c.case.as_str()).collect();
+        out.sort_unstable();
+        out.dedup();
+        out
+    }
+
+    /// The score of a case on a kernel.
+    pub fn get(&self, kernel: &str, case: &str) -> Option<&CaseScore> {
+        self.cases.iter().find(|c| c.kernel == kernel && c.case == case)
+    }
+
+    /// The sums over all cases.
+    pub fn totals(&self) -> Totals {
+        Totals::of(&self.cases)
+    }
+
+    /// The board as JSON: mode, totals, cases.
+    ///
+    /// # Errors
+    /// None in practice; the type is that of the serializer.
+    pub fn to_json(&self) -> serde_json::Result<String> {
+        #[derive(Serialize)]
+        struct Report<'a> {
+            mode: Mode,
+            totals: Totals,
+            cases: &'a [CaseScore],
+        }
+        serde_json::to_string_pretty(&Report { mode: self.mode, totals: self.totals(), cases: &self.cases })
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    pub(crate) fn board() -> Scoreboard {
+        let tally = |exact, compared| Tally { exact, compared };
+        let mut a = CaseScore::new("6.1", "a_overrun");
+        (a.rows, a.acks) = (tally(69, 69), tally(18, 18));
+        let mut t = CaseScore::new("6.1", "t_clamp");
+        (t.rows, t.acks, t.steps) = (tally(40, 42), tally(30, 30), tally(41, 42));
+        t.first_difference = Some(FirstDifference {
+            file: LineKind::Row,
+            line: 12,
+            ev: 99,
+            time_ns: 5_000,
+            columns: vec![ColumnDifference { column: "win".into(), recorded: Some(5), model: Some(6) }],
+            before: vec!["row 11".into()],
+            note: None,
+        });
+        let mut old = CaseScore::new("5.10", "a_overrun");
+        old.rows = tally(0, 69);
+        old.error = Some("the model refused the configuration".into());
+        Scoreboard::new(Mode::Replay, vec![a, t, old])
+    }
+
+    #[test]
+    fn kernels_are_in_order_of_version_and_the_totals_add_up() {
+        let b = board();
+        assert_eq!(b.kernels(), ["5.10", "6.1"]);
+        let t = b.totals();
+        assert_eq!((t.rows, t.cases), (Tally { exact: 109, compared: 180 }, Tally { exact: 1, compared: 3 }));
+    }
+
+    #[test]
+    fn almost_all_is_not_all() {
+        assert_eq!(Tally { exact: 99_999, compared: 100_000 }.permille(), Some(999));
+        assert_eq!(Tally { exact: 5, compared: 5 }.permille(), Some(1000));
+        assert_eq!(Tally::default().permille(), None);
+    }
+
+    #[test]
+    fn a_board_survives_json_and_the_report_has_totals() {
+        let b = board();
+        let report: serde_json::Value = serde_json::from_str(&b.to_json().unwrap()).unwrap();
+        assert_eq!(report["totals"]["rows"]["exact"], 109);
+        let again: Scoreboard = serde_json::from_value(report).unwrap();
+        assert_eq!(again, b);
+    }
+}

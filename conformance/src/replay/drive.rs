@@ -1,0 +1,428 @@
+//! The event loop of a replay, and the comparison.
+
+use sim_core::config::LiveOption;
+use sim_core::host::Host;
+use sim_core::observer::Transmit;
+use sim_core::receiver::Receiver;
+use sim_core::segment::{Flags, SackList, Segment, SynOptions};
+use sim_core::send_half::Cx;
+use sim_core::seq::Seq;
+use sim_core::sender::{Handshake, PassiveSender};
+use sim_core::skb::Buffer;
+use sim_core::state::SocketState;
+use sim_core::time::{Now, SimDuration, SimTime};
+
+use super::clock::Clocks;
+use super::inputs::Hindsight;
+use super::setup::{Setup, SetupError};
+use super::watch::Watch;
+use crate::compare::{Difference, ModelCounts, compare_ack, compare_counts, compare_whole_state};
+use crate::recording::{
+    AckRow, AppAction, AppEvent, Entry, EventRef, KernelVersion, LineKind, Recording, Row, RowSegment, Step,
+};
+use crate::score::{CaseScore, LineDifference};
+
+/// `SOL_SOCKET`.
+const SOL_SOCKET: i32 = 1;
+/// `SOL_TCP`.
+const SOL_TCP: i32 = 6;
+
+/// Whether inputs that the recorder could not fetch directly are taken from what the recording shows later.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Oracle {
+    /// Timers fire where they were recorded, shared data is known from refused merges.
+    #[default]
+    With,
+    /// Timers fire by the model's own clock; nothing is shared.
+    Without,
+}
+
+/// Replays one recording and compares every row, ACK and script step.
+///
+/// # Errors
+/// If the recording's kernel is unknown or its connection's opening is missing.
+pub fn replay(rec: &Recording, oracle: Oracle) -> Result<CaseScore, SetupError> {
+    let setup = Setup::of(rec)?;
+    let events = rec.events();
+    let mut drive = Drive::new(rec, &setup, &events, oracle);
+    for (at, (ev, event)) in events.iter().enumerate() {
+        drive.step(at, *ev, event);
+    }
+    Ok(drive.finish())
+}
+
+struct Drive<'a> {
+    rec: &'a Recording,
+    setup: &'a Setup,
+    oracle: Oracle,
+    version: KernelVersion,
+    clocks: Clocks,
+    hindsight: Hindsight,
+    rx: Receiver,
+    snd: PassiveSender,
+    host: Host,
+    watch: Watch,
+    out: Vec<Transmit>,
+    score: CaseScore,
+    /// When the SYN-ACK was sent.
+    synack_at: Option<SimTime>,
+    first_wup: Option<Seq>,
+    /// Backlog segments already fed for the row that comes out next.
+    in_recv: bool,
+    /// Script steps: packets sent since the previous one.
+    emitted: u32,
+    read_ret: Option<i64>,
+    row_index: usize,
+    server_sent: Vec<SackList>,
+}
+
+impl<'a> Drive<'a> {
+    fn new(rec: &'a Recording, setup: &'a Setup, events: &[(u64, EventRef<'_>)], oracle: Oracle) -> Self {
+        let clocks = Clocks::new(rec, events);
+        let hindsight = if oracle == Oracle::With { Hindsight::of(rec, events) } else { Hindsight::blind(rec, events) };
+        let hz = clocks.ticks().hz();
+        let mut rx = Receiver::new(setup.kernel, setup.sysctl.clone(), setup.route.clone());
+        let origin_us = rec.summary.clock.t0_mono_ns / 1_000;
+        let ts_offset = rec.acks.iter().find_map(|a| {
+            let stamp = a.state.tcp_mstamp?;
+            let ms = ((origin_us as i64 + stamp) / 1_000) as u32;
+            Some(a.tsval?.wrapping_sub(ms))
+        });
+        rx.set_timestamp_clock(origin_us, ts_offset.unwrap_or(0));
+        Self {
+            rec,
+            setup,
+            oracle,
+            version: rec.version(),
+            clocks,
+            hindsight,
+            rx,
+            snd: PassiveSender::new(setup.kernel, &setup.sysctl, hz),
+            host: Host::default(),
+            watch: Watch::default(),
+            out: Vec::new(),
+            score: CaseScore::new(&rec.kernel, &rec.case),
+            synack_at: None,
+            first_wup: None,
+            in_recv: false,
+            emitted: 0,
+            read_ret: None,
+            row_index: 0,
+            server_sent: Vec::new(),
+        }
+    }
+
+    /// Calls into the model at `now`.
+    fn with<R>(&mut self, now: Now, f: impl FnOnce(&mut Receiver, &mut PassiveSender, &mut Cx<'_, Watch>) -> R) -> R {
+        let mut cx = Cx { now, out: &mut self.out, host: &mut self.host, obs: &mut self.watch };
+        let r = f(&mut self.rx, &mut self.snd, &mut cx);
+        self.out.clear();
+        r
+    }
+
+    fn step(&mut self, at: usize, ev: u64, event: &EventRef<'_>) {
+        let now = self.clocks.now(at, event);
+        self.overdue_timers(Clocks::time(event));
+        match event {
+            EventRef::Row(row) => self.row(now, row),
+            EventRef::Ack(ack) => self.ack(now, ack),
+            EventRef::App(app) => self.app(now, ev, app),
+            EventRef::Step(step) => self.script_step(step),
+            EventRef::Merge(_) | EventRef::Tx(_) => {}
+        }
+    }
+
+    // --- opening ---------------------------------------------------------------------------------------------
+
+    /// The SYN-ACK: the listener has seen the SYN.
+    fn syn_ack(&mut self, now: Now, ack: &AckRow) {
+        for &opt in &self.setup.options {
+            self.with(now, |rx, snd, cx| rx.set_option(cx, snd, opt));
+        }
+        let (syn, link_mss, maxseg) = (self.setup.syn, self.setup.mtu - 40, self.setup.maxseg);
+        let options = self.with(now, |rx, _, cx| rx.passive_open(cx, &syn, link_mss, maxseg));
+        self.synack_at = Some(now.time);
+        let seg = Segment {
+            seq: Seq(0),
+            len: 0,
+            flags: Flags::SYN.with(Flags::ACK),
+            ack: Seq::FIRST,
+            window: options.window,
+            ts: options.ts,
+            sack: SackList::EMPTY,
+        };
+        let differences = compare_ack(ack, &seg, 0, Some(&options));
+        self.score_ack(ack, differences);
+        self.watch.since.n_ack += 1;
+        self.emitted += 1;
+    }
+
+    /// The handshake's last ACK makes the connection socket.
+    fn child(&mut self, now: Now, seg: &RowSegment) {
+        let syn = self.setup.syn;
+        let scale = if self.setup.sysctl.tcp_window_scaling { syn.window_scale.unwrap_or(0) } else { 0 };
+        let timestamps = syn.ts.is_some() && self.setup.sysctl.tcp_timestamps;
+        let option = if timestamps { 12 } else { 0 };
+        let mss = u32::from(syn.mss).min(self.rx.advmss()).saturating_sub(option);
+        let rtt_us = self.synack_at.map(|t| now.time.since(t).as_micros().max(1).min(u64::from(u32::MAX)) as u32);
+        self.snd.established(&Handshake {
+            snd_nxt: Seq::FIRST,
+            snd_wnd: u32::from(seg.wnd) << scale,
+            wl1: Seq(seg.seq),
+            snd_wscale: scale,
+            mss,
+            sack: syn.sack,
+            timestamps,
+            rtt_us,
+        });
+        self.with(now, |rx, snd, cx| rx.child_created(cx, snd));
+    }
+
+    // --- rows ------------------------------------------------------------------------------------------------
+
+    fn row(&mut self, now: Now, row: &Row) {
+        if self.row_index == 0
+            && let Some(seg) = &row.segment
+        {
+            self.child(now, seg);
+        }
+        self.unexpected_acks(row);
+        let mut model = self.rx.state(&self.snd);
+        let owned = row.state.owned.unwrap_or(model.owned);
+        model.owned = owned;
+        let first = *self.first_wup.get_or_insert(model.rcv_wup);
+        let s = std::mem::take(&mut self.watch.since);
+        let counts = ModelCounts {
+            acked: model.rcv_wup - first,
+            coal_ok: s.coal_ok,
+            coal_fail: s.coal_fail,
+            n_collapse: s.n_collapse,
+            n_collapse_ofo: s.n_collapse_ofo,
+            n_prune_ofo: s.n_prune_ofo,
+            n_ack: s.n_ack,
+        };
+        let mut differences = self.compare(&row.state, &model);
+        differences.extend(compare_counts(row, &counts, self.version));
+        self.score.rows.add(differences.is_empty());
+        self.score.note(LineDifference::of(LineKind::Row, u64::from(row.idx), row.time_ns, differences));
+        self.row_index += 1;
+        let Some(segment) = &row.segment else { return };
+        if row.entry == Entry::End {
+            return;
+        }
+        let sack = self.sack_of(segment);
+        if segment.bl_segs > 0 && self.rx.backlog_waiting() > 0 {
+            self.with(now, |rx, snd, cx| rx.drain_one(cx, snd));
+            return;
+        }
+        let (seg, buf) = self.hindsight.segment(segment, sack);
+        let was = self.rx.is_owned();
+        self.with(now, |rx, snd, cx| rx.segment_bypassing_backlog(cx, snd, &seg, buf));
+        debug_assert_eq!(was, self.rx.is_owned());
+    }
+
+    /// Only the header length matters of the blocks that the peer sends: one block if any.
+    fn sack_of(&self, s: &RowSegment) -> SackList {
+        let mut list = SackList::EMPTY;
+        if s.sack_opt {
+            list.push(sim_core::segment::SackBlock { start: Seq(s.seq), end: Seq(s.seq) });
+        }
+        list
+    }
+
+    fn compare(&self, recorded: &crate::recording::RecordedState, model: &SocketState) -> Vec<Difference> {
+        compare_whole_state(recorded, model, self.version)
+    }
+
+    // --- ACKs ------------------------------------------------------------------------------------------------
+
+    fn ack(&mut self, now: Now, ack: &AckRow) {
+        if ack.flags.has(Flags::SYN) {
+            self.syn_ack(now, ack);
+            return;
+        }
+        self.emitted += 1;
+        if ack.len > 0 || ack.flags.has(Flags::FIN) {
+            self.server_data(now, ack);
+            return;
+        }
+        let Some((packet, state)) = self.watch.sent.pop_front() else {
+            self.score_ack(ack, vec![Difference { column: "(packet)", recorded: Some(1), model: None }]);
+            return;
+        };
+        let mut differences = compare_ack(ack, &packet.seg, state.rcv_wscale, None);
+        let mut state = state;
+        state.owned = ack.state.owned.unwrap_or(state.owned);
+        differences.extend(self.compare(&ack.state, &state));
+        self.score_ack(ack, differences);
+    }
+
+    /// Data or FIN of the server itself: an input, but its acknowledgement and window are the model's.
+    fn server_data(&mut self, now: Now, ack: &AckRow) {
+        let mut seg = Segment {
+            seq: Seq(ack.seq),
+            len: ack.len,
+            flags: ack.flags.without(Flags::ACK),
+            ..Segment::default()
+        };
+        let new = seg.end_seq() - sim_core::send_half::SendHalf::snd_nxt(&self.snd);
+        self.with(now, |rx, snd, cx| {
+            rx.stamp(cx, &mut seg);
+            if seg.len > 0 {
+                rx.data_sent(cx.now);
+            }
+            if new > 0 {
+                snd.data_sent(new as u32);
+            }
+        });
+        self.watch.since.n_ack += 1;
+        let state = self.rx.state(&self.snd);
+        let mut differences = compare_ack(ack, &seg, state.rcv_wscale, None);
+        // The packet is read before its sequence numbers count as sent.
+        differences.extend(
+            self.compare(&ack.state, &state).into_iter().filter(|d| d.column != "snd_nxt" && d.column != "owned"),
+        );
+        self.score_ack(ack, differences);
+    }
+
+    fn score_ack(&mut self, ack: &AckRow, differences: Vec<Difference>) {
+        self.score.acks.add(differences.is_empty());
+        self.score.note(LineDifference::of(LineKind::Ack, ack.ev, ack.time_ns, differences));
+    }
+
+    /// ACKs that the model sent and the kernel did not: each is an ACK that differs.
+    fn unexpected_acks(&mut self, row: &Row) {
+        while self.watch.sent.pop_front().is_some() {
+            self.score.unexpected += 1;
+            let d = Difference { column: "(packet)", recorded: None, model: Some(1) };
+            self.score.note(LineDifference::of(LineKind::Ack, row.ev, row.time_ns, vec![d]));
+        }
+    }
+
+    // --- the application -------------------------------------------------------------------------------------
+
+    fn app(&mut self, now: Now, ev: u64, app: &AppEvent) {
+        let Ok(action) = app.action() else { return };
+        match action {
+            AppAction::Recv(len) => {
+                self.in_recv = true;
+                self.with(now, |rx, _, _| rx.recv_begin(len.clamp(0, i64::from(u32::MAX)) as u32));
+            }
+            AppAction::SpaceAdjust => {
+                self.with(now, |rx, _, cx| rx.recv_copy(cx));
+            }
+            AppAction::CleanupRbuf(_) if self.in_recv => {
+                let copied = self.with(now, |rx, snd, cx| {
+                    rx.recv_skip(cx);
+                    rx.recv_finish(cx, snd)
+                });
+                self.read_ret = Some(if copied == 0 { -1 } else { i64::from(copied) });
+            }
+            AppAction::RecvRet(_) => {
+                self.in_recv = false;
+                self.with(now, |rx, snd, cx| rx.release(cx, snd));
+            }
+            AppAction::SetSockOpt { level, opt, value } => {
+                let v = value.clamp(0, i64::from(u32::MAX)) as u32;
+                let opt = match (level, opt) {
+                    (SOL_SOCKET, 8) => Some(LiveOption::RcvBuf(v)),
+                    (SOL_SOCKET, 33) => Some(LiveOption::RcvBufForce(v)),
+                    (SOL_SOCKET, 18) => Some(LiveOption::RcvLowat(v)),
+                    (SOL_TCP, 10) => Some(LiveOption::WindowClamp(v)),
+                    (SOL_TCP, 12) => Some(LiveOption::QuickAck(v)),
+                    _ => None,
+                };
+                if let Some(opt) = opt {
+                    self.with(now, |rx, snd, cx| rx.set_option(cx, snd, opt));
+                }
+            }
+            AppAction::Backlog { seq, end_seq, truesize, data_len, nr_frags } => {
+                self.backlog(now, ev, [seq, end_seq], [truesize, data_len, nr_frags]);
+            }
+            AppAction::Send(_) => self.with(now, |rx, _, _| rx.own()),
+            AppAction::SendRet(_) => self.with(now, |rx, snd, cx| rx.release(cx, snd)),
+            AppAction::DelackTimer => {
+                if self.rx.delayed_ack_due().is_some_and(|j| j <= now.jiffies) {
+                    self.with(now, |rx, snd, cx| rx.delayed_ack_timer(cx, snd));
+                }
+            }
+            AppAction::CompSackTimer => {
+                if self.rx.compressed_ack_due().is_some() {
+                    self.with(now, |rx, snd, cx| rx.compressed_ack_timer(cx, snd));
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn backlog(&mut self, now: Now, ev: u64, seqs: [i64; 2], figures: [u32; 3]) {
+        let Some(row) = self.hindsight.row_of_backlog(ev).and_then(|at| self.rec.rows.get(at)) else { return };
+        let Some(s) = &row.segment else { return };
+        let [seq, end_seq] = seqs;
+        let [truesize, data_len, nr_frags] = figures;
+        let sack = self.sack_of(s);
+        let last = end_seq == s.end_seq;
+        let (seg, buf): (Segment, Buffer) =
+            self.hindsight.backlog_segment(s, [seq, end_seq], [truesize, data_len, nr_frags], last, sack);
+        self.with(now, |rx, snd, cx| {
+            rx.own();
+            rx.segment_arrives(cx, snd, &seg, buf);
+        });
+    }
+
+    // --- timers ----------------------------------------------------------------------------------------------
+
+    /// Fires timers of the model that were due well before `time` and were not recorded.
+    fn overdue_timers(&mut self, time: SimTime) {
+        let slack = SimDuration::from_nanos(self.setup.sysctl.tcp_comp_sack_slack_ns);
+        let ticks = *self.clocks.ticks();
+        if let Some(t) = self.rx.compressed_ack_due() {
+            // A recorded timer may be late by its slack and by whatever kept the processor.
+            let grace = if self.oracle == Oracle::With { SimDuration::from_millis(1) } else { SimDuration::ZERO };
+            let at = t + slack + grace;
+            if at < time {
+                let now = ticks.now(at);
+                self.with(now, |rx, snd, cx| rx.compressed_ack_timer(cx, snd));
+            }
+        }
+        if let Some(j) = self.rx.delayed_ack_due() {
+            let grace = if self.oracle == Oracle::With { 1 } else { 0 };
+            let at = ticks.begin(j + grace);
+            if at < time {
+                let now = ticks.now(at);
+                self.with(now, |rx, snd, cx| rx.delayed_ack_timer(cx, snd));
+            }
+        }
+    }
+
+    // --- script steps ----------------------------------------------------------------------------------------
+
+    fn script_step(&mut self, step: &Step) {
+        let model = self.rx.state(&self.snd);
+        let mut differences = self.compare(&step.state, &model);
+        let mut check = |column, recorded: Option<i64>, model: Option<i64>| {
+            if recorded != model {
+                differences.push(Difference { column, recorded, model });
+            }
+        };
+        check("emitted", Some(i64::from(step.emitted)), Some(i64::from(self.emitted)));
+        if step.cmd.starts_with("r ") {
+            check("read_ret", step.read_ret, self.read_ret);
+        }
+        check("inq", Some(step.inq), Some(model.recvq()));
+        check("meminfo.rmem_alloc", Some(i64::from(step.meminfo.rmem_alloc)), Some(i64::from(model.rmem as u32)));
+        check("meminfo.rcvbuf", Some(i64::from(step.meminfo.rcvbuf)), Some(i64::from(model.rcvbuf as u32)));
+        check("meminfo.fwd_alloc", Some(i64::from(step.meminfo.fwd_alloc)), Some(i64::from(model.fwd_alloc as u32)));
+        check("meminfo.drops", Some(i64::from(step.meminfo.drops)), Some(i64::from(model.drops)));
+        self.emitted = 0;
+        self.read_ret = None;
+        self.score.steps.add(differences.is_empty());
+        self.score.note(LineDifference::of(LineKind::Step, step.step.max(0) as u64, step.time_ns, differences));
+    }
+
+    fn finish(mut self) -> CaseScore {
+        self.score.unexpected += self.watch.sent.len() as u64;
+        self.server_sent.clear();
+        self.score
+    }
+}

@@ -1,0 +1,121 @@
+//! Segments and their buffers, from recorded lines.
+
+use std::collections::BTreeMap;
+
+use sim_core::segment::{SackList, Segment, Timestamps};
+use sim_core::seq::Seq;
+use sim_core::skb::{Buffer, Share};
+use sim_core::time::SimTime;
+
+use crate::recording::{EventRef, MergeWhy, Recording, RowSegment};
+
+/// What only the merges and the later rows of a recording tell about a segment.
+pub(super) struct Hindsight {
+    /// By first sequence number: until when an skb's data was shared with the sender's copy.
+    shared_until: BTreeMap<i64, SimTime>,
+    /// By position of a backlog event: the row (index) in which the segment came out.
+    row_of_backlog: BTreeMap<u64, usize>,
+}
+
+impl Hindsight {
+    pub(super) fn of(rec: &Recording, events: &[(u64, EventRef<'_>)]) -> Self {
+        let mut shared_until = BTreeMap::new();
+        for m in rec.merges.iter().filter(|m| !m.ret && m.why == Some(MergeWhy::Shared)) {
+            shared_until.insert(m.to_seq, SimTime::from_nanos(m.time_ns + 1));
+        }
+        // The backlog is a queue: segments come out in the order in which they went in, some of them joined.
+        let mut row_of_backlog = BTreeMap::new();
+        let mut waiting = std::collections::VecDeque::new();
+        let mut row_index = 0;
+        for (ev, e) in events {
+            match e {
+                EventRef::App(a) if a.what == crate::recording::AppWhat::Backlog => waiting.push_back(*ev),
+                EventRef::Row(r) => {
+                    for _ in 0..r.segment.as_ref().map_or(0, |s| s.bl_segs) {
+                        if let Some(ev) = waiting.pop_front() {
+                            row_of_backlog.insert(ev, row_index);
+                        }
+                    }
+                    row_index += 1;
+                }
+                _ => {}
+            }
+        }
+        Self { shared_until, row_of_backlog }
+    }
+
+    /// What a replay may know that takes no sharing from the merges.
+    pub(super) fn blind(rec: &Recording, events: &[(u64, EventRef<'_>)]) -> Self {
+        Self { shared_until: BTreeMap::new(), ..Self::of(rec, events) }
+    }
+
+    /// The row in which the backlog segment of event `ev` came out.
+    pub(super) fn row_of_backlog(&self, ev: u64) -> Option<usize> {
+        self.row_of_backlog.get(&ev).copied()
+    }
+
+    fn share(&self, seq: i64) -> Share {
+        self.shared_until.get(&seq).map_or(Share::None, |&t| Share::UntilTime(t))
+    }
+
+    /// The segment of a row and the memory it came in.
+    pub(super) fn segment(&self, s: &RowSegment, sack: SackList) -> (Segment, Buffer) {
+        let seg = header(s, s.seq, s.len, sack);
+        let buf = Buffer {
+            truesize: s.truesize,
+            head_size: s.head_size,
+            linear: s.len.saturating_sub(s.data_len),
+            tailroom: s.tailroom,
+            nr_frags: s.nr_frags.unwrap_or(u32::from(s.data_len > 0)).min(u32::from(u16::MAX)) as u16,
+            head_frag: s.head_frag,
+            frag_list: false,
+            gso_size: s.gso_size.unwrap_or(0),
+            gso_segs: segments(s.len, s.gso_size.unwrap_or(0)),
+            share: self.share(s.seq),
+        };
+        (seg, buf)
+    }
+
+    /// One segment on its way into the backlog; `s` is the row in which it came out, perhaps joined.
+    pub(super) fn backlog_segment(
+        &self,
+        s: &RowSegment,
+        [seq, end_seq]: [i64; 2],
+        [truesize, data_len, nr_frags]: [u32; 3],
+        last: bool,
+        sack: SackList,
+    ) -> (Segment, Buffer) {
+        let fin = last && s.flags.has(sim_core::segment::Flags::FIN);
+        let len = (end_seq - seq - i64::from(fin)).clamp(0, i64::from(u32::MAX)) as u32;
+        let mut seg = header(s, seq, len, sack);
+        if !last {
+            seg.flags = seg.flags.without(sim_core::segment::Flags::FIN);
+        }
+        let gso = if s.bl_segs == 1 { s.gso_size.unwrap_or(0) } else { 0 };
+        let buf = Buffer {
+            truesize,
+            head_size: s.head_size,
+            linear: len.saturating_sub(data_len),
+            tailroom: if data_len == 0 { s.tailroom } else { 0 },
+            nr_frags: nr_frags.min(u32::from(u16::MAX)) as u16,
+            head_frag: s.head_frag,
+            frag_list: false,
+            gso_size: gso,
+            gso_segs: segments(len, gso),
+            share: self.share(seq),
+        };
+        (seg, buf)
+    }
+}
+
+fn segments(len: u32, gso_size: u32) -> u16 {
+    if gso_size == 0 { 0 } else { len.div_ceil(gso_size).min(u32::from(u16::MAX)) as u16 }
+}
+
+fn header(s: &RowSegment, seq: i64, len: u32, sack: SackList) -> Segment {
+    let ts = match (s.tsval, s.tsecr) {
+        (Some(val), Some(ecr)) => Some(Timestamps { val, ecr }),
+        _ => None,
+    };
+    Segment { seq: Seq(seq), len, flags: s.flags, ack: Seq(s.ack), window: s.wnd, ts, sack }
+}

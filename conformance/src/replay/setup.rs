@@ -1,0 +1,205 @@
+//! The configuration of the recorded socket.
+
+use std::collections::BTreeMap;
+
+use sim_core::config::{LiveOption, Route, Sysctls};
+use sim_core::linux::{self, KernelProfile};
+use sim_core::segment::{SynOptions, Timestamps};
+use thiserror::Error;
+
+use crate::recording::{CaseKind, KernelVersion, Recording};
+
+/// Why a recording cannot be replayed.
+#[derive(Clone, PartialEq, Eq, Debug, Error)]
+pub enum SetupError {
+    /// No profile describes its kernel.
+    #[error("kernel {0} has no profile; known are {known}", known = linux::ALL.map(|k| k.name).join(", "))]
+    UnknownKernel(String),
+    /// Something needed is not there.
+    #[error("{case}: {what}")]
+    Missing {
+        /// The case.
+        case: String,
+        /// What is missing.
+        what: String,
+    },
+}
+
+/// What the recorded socket was configured with.
+#[derive(Clone, Debug)]
+pub struct Setup {
+    /// Its kernel.
+    pub kernel: &'static KernelProfile,
+    /// Its host's sysctls.
+    pub sysctl: Sysctls,
+    /// Its route.
+    pub route: Route,
+    /// MTU of the device, bytes.
+    pub mtu: u32,
+    /// `TCP_MAXSEG`.
+    pub maxseg: Option<u16>,
+    /// Options of the listener, in order.
+    pub options: Vec<LiveOption>,
+    /// The SYN that opened the connection.
+    pub syn: SynOptions,
+}
+
+/// The profile of a recording's kernel.
+pub(super) fn profile(rec: &Recording) -> Result<&'static KernelProfile, SetupError> {
+    let KernelVersion { major, minor } = rec.version();
+    linux::by_name(&format!("{major}.{minor}")).ok_or_else(|| SetupError::UnknownKernel(rec.kernel.clone()))
+}
+
+/// The words of the set-up line that contains `needle`, from the last such line.
+fn words_of<'a>(setup: &'a [String], needle: &str) -> Vec<&'a str> {
+    setup.iter().rev().find(|l| l.contains(needle)).map(|l| l.split_whitespace().collect()).unwrap_or_default()
+}
+
+fn word_after<T: std::str::FromStr>(words: &[&str], key: &str) -> Option<T> {
+    let at = words.iter().position(|w| *w == key)?;
+    words.get(at + 1)?.parse().ok()
+}
+
+fn three(text: &str, default: [u32; 3]) -> [u32; 3] {
+    let mut out = default;
+    for (slot, word) in out.iter_mut().zip(text.split_whitespace()) {
+        *slot = word.parse().unwrap_or(*slot);
+    }
+    out
+}
+
+/// Applies the recorded sysctls to the kernel's defaults.
+fn sysctls(kernel: &KernelProfile, recorded: &BTreeMap<String, String>) -> Sysctls {
+    let mut s = kernel.default_sysctls();
+    for (name, text) in recorded {
+        let number: i64 = text.trim().parse().unwrap_or(0);
+        let flag = number != 0;
+        match name.as_str() {
+            "tcp_rmem" => s.tcp_rmem = three(text, s.tcp_rmem),
+            "tcp_wmem" => s.tcp_wmem = three(text, s.tcp_wmem),
+            "tcp_adv_win_scale" => s.tcp_adv_win_scale = number.clamp(-31, 31) as i8,
+            "tcp_moderate_rcvbuf" => s.tcp_moderate_rcvbuf = flag,
+            "tcp_shrink_window" => s.tcp_shrink_window = flag,
+            "tcp_app_win" => s.tcp_app_win = number.clamp(0, 31) as u8,
+            "tcp_window_scaling" => s.tcp_window_scaling = flag,
+            "tcp_timestamps" => s.tcp_timestamps = flag,
+            "tcp_sack" => s.tcp_sack = flag,
+            "tcp_dsack" => s.tcp_dsack = flag,
+            "tcp_autocorking" => s.tcp_autocorking = flag,
+            "tcp_workaround_signed_windows" => s.tcp_workaround_signed_windows = flag,
+            "tcp_comp_sack_delay_ns" => s.tcp_comp_sack_delay_ns = number.max(0) as u64,
+            "tcp_comp_sack_slack_ns" => s.tcp_comp_sack_slack_ns = number.max(0) as u64,
+            "tcp_comp_sack_nr" => s.tcp_comp_sack_nr = number.clamp(0, 255) as u8,
+            "tcp_comp_sack_rtt_percent" => s.tcp_comp_sack_rtt_percent = number.max(0) as u32,
+            "tcp_backlog_ack_defer" => s.tcp_backlog_ack_defer = flag,
+            "tcp_pingpong_thresh" => s.tcp_pingpong_thresh = number.clamp(0, 255) as u8,
+            "tcp_rcvbuf_low_rtt" => s.tcp_rcvbuf_low_rtt = number.max(0) as u32,
+            "tcp_invalid_ratelimit" => s.tcp_invalid_ratelimit = number.max(0) as u32,
+            "tcp_rto_min_us" => s.tcp_rto_min_us = number.max(0) as u32,
+            _ => {}
+        }
+    }
+    s
+}
+
+impl Setup {
+    /// Reads the configuration off a recording.
+    ///
+    /// # Errors
+    /// If the kernel is unknown or the recording lacks the opening of its connection.
+    pub fn of(rec: &Recording) -> Result<Self, SetupError> {
+        let s = &rec.summary;
+        let missing = |what: &str| SetupError::Missing { case: rec.case.clone(), what: what.to_owned() };
+        let kernel = profile(rec)?;
+        let sysctl = sysctls(kernel, &s.sysctl);
+        let route = words_of(&s.setup, "ip route");
+        let route = Route {
+            initcwnd: word_after(&route, "initcwnd"),
+            initrwnd: word_after(&route, "initrwnd"),
+            quickack: word_after::<u8>(&route, "quickack").is_some_and(|v| v != 0),
+            window: word_after(&route, "window"),
+            advmss: word_after(&route, "advmss"),
+            rto_min: word_after::<String>(&route, "rto_min")
+                .and_then(|t| t.trim_end_matches("ms").parse().ok())
+                .map(sim_core::time::SimDuration::from_millis),
+        };
+        let mut out = Self {
+            kernel,
+            sysctl,
+            route,
+            mtu: 1500,
+            maxseg: None,
+            options: Vec::new(),
+            syn: SynOptions { mss: 536, window_scale: None, sack: false, ts: None, window: 65_535 },
+        };
+        match s.kind {
+            CaseKind::Loop => out.loop_options(rec).ok_or_else(|| missing("no SYN of the client was recorded"))?,
+            CaseKind::Injection => {
+                out.script_options(rec).ok_or_else(|| missing("its script has no valid \"syn\" line"))?;
+            }
+        }
+        Ok(out)
+    }
+
+    fn loop_options(&mut self, rec: &Recording) -> Option<()> {
+        let s = &rec.summary;
+        let empty = BTreeMap::new();
+        let options = s.options.as_ref().unwrap_or(&empty);
+        let number = |key: &str| options.get(key).and_then(|v| v.parse::<i64>().ok()).filter(|&v| v > 0);
+        self.mtu = word_after(&words_of(&s.setup, "lo up mtu"), "mtu").unwrap_or(65_536);
+        self.maxseg = number("smss").map(|v| v.min(65_535) as u16);
+        for (key, make) in [
+            ("rcvbuf", LiveOption::RcvBufForce as fn(u32) -> LiveOption),
+            ("lclamp", LiveOption::WindowClamp),
+            ("llowat", LiveOption::RcvLowat),
+        ] {
+            self.options.extend(number(key).map(|v| make(v as u32)));
+        }
+        let syn = rec.tx.first().filter(|t| t.flags.has(sim_core::segment::Flags::SYN))?;
+        self.syn = SynOptions {
+            mss: syn.mss_opt.unwrap_or(536).min(65_535) as u16,
+            window_scale: syn.ws_opt,
+            sack: self.sysctl.tcp_sack,
+            ts: syn.tsval.map(|val| Timestamps { val, ecr: 0 }),
+            window: syn.win_raw,
+        };
+        Some(())
+    }
+
+    fn script_options(&mut self, rec: &Recording) -> Option<()> {
+        let script = rec.summary.script.as_ref()?;
+        for line in script {
+            let words: Vec<&str> = line.split_whitespace().collect();
+            match words.as_slice() {
+                ["opt", name, value, ..] => {
+                    let v: u32 = value.parse().ok()?;
+                    match *name {
+                        "rcvbuf" => self.options.push(LiveOption::RcvBufForce(v)),
+                        "clamp" => self.options.push(LiveOption::WindowClamp(v)),
+                        "lowat" => self.options.push(LiveOption::RcvLowat(v)),
+                        "smss" => self.maxseg = Some(v.min(65_535) as u16),
+                        "mtu" => self.mtu = v,
+                        _ => {}
+                    }
+                }
+                ["syn", mss, scale, rest @ ..] => {
+                    let marks = rest.first().copied().unwrap_or("");
+                    let scale: i32 = scale.parse().ok()?;
+                    let ts = marks.contains('t') && self.sysctl.tcp_timestamps;
+                    // The script's peer counts its TSval up from 5000, one per segment.
+                    let first = rec.rows.first().and_then(|r| r.segment.as_ref()).and_then(|s| s.tsval);
+                    self.syn = SynOptions {
+                        mss: mss.parse().ok()?,
+                        window_scale: u8::try_from(scale).ok(),
+                        sack: marks.contains('s'),
+                        ts: ts.then(|| Timestamps { val: first.unwrap_or(1).wrapping_sub(1), ecr: 0 }),
+                        window: 65_535,
+                    };
+                    return Some(());
+                }
+                _ => {}
+            }
+        }
+        None
+    }
+}

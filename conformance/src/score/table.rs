@@ -1,0 +1,162 @@
+//! The scoreboard as text.
+
+use std::fmt::Write as _;
+
+use super::{CaseScore, Scoreboard, Tally, Totals};
+use crate::recording::LineKind;
+
+const HEAD: [&str; 8] = ["kernel", "case", "rows", "acks", "steps", "app", "merges", "first difference"];
+
+/// A table: one line per kernel and case, one per kernel, and the totals as the last line. Every figure reads
+/// `exact/compared`.
+pub fn render(board: &Scoreboard) -> String {
+    let mut lines: Vec<[String; 8]> = vec![HEAD.map(str::to_owned)];
+    for kernel in board.kernels() {
+        let cases: Vec<&CaseScore> = board.cases.iter().filter(|c| c.kernel == kernel).collect();
+        lines.extend(cases.iter().map(|c| case_line(c)));
+        let sum = Totals::of(cases.iter().copied());
+        lines.push(sum_line(kernel, format!("{} cases exact", show(sum.cases)), &sum));
+    }
+    let sum = board.totals();
+    let mut width = [0; 7];
+    for line in &lines {
+        for (w, cell) in width.iter_mut().zip(line) {
+            *w = (*w).max(cell.chars().count());
+        }
+    }
+    let mut out = String::new();
+    for line in &lines {
+        for (i, (cell, w)) in line.iter().zip(width).enumerate() {
+            // Names to the left, figures to the right.
+            let _ = if i < 2 { write!(out, "{cell:<w$}  ") } else { write!(out, "{cell:>w$}  ") };
+        }
+        out.push_str(&line[7]);
+        trim_end(&mut out);
+        out.push('\n');
+    }
+    out.push_str(&total_line(board, &sum));
+    out.push('\n');
+    out
+}
+
+/// The last line: everything, in one sentence.
+pub fn total_line(board: &Scoreboard, sum: &Totals) -> String {
+    format!(
+        "total {}: {} cases exact; rows {}, acks {}, steps {}",
+        board.mode,
+        show(sum.cases),
+        with_share(sum.rows),
+        with_share(sum.acks),
+        with_share(sum.steps)
+    )
+}
+
+/// The first difference of every case that has one, with the lines before it.
+pub fn render_differences(board: &Scoreboard) -> String {
+    let mut out = String::new();
+    for c in &board.cases {
+        if let Some(error) = &c.error {
+            let _ = writeln!(out, "{} {}: {error}", c.kernel, c.case);
+        }
+        for note in &c.notes {
+            let _ = writeln!(out, "{} {}: note: {note}", c.kernel, c.case);
+        }
+        let Some(d) = &c.first_difference else { continue };
+        let _ = writeln!(out, "{} {}: {d}", c.kernel, c.case);
+        for line in &d.before {
+            let _ = writeln!(out, "    {line}");
+        }
+    }
+    out
+}
+
+fn case_line(c: &CaseScore) -> [String; 8] {
+    let first = match (&c.error, &c.first_difference) {
+        (Some(error), _) => error.clone(),
+        (None, Some(d)) => {
+            let what = match d.file {
+                LineKind::Row => "row",
+                LineKind::App => "app",
+                LineKind::Merge => "merge",
+                LineKind::Ack => "ack",
+                LineKind::Tx => "tx",
+                LineKind::Step => "step",
+            };
+            let columns: Vec<&str> = d.columns.iter().map(|c| c.column.as_str()).collect();
+            let more = columns.len().saturating_sub(3);
+            let mut text = format!("{what} {}: {}", d.line, columns[..columns.len() - more].join(", "));
+            if more > 0 {
+                let _ = write!(text, " and {more} more");
+            }
+            if columns.is_empty() {
+                text.push_str(d.note.as_deref().unwrap_or("differs"));
+            }
+            text
+        }
+        (None, None) => String::new(),
+    };
+    [
+        c.kernel.clone(),
+        c.case.clone(),
+        show(c.rows),
+        show(c.acks),
+        show(c.steps),
+        show(c.app),
+        show(c.merges),
+        first,
+    ]
+}
+
+fn sum_line(kernel: &str, what: String, t: &Totals) -> [String; 8] {
+    [
+        kernel.to_owned(),
+        what,
+        show(t.rows),
+        show(t.acks),
+        show(t.steps),
+        show(t.app),
+        show(t.merges),
+        String::new(),
+    ]
+}
+
+fn show(t: Tally) -> String {
+    if t.compared == 0 { "-".to_owned() } else { format!("{}/{}", t.exact, t.compared) }
+}
+
+fn with_share(t: Tally) -> String {
+    match t.permille() {
+        Some(p) => format!("{} ({}.{} %)", show(t), p / 10, p % 10),
+        None => show(t),
+    }
+}
+
+fn trim_end(s: &mut String) {
+    s.truncate(s.trim_end_matches(' ').len());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::score::tests::board;
+
+    #[test]
+    fn the_last_line_is_the_total() {
+        let text = render(&board());
+        let last = text.lines().last().unwrap();
+        assert_eq!(
+            last,
+            "total replay: 1/3 cases exact; rows 109/180 (60.5 %), acks 48/48 (100.0 %), steps 41/42 (97.6 %)"
+        );
+        assert!(text.contains("row 12: win"), "{text}");
+        assert!(text.contains("the model refused the configuration"), "{text}");
+    }
+
+    #[test]
+    fn differences_come_with_the_lines_before_them() {
+        let text = render_differences(&board());
+        assert!(
+            text.contains("6.1 t_clamp: csv line 12 (ev 99, 5000 ns): win model 6 recorded 5\n    row 11\n")
+        );
+    }
+}
