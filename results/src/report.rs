@@ -199,12 +199,12 @@ pub fn answers(s: &Summary, width: usize) -> String {
     line(
         "Packets",
         format!(
-            "{} arrived, {} with data ({} merged into an older skb); {} ACKs; {} collapses",
+            "{} arrived, {} with data ({} merged into an older skb); {}; {}",
             s.packets,
             s.data_packets,
             s.coalesced_permille.map_or_else(|| "none".to_owned(), percent),
-            s.acks,
-            s.collapsed
+            count(s.acks, "ACK"),
+            count(s.collapsed, "collapse")
         ),
     );
     let mut drops = match (s.dropped, s.window_at_first_drop) {
@@ -328,6 +328,11 @@ fn bytes(n: i64) -> String {
     } else {
         format!("{n} bytes")
     }
+}
+
+/// `1 thing`, `2 things`.
+fn count(n: u64, thing: &str) -> String {
+    format!("{n} {thing}{}", if n == 1 { "" } else { "s" })
 }
 
 fn percent(permille: i64) -> String {

@@ -1,0 +1,5 @@
+//! One hand-made run, taken through every sink.
+
+mod fixture;
+mod report;
+mod sinks;
