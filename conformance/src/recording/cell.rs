@@ -3,6 +3,8 @@
 //! Every column is reduced to an `i64` with one reserved value for a blank, which is what both the CSV reader
 //! and the compact form work on. The [`lines!`] macro writes the mapping from the list of fields.
 
+use std::fmt::Write as _;
+
 /// The raw value that stands for a blank cell. No recorded quantity reaches it.
 pub(crate) const BLANK: i64 = i64::MIN;
 
@@ -16,6 +18,10 @@ pub(crate) trait Cell: Sized {
     fn from_raw(raw: i64) -> Option<Self>;
     /// The raw value of a non-blank cell of text.
     fn parse(text: &[u8]) -> Option<Self>;
+    /// Appends the cell as text; nothing for a blank.
+    fn write(&self, out: &mut String) {
+        let _ = write!(out, "{}", self.to_raw());
+    }
 }
 
 /// Reads a decimal number, with a sign if it is negative; nothing else is accepted.
@@ -83,6 +89,11 @@ impl<T: Cell> Cell for Option<T> {
     fn parse(text: &[u8]) -> Option<Self> {
         T::parse(text).map(Some)
     }
+    fn write(&self, out: &mut String) {
+        if let Some(v) = self {
+            v.write(out);
+        }
+    }
 }
 
 /// A 32-bit word that is written in hexadecimal (`pred_flags`).
@@ -109,6 +120,9 @@ impl Cell for Hex32 {
         }
         u32::from_str_radix(text, 16).ok().map(Self)
     }
+    fn write(&self, out: &mut String) {
+        let _ = write!(out, "{:08x}", self.0);
+    }
 }
 
 /// TCP flags as the letters `FSRPAUEC`.
@@ -125,6 +139,9 @@ impl Cell for sim_core::segment::Flags {
             bits |= 1 << b"FSRPAUEC".iter().position(|l| l == letter)?;
         }
         Some(Self(bits))
+    }
+    fn write(&self, out: &mut String) {
+        out.push_str(&flag_letters(*self));
     }
 }
 
@@ -148,6 +165,8 @@ pub(crate) trait Cells: Default {
     const COLUMNS: &'static [Column];
     /// Sets column `at` from non-blank text; `false` if the text does not fit the column.
     fn parse_cell(&mut self, at: usize, text: &[u8]) -> bool;
+    /// Appends the cell of column `at` as text; nothing for a blank.
+    fn write_cell(&self, at: usize, out: &mut String);
     /// Appends the raw values of column `at`.
     fn take<'a>(at: usize, lines: impl Iterator<Item = &'a Self>, out: &mut Vec<i64>)
     where
@@ -201,6 +220,17 @@ macro_rules! lines {
                     i += 1;
                 )*
                 false
+            }
+
+            #[allow(unused_assignments)]
+            fn write_cell(&self, at: usize, out: &mut String) {
+                let mut i = 0;
+                $(
+                    if at == i {
+                        return $crate::recording::cell::Cell::write(&self.$field, out);
+                    }
+                    i += 1;
+                )*
             }
 
             #[allow(unused_assignments)]
@@ -269,6 +299,9 @@ macro_rules! words {
             }
             fn parse(text: &[u8]) -> Option<Self> {
                 Self::ALL.iter().find(|v| v.word().as_bytes() == text).copied()
+            }
+            fn write(&self, out: &mut String) {
+                out.push_str(self.word());
             }
         }
     };

@@ -179,6 +179,7 @@ pub(crate) fn parse<T: CsvLine>(bytes: &[u8], path: &Path) -> Result<Vec<T>, Loa
 const STATE: usize = 1_000;
 const SEGMENT: usize = 500;
 const SPECIAL: usize = 2_000;
+const SECOND: usize = SPECIAL + 1;
 
 fn required_of<T: Cells>() -> impl Iterator<Item = &'static str> {
     T::COLUMNS.iter().filter(|c| c.required && !c.name.is_empty()).map(|c| c.name)
@@ -275,7 +276,7 @@ impl CsvLine for AckRow {
     fn column(name: &str, nth: usize) -> Option<usize> {
         match name {
             "ts" => Some(SPECIAL),
-            "sack" => Some(SPECIAL + 1),
+            "sack" => Some(SECOND),
             // The header has `win` twice: the packet's, then the state's.
             "win" if nth > 0 => state(name),
             _ => own::<Self>(name).or_else(|| state(name)),
@@ -285,7 +286,7 @@ impl CsvLine for AckRow {
     fn set(&mut self, column: usize, bytes: &[u8]) -> bool {
         match column {
             SPECIAL => timestamps(bytes, &mut self.tsval, &mut self.tsecr),
-            SPECIAL.. => store(&mut self.sack, sack_blocks(bytes)),
+            SECOND.. => store(&mut self.sack, sack_blocks(bytes)),
             STATE.. => self.state.parse_cell(column - STATE, bytes),
             own => self.parse_cell(own, bytes),
         }
@@ -304,7 +305,7 @@ impl CsvLine for AppEvent {
     fn column(name: &str, _: usize) -> Option<usize> {
         match name {
             "text" => Some(SPECIAL),
-            "arg" => Some(SPECIAL + 1),
+            "arg" => Some(SECOND),
             _ => own::<Self>(name).or_else(|| state(name)),
         }
     }
@@ -315,7 +316,7 @@ impl CsvLine for AppEvent {
                 self.text = text(bytes);
                 self.text.is_some()
             }
-            SPECIAL.. => match (parse_int(bytes), RecordedQueue::parse(bytes)) {
+            SECOND.. => match (parse_int(bytes), RecordedQueue::parse(bytes)) {
                 (Some(n), _) => {
                     self.arg = Some(n);
                     true
@@ -362,7 +363,7 @@ impl CsvLine for Step {
     fn column(name: &str, _: usize) -> Option<usize> {
         match name {
             "cmd" => Some(SPECIAL),
-            "meminfo" => Some(SPECIAL + 1),
+            "meminfo" => Some(SECOND),
             _ => own::<Self>(name).or_else(|| state(name)),
         }
     }
@@ -370,7 +371,7 @@ impl CsvLine for Step {
     fn set(&mut self, column: usize, bytes: &[u8]) -> bool {
         match column {
             SPECIAL => store(&mut self.cmd, text(bytes)),
-            SPECIAL.. => store(&mut self.meminfo, MemInfo::parse(bytes)),
+            SECOND.. => store(&mut self.meminfo, MemInfo::parse(bytes)),
             STATE.. => self.state.parse_cell(column - STATE, bytes),
             own => self.parse_cell(own, bytes),
         }
@@ -389,7 +390,7 @@ impl CsvLine for TxRow {
     fn column(name: &str, _: usize) -> Option<usize> {
         match name {
             "ts" => Some(SPECIAL),
-            "sack" => Some(SPECIAL + 1),
+            "sack" => Some(SECOND),
             _ => own::<Self>(name),
         }
     }
@@ -397,7 +398,7 @@ impl CsvLine for TxRow {
     fn set(&mut self, column: usize, bytes: &[u8]) -> bool {
         match column {
             SPECIAL => timestamps(bytes, &mut self.tsval, &mut self.tsecr),
-            SPECIAL.. => store(&mut self.sack, sack_blocks(bytes)),
+            SECOND.. => store(&mut self.sack, sack_blocks(bytes)),
             own => self.parse_cell(own, bytes),
         }
     }

@@ -4,7 +4,7 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::collections::BTreeMap;
 
-use super::cell::{BLANK, Cell, Cells, Hex32, lines};
+use super::cell::{Cell, Cells, Hex32, lines, parse_int};
 
 lines! {
     /// The state columns shared by rows, ACKs, application events and script steps. `None` is a blank cell or a
@@ -137,13 +137,6 @@ impl RecordedState {
     pub fn is_full(&self) -> bool {
         self.rcvbuf.is_some()
     }
-
-    /// The raw value of the column at `at`.
-    fn raw(&self, at: usize) -> i64 {
-        let mut one = Vec::with_capacity(1);
-        Self::take(at, std::iter::once(self), &mut one);
-        one.first().copied().unwrap_or(BLANK)
-    }
 }
 
 /// In a summary: an object of the columns that are not blank, `pred_flags` as a hexadecimal string.
@@ -151,15 +144,16 @@ impl Serialize for RecordedState {
     fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
         let mut out = BTreeMap::new();
         for (at, c) in Self::COLUMNS.iter().enumerate() {
-            match self.raw(at) {
-                BLANK => {}
-                raw if c.name == "pred_flags" => {
-                    out.insert(c.name, serde_json::Value::String(format!("{raw:08x}")));
-                }
-                raw => {
-                    out.insert(c.name, raw.into());
-                }
+            let mut text = String::new();
+            self.write_cell(at, &mut text);
+            if text.is_empty() {
+                continue;
             }
+            let value = match parse_int(text.as_bytes()) {
+                Some(n) if c.name != "pred_flags" => n.into(),
+                _ => serde_json::Value::String(text),
+            };
+            out.insert(c.name, value);
         }
         out.serialize(s)
     }
@@ -212,7 +206,7 @@ lines! {
 impl MemInfo {
     /// Reads nine numbers separated by blanks.
     pub(crate) fn parse(text: &[u8]) -> Option<Self> {
-        let mut it = text.split(|b| *b == b' ').map(|t| i64::parse(t));
+        let mut it = text.split(|b| *b == b' ').map(i64::parse);
         let mut next = || it.next().flatten();
         let out = Self {
             rmem_alloc: next()?,
@@ -228,6 +222,16 @@ impl MemInfo {
         it.next().is_none().then_some(out)
     }
 
+    /// Appends the nine numbers, separated by blanks.
+    pub(crate) fn write(&self, out: &mut String) {
+        for at in 0..Self::COLUMNS.len() {
+            if at > 0 {
+                out.push(' ');
+            }
+            self.write_cell(at, out);
+        }
+    }
+
     /// `sk_forward_alloc` with its sign.
     pub fn forward_alloc(&self) -> i32 {
         self.fwd_alloc as u32 as i32
@@ -237,14 +241,7 @@ impl MemInfo {
 impl Serialize for MemInfo {
     fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
         let mut text = String::new();
-        for at in 0..Self::COLUMNS.len() {
-            let mut one = Vec::with_capacity(1);
-            Self::take(at, std::iter::once(self), &mut one);
-            if at > 0 {
-                text.push(' ');
-            }
-            text.push_str(&one.first().copied().unwrap_or(0).to_string());
-        }
+        self.write(&mut text);
         text.serialize(s)
     }
 }

@@ -4,7 +4,7 @@
 //! Where a result depends on the exact microsecond, the clock cached in the socket (`tcp_mstamp`), as the next
 //! line shows it, is the kernel's own reading.
 
-use sim_core::time::{Jiffies, JiffyClock, Now, SimDuration, SimTime};
+use sim_core::time::{Jiffies, JiffyClock, Now, SimDuration, SimTime, TickDuring};
 
 use crate::recording::{EventRef, Recording, RecordedState};
 
@@ -15,8 +15,19 @@ const MAX_LAG_NS: u64 = 200_000;
 /// The clocks of a recording.
 pub(super) struct Clocks {
     ticks: JiffyClock,
-    /// For every event, the cached clock that the next full state shows, in microseconds.
-    next_stamp: Vec<Option<i64>>,
+    /// For every event, what the next full state shows.
+    next: Vec<Next>,
+}
+
+/// Traces that an event left in the next full state.
+#[derive(Clone, Copy, Default)]
+struct Next {
+    /// The cached clock, microseconds.
+    stamp: Option<i64>,
+    /// Arrival of data, jiffies.
+    data: Option<i64>,
+    /// Arrival of an ACK, jiffies.
+    ack: Option<i64>,
 }
 
 fn state_of<'a>(e: &EventRef<'a>) -> Option<&'a RecordedState> {
@@ -45,15 +56,15 @@ impl Clocks {
         let c = &rec.summary.clock;
         let hz = if c.hz == 0 { 250 } else { c.hz.min(10_000) };
         let since_tick = SimDuration::from_nanos(c.jiffy0_time_ns.min(0).unsigned_abs());
-        let mut next_stamp = vec![None; events.len()];
-        let mut stamp = None;
+        let mut next = vec![Next::default(); events.len()];
+        let mut latest = Next::default();
         for (at, (_, e)) in events.iter().enumerate().rev() {
-            next_stamp[at] = stamp;
+            next[at] = latest;
             if let Some(s) = state_of(e).filter(|s| s.is_full()) {
-                stamp = s.tcp_mstamp;
+                latest = Next { stamp: s.tcp_mstamp, data: s.lrcvtime, ack: s.rcv_tstamp };
             }
         }
-        Self { ticks: JiffyClock::new(hz, since_tick), next_stamp }
+        Self { ticks: JiffyClock::new(hz, since_tick), next }
     }
 
     pub(super) fn ticks(&self) -> &JiffyClock {
@@ -63,7 +74,7 @@ impl Clocks {
     /// Both clocks as event `at` found them.
     pub(super) fn now(&self, at: usize, e: &EventRef<'_>) -> Now {
         let ns = time_of(e);
-        let time = match self.next_stamp[at] {
+        let time = match self.next[at].stamp {
             Some(us) if us >= (ns / 1_000) as i64 && us as u64 * 1_000 <= ns + MAX_LAG_NS => {
                 SimTime::from_nanos((us as u64 * 1_000).max(ns))
             }
@@ -73,6 +84,13 @@ impl Clocks {
         now.time = time;
         if let Some(j) = state_of(e).and_then(|s| s.jiffies) {
             now.jiffies = Jiffies(j);
+        }
+        // The tick may fall between the probe and one of the kernel's own readings.
+        let following = now.jiffies + 1;
+        if self.ticks.begin(following).as_nanos() <= ns + MAX_LAG_NS {
+            let before_ack = self.next[at].ack == Some(following.0);
+            let before_data = self.next[at].data == Some(following.0);
+            now.tick_during = TickDuring { before_ack, before_data, before_decision: before_ack || before_data };
         }
         now
     }
