@@ -1,0 +1,253 @@
+//! A resolved scenario as YAML: every default written out, valid as input again.
+
+use std::fmt::Write;
+
+use sim_core::config::{
+    Change, Congestion, EndpointConfig, LinkConfig, LiveOption, NicModel, ReadConfig, WriteConfig,
+};
+
+use crate::endpoint::nic_by_name;
+use crate::keys::{NICS, UNLIMITED};
+use crate::resolve::Scenario;
+use crate::sysctls::SYSCTLS;
+use crate::units::{format_rate, format_size, format_time};
+
+/// The scenario with every default filled in and all sysctls pinned. Resolving the text gives the same
+/// [`RunConfig`](sim_core::config::RunConfig), in this version and whatever the defaults of a later one are.
+pub fn resolved_yaml(scenario: &Scenario) -> String {
+    let mut out = Writer::default();
+    let c = &scenario.config;
+    out.line(0, "name", &scenario.name);
+    if !scenario.about.is_empty() {
+        out.text("about", &scenario.about);
+    }
+    out.line(0, "kernel", &quoted(&scenario.kernel_name));
+    out.line(0, "seed", &c.seed.to_string());
+    out.open(0, "path");
+    link(&mut out, "forward", &c.forward);
+    link(&mut out, "reverse", &c.reverse);
+    out.open(0, "sender");
+    endpoint(&mut out, &c.sender, c.kernel, &scenario.nic_names[0], true);
+    out.open(0, "receiver");
+    endpoint(&mut out, &c.receiver, c.kernel, &scenario.nic_names[1], false);
+    out.open(0, "host");
+    let m = c.host.tcp_mem;
+    out.line(1, "tcp_mem", &format!("{} {} {}", m[0], m[1], m[2]));
+    out.line(1, "hz", &c.host.hz.to_string());
+    out.line(1, "since_tick", &format_time(c.host.since_tick.as_nanos()));
+    out.line(1, "packet_cost", &format_time(c.host.packet_cost.as_nanos()));
+    if !c.events.is_empty() {
+        out.open(0, "events");
+        for e in &c.events {
+            let change = match &e.change {
+                Change::ReceiverOption(o) => format!("receiver.sockopt: {{{}}}", live(o)),
+                Change::SenderOption(o) => format!("sender.sockopt: {{{}}}", live(o)),
+                Change::ReceiverRead(bytes) => format!("receiver.read: {bytes}"),
+            };
+            out.item(1, &format!("{{at: {}, {change}}}", format_time(e.at.as_nanos())));
+        }
+    }
+    out.open(0, "stop");
+    out.line(1, "after", &format_time(c.stop.after.as_nanos()));
+    if let Some(bytes) = c.stop.bytes {
+        out.line(1, "bytes", &bytes.to_string());
+    }
+    if let Some(packets) = c.stop.packets {
+        out.line(1, "packets", &packets.to_string());
+    }
+    out.line(1, "max_events", &c.stop.max_events.to_string());
+    if !scenario.expectations.is_empty() {
+        out.open(0, "expect");
+        for e in &scenario.expectations {
+            let check = e.check.to_string();
+            let plain = check.starts_with(|c: char| c.is_ascii_digit());
+            out.line(1, &e.metric, &if plain { check } else { quoted(&check) });
+        }
+    }
+    out.0
+}
+
+#[derive(Default)]
+struct Writer(String);
+
+impl Writer {
+    fn line(&mut self, depth: usize, key: &str, value: &str) {
+        let _ = writeln!(self.0, "{:depth$}{key}: {value}", "", depth = 2 * depth);
+    }
+
+    fn open(&mut self, depth: usize, key: &str) {
+        let _ = writeln!(self.0, "{:depth$}{key}:", "", depth = 2 * depth);
+    }
+
+    fn item(&mut self, depth: usize, value: &str) {
+        let _ = writeln!(self.0, "{:depth$}- {value}", "", depth = 2 * depth);
+    }
+
+    /// A text as a block where YAML can keep it letter by letter, quoted otherwise.
+    fn text(&mut self, key: &str, text: &str) {
+        let plain = |l: &str| !l.starts_with([' ', '\t']) && l.chars().all(|c| !c.is_control());
+        if text.lines().all(plain) && !text.ends_with('\n') && !text.contains('\r') {
+            let _ = writeln!(self.0, "{key}: |-");
+            for l in text.lines() {
+                let _ = if l.is_empty() { writeln!(self.0) } else { writeln!(self.0, "  {l}") };
+            }
+        } else {
+            self.line(0, key, &quoted(text));
+        }
+    }
+}
+
+/// A double-quoted YAML text; its escapes are those of JSON.
+fn quoted(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}
+
+fn link(out: &mut Writer, name: &str, l: &LinkConfig) {
+    out.open(1, name);
+    out.line(2, "delay", &format_time(l.delay.as_nanos()));
+    out.line(2, "limit", &l.limit.to_string());
+    out.line(2, "mtu", &l.mtu.to_string());
+    out.line(2, "rate", &l.rate_bps.map_or(UNLIMITED.to_owned(), format_rate));
+}
+
+fn on_off(on: bool) -> &'static str {
+    if on { "on" } else { "off" }
+}
+
+fn endpoint(
+    out: &mut Writer,
+    e: &EndpointConfig,
+    kernel: &sim_core::linux::KernelProfile,
+    nic_name: &str,
+    sender: bool,
+) {
+    let EndpointConfig { sysctl, sockopt, route, offload, nic, congestion, write, read } = e;
+    out.open(1, "sysctl");
+    // What this kernel ignores has no effect and would only be warned about.
+    for s in SYSCTLS.iter().filter(|s| (s.ignored)(kernel).is_none()) {
+        out.line(2, s.key.name, &s.show(sysctl));
+    }
+    out.open(1, "sockopt");
+    let size = |v: u32| format_size(u64::from(v));
+    let mut option = |name: &str, value: Option<String>| {
+        if let Some(value) = value {
+            out.line(2, name, &value);
+        }
+    };
+    let o = sockopt;
+    option(if o.rcvbuf_force { "SO_RCVBUFFORCE" } else { "SO_RCVBUF" }, o.rcvbuf.map(size));
+    option(if o.sndbuf_force { "SO_SNDBUFFORCE" } else { "SO_SNDBUF" }, o.sndbuf.map(size));
+    option("SO_RCVLOWAT", o.rcvlowat.map(size));
+    option("TCP_MAXSEG", o.maxseg.map(|v| v.to_string()));
+    option("TCP_WINDOW_CLAMP", o.window_clamp.map(size));
+    option("TCP_NODELAY", Some(on_off(o.nodelay).to_owned()));
+    option("TCP_CORK", Some(on_off(o.cork).to_owned()));
+    option("TCP_QUICKACK", o.quickack.map(|v| v.to_string()));
+    option("TCP_NOTSENT_LOWAT", o.notsent_lowat.map(size));
+    out.open(1, "route");
+    let mut attribute = |name: &str, value: Option<String>| {
+        if let Some(value) = value {
+            out.line(2, name, &value);
+        }
+    };
+    attribute("initcwnd", route.initcwnd.map(|v| v.to_string()));
+    attribute("initrwnd", route.initrwnd.map(|v| v.to_string()));
+    attribute("quickack", Some(on_off(route.quickack).to_owned()));
+    attribute("window", route.window.map(size));
+    attribute("rto_min", route.rto_min.map(|v| format_time(v.as_nanos())));
+    attribute("advmss", route.advmss.map(|v| v.to_string()));
+    out.open(1, "offload");
+    out.line(2, "tso", on_off(offload.tso));
+    out.line(2, "gso", on_off(offload.gso));
+    out.line(2, "gro", on_off(offload.gro));
+    out.line(1, "nic", &nic_text(*nic, nic_name));
+    let name = match congestion {
+        Congestion::Reno => "reno",
+        Congestion::Cubic => "cubic",
+    };
+    out.line(1, "congestion", name);
+    if sender {
+        write_text(out, write);
+    } else {
+        read_text(out, read);
+    }
+}
+
+fn nic_text(nic: NicModel, name: &str) -> String {
+    if let NicModel::Explicit { head, head_frag, fragment } = nic {
+        return format!("{{head: {head}, head_frag: {}, fragment: {fragment}}}", on_off(head_frag));
+    }
+    // The name as it was given, unless the device was changed since.
+    let names = std::iter::once(name).chain(NICS);
+    names.into_iter().find(|n| nic_by_name(n) == Some(nic)).unwrap_or("loopback").to_owned()
+}
+
+fn total_text(total: Option<u64>) -> String {
+    total.map_or(UNLIMITED.to_owned(), format_size)
+}
+
+fn write_text(out: &mut Writer, write: &WriteConfig) {
+    out.open(1, "write");
+    match write {
+        WriteConfig::Never => out.line(2, "mode", "never"),
+        WriteConfig::Burst { total, call, retry, start } => {
+            out.line(2, "mode", "burst");
+            out.line(2, "bytes", &total_text(*total));
+            out.line(2, "call", &format_size(u64::from(*call)));
+            out.line(2, "retry", &format_time(retry.as_nanos()));
+            out.line(2, "start", &format_time(start.as_nanos()));
+        }
+        WriteConfig::Chunks { sizes, every, in_flight, prefill, total, start, receiver_quickack } => {
+            let sizes: Vec<_> = sizes.iter().map(u32::to_string).collect();
+            out.line(2, "mode", "chunks");
+            out.line(2, "sizes", &format!("[{}]", sizes.join(", ")));
+            out.line(2, "every", &format_time(every.as_nanos()));
+            out.line(2, "in_flight", &in_flight.to_string());
+            out.line(2, "prefill", &format_size(u64::from(*prefill)));
+            out.line(2, "bytes", &total_text(*total));
+            out.line(2, "start", &format_time(start.as_nanos()));
+            out.line(2, "receiver_quickack", on_off(*receiver_quickack));
+        }
+    }
+}
+
+fn read_text(out: &mut Writer, read: &ReadConfig) {
+    out.open(1, "read");
+    match read {
+        ReadConfig::Never => out.line(2, "mode", "never"),
+        ReadConfig::Fixed { bytes, every, start } => {
+            out.line(2, "mode", "fixed");
+            out.line(2, "bytes", &format_size(u64::from(*bytes)));
+            out.line(2, "every", &format_time(every.as_nanos()));
+            out.line(2, "start", &format_time(start.as_nanos()));
+        }
+        ReadConfig::Asap { buffer, start, cost } => {
+            out.line(2, "mode", "asap");
+            out.line(2, "buffer", &format_size(u64::from(*buffer)));
+            out.line(2, "start", &format_time(start.as_nanos()));
+            out.line(2, "cost", &format_time(cost.as_nanos()));
+        }
+        ReadConfig::Plan(reads) if reads.is_empty() => {
+            out.line(2, "mode", "plan");
+            out.line(2, "reads", "[]");
+        }
+        ReadConfig::Plan(reads) => {
+            out.line(2, "mode", "plan");
+            out.open(2, "reads");
+            for r in reads {
+                out.item(3, &format!("{{at: {}, bytes: {}}}", format_time(r.at.as_nanos()), r.bytes));
+            }
+        }
+    }
+}
+
+fn live(option: &LiveOption) -> String {
+    match option {
+        LiveOption::RcvBuf(v) => format!("SO_RCVBUF: {v}"),
+        LiveOption::RcvBufForce(v) => format!("SO_RCVBUFFORCE: {v}"),
+        LiveOption::SndBuf(v) => format!("SO_SNDBUF: {v}"),
+        LiveOption::RcvLowat(v) => format!("SO_RCVLOWAT: {v}"),
+        LiveOption::WindowClamp(v) => format!("TCP_WINDOW_CLAMP: {v}"),
+        LiveOption::QuickAck(v) => format!("TCP_QUICKACK: {v}"),
+    }
+}

@@ -1,0 +1,227 @@
+//! One end of the connection: sysctls, socket options, route, device.
+
+use sim_core::config::{
+    Congestion, EndpointConfig, NicModel, Offload, ReadConfig, Route, SockOpts, Sysctls, WriteConfig,
+};
+use sim_core::linux::KernelProfile;
+use sim_core::time::SimDuration;
+
+use crate::apps;
+use crate::context::{Context, Fields, Scalar};
+use crate::keys::{self, Key, Kind};
+use crate::sysctls;
+use crate::units;
+use crate::yaml::{Node, Value};
+
+/// Reads one end, and the name of its device. `warn_for` is the kernel if it is known: what it ignores is
+/// reported.
+pub(crate) fn resolve(
+    cx: &mut Context,
+    keys: &'static [Key],
+    node: &Node,
+    what: &str,
+    profile: &'static KernelProfile,
+    warn_for: Option<&KernelProfile>,
+    inferred: &mut Vec<String>,
+) -> (Option<EndpointConfig>, String) {
+    let fields = cx.fields(keys, node, what);
+    let sysctl = resolve_sysctls(cx, &fields, profile, warn_for);
+    let sockopt = resolve_sockopts(cx, &fields, &sysctl);
+    let route = resolve_route(cx, &fields);
+    let offload = resolve_offload(cx, &fields);
+    let (nic, nic_name) = resolve_nic(cx, &fields, what, inferred);
+    let congestion = match fields.get("congestion") {
+        Some((key, e)) => match cx.choice(key, &e.value, &["cubic", "reno"]) {
+            Some("reno") => Congestion::Reno,
+            _ => Congestion::Cubic,
+        },
+        None => Congestion::Cubic,
+    };
+    if congestion == Congestion::Reno {
+        inferred.push(format!("{what}.congestion reno: the recordings have cubic"));
+    }
+    // Only one of the two is a key of this end; the other is refused before it gets here.
+    let write = match (keys::find(keys, "write").map(|k| k.kind), fields.get("write")) {
+        (Some(Kind::Modes(_)), Some((key, e))) => apps::resolve_write(cx, key, &e.value),
+        (Some(Kind::Modes(_)), None) => apps::default_write(),
+        _ => Some(WriteConfig::Never),
+    };
+    let read = match fields.get("read") {
+        Some((key, e)) => apps::resolve_read(cx, key, &e.value),
+        None => Some(ReadConfig::Never),
+    };
+    let config = match (write, read, nic) {
+        (Some(write), Some(read), Some(nic)) => {
+            Some(EndpointConfig { sysctl, sockopt, route, offload, nic, congestion, write, read })
+        }
+        _ => None,
+    };
+    (config, nic_name)
+}
+
+fn resolve_sysctls(
+    cx: &mut Context,
+    fields: &Fields<'_>,
+    profile: &KernelProfile,
+    warn_for: Option<&KernelProfile>,
+) -> Sysctls {
+    let mut values = profile.default_sysctls();
+    let Some((key, entry)) = fields.get("sysctl") else { return values };
+    let entries = match &entry.value.value {
+        Value::Map(entries) => entries,
+        Value::Null => return values,
+        _ => {
+            cx.error(entry.value.at, "`sysctl` must be a mapping").expected = Some(keys::takes(&key.kind));
+            return values;
+        }
+    };
+    for e in entries {
+        let Some(sysctl) = sysctls::find(&e.key) else {
+            cx.unknown_key(e, sysctls::names(), "sysctl");
+            continue;
+        };
+        let Some(value) = sysctl_value(cx, &sysctl.key, &e.value) else { continue };
+        // What the kernel does not have or ignores keeps its default, so that it cannot have an effect.
+        match (sysctl.ignored)(profile) {
+            None => (sysctl.set)(&mut values, value),
+            Some(why) => {
+                if let Some(kernel) = warn_for {
+                    let message = format!("kernel {} ignores {}", kernel.name, sysctl.key.name);
+                    cx.warn(e.at, message).help = Some(why.to_owned());
+                }
+            }
+        }
+    }
+    values
+}
+
+fn sysctl_value(cx: &mut Context, key: &Key, node: &Node) -> Option<[u64; 3]> {
+    if matches!(key.kind, Kind::Triple { .. }) {
+        return cx.triple(key, node);
+    }
+    let Scalar::Number(v) = cx.scalar(key, node)? else { return None };
+    // A time is kept in the unit of its name.
+    let v = match key.kind {
+        Kind::Time { bare: Some(unit), .. } => {
+            let unit = i128::from(unit);
+            if v % unit != 0 {
+                let smallest = units::format_time(u64::try_from(unit).unwrap_or(1));
+                cx.error(node.at, format!("`{}`: the kernel counts it in steps of {smallest}", key.name));
+                return None;
+            }
+            v / unit
+        }
+        _ => v,
+    };
+    // Signed values keep their two's complement, as the table says.
+    let v = if v < 0 { i64::try_from(v).ok()? as u64 } else { u64::try_from(v).ok()? };
+    Some([v, 0, 0])
+}
+
+fn resolve_sockopts(cx: &mut Context, end: &Fields<'_>, sysctl: &Sysctls) -> SockOpts {
+    let Some((_, entry)) = end.get("sockopt") else { return SockOpts::default() };
+    let fields = cx.fields(keys::SOCKOPT, &entry.value, "sockopt");
+    let (rcvbuf, rcvbuf_force) =
+        buffer(cx, &fields, ["SO_RCVBUF", "SO_RCVBUFFORCE"], "rmem_max", sysctl.rmem_max);
+    let (sndbuf, sndbuf_force) =
+        buffer(cx, &fields, ["SO_SNDBUF", "SO_SNDBUFFORCE"], "wmem_max", sysctl.wmem_max);
+    SockOpts {
+        rcvbuf,
+        rcvbuf_force,
+        sndbuf,
+        sndbuf_force,
+        rcvlowat: fields.number(cx, "SO_RCVLOWAT"),
+        maxseg: fields.number(cx, "TCP_MAXSEG"),
+        window_clamp: fields.number(cx, "TCP_WINDOW_CLAMP"),
+        nodelay: fields.switch(cx, "TCP_NODELAY").unwrap_or(false),
+        cork: fields.switch(cx, "TCP_CORK").unwrap_or(false),
+        quickack: fields.number(cx, "TCP_QUICKACK"),
+        notsent_lowat: fields.number(cx, "TCP_NOTSENT_LOWAT"),
+    }
+}
+
+/// A buffer option and its forced form, of which a program uses one.
+fn buffer(
+    cx: &mut Context,
+    fields: &Fields<'_>,
+    [plain, force]: [&'static str; 2],
+    cap_name: &str,
+    cap: u32,
+) -> (Option<u32>, bool) {
+    let forced: Option<u32> = fields.number(cx, force);
+    let value: Option<u32> = fields.number(cx, plain);
+    if let (Some((_, f)), Some((_, p))) = (fields.get(force), fields.get(plain)) {
+        cx.error(f.at.max(p.at), format!("`{plain}` and `{force}` both set the same buffer")).help =
+            Some("keep one of the two".to_owned());
+    }
+    if let Some(v) = value.filter(|v| *v > cap) {
+        let message =
+            format!("{plain} {} is capped at net.core.{cap_name}, {cap} bytes", units::format_size(v.into()));
+        cx.warn(fields.place(plain), message).help =
+            Some(format!("use {force}, or raise net.core.{cap_name} in `sysctl`"));
+    }
+    (forced.or(value), forced.is_some())
+}
+
+fn resolve_route(cx: &mut Context, end: &Fields<'_>) -> Route {
+    let Some((_, entry)) = end.get("route") else { return Route::default() };
+    let fields = cx.fields(keys::ROUTE, &entry.value, "route");
+    Route {
+        initcwnd: fields.number(cx, "initcwnd"),
+        initrwnd: fields.number(cx, "initrwnd"),
+        quickack: fields.switch(cx, "quickack").unwrap_or(false),
+        window: fields.number(cx, "window"),
+        rto_min: fields.number(cx, "rto_min").map(SimDuration::from_nanos),
+        advmss: fields.number(cx, "advmss"),
+    }
+}
+
+fn resolve_offload(cx: &mut Context, end: &Fields<'_>) -> Offload {
+    let Some((_, entry)) = end.get("offload") else { return Offload { tso: true, gso: true, gro: true } };
+    let fields = cx.fields(keys::OFFLOAD, &entry.value, "offload");
+    Offload {
+        tso: fields.switch(cx, "tso").unwrap_or(true),
+        gso: fields.switch(cx, "gso").unwrap_or(true),
+        gro: fields.switch(cx, "gro").unwrap_or(true),
+    }
+}
+
+/// The device that a name means.
+pub(crate) fn nic_by_name(name: &str) -> Option<NicModel> {
+    Some(match name {
+        "loopback" | "veth" => NicModel::Loopback,
+        "tun" => NicModel::Tun,
+        "tap" => NicModel::Tap,
+        "half-page" => NicModel::HalfPage,
+        "page" => NicModel::Page,
+        "header-copy-half-page" => NicModel::HeaderCopyHalfPage,
+        "header-copy-page" => NicModel::HeaderCopyPage,
+        "page-16k" => NicModel::Page16k,
+        "virtio" => NicModel::Virtio,
+        _ => return None,
+    })
+}
+
+fn resolve_nic(
+    cx: &mut Context,
+    end: &Fields<'_>,
+    what: &str,
+    inferred: &mut Vec<String>,
+) -> (Option<NicModel>, String) {
+    let Some((key, entry)) = end.get("nic") else {
+        return (Some(NicModel::Loopback), "loopback".to_owned());
+    };
+    if matches!(entry.value.value, Value::Map(_)) {
+        let fields = cx.fields(keys::NIC_FIGURES, &entry.value, "nic");
+        inferred.push(format!("{what}.nic with explicit figures: not a recorded device"));
+        let head = fields.required(cx, "head", "a device with explicit figures");
+        let head_frag = fields.switch(cx, "head_frag").unwrap_or(false);
+        let fragment = fields.number(cx, "fragment").unwrap_or(0);
+        return (head.map(|head| NicModel::Explicit { head, head_frag, fragment }), String::new());
+    }
+    let Some(name) = cx.choice(key, &entry.value, &keys::NICS) else { return (None, String::new()) };
+    if !matches!(name, "loopback" | "tun" | "tap") {
+        inferred.push(format!("{what}.nic {name}: no recording of this device"));
+    }
+    (nic_by_name(name), name.to_owned())
+}

@@ -1,0 +1,290 @@
+//! What a run must show: metrics, comparisons, and whether they hold.
+
+use std::fmt;
+
+use sim_core::counters::Counters;
+
+use crate::context::{Context, Fields, Scalar};
+use crate::keys::{self, Key, Kind};
+use crate::nearest::nearest;
+use crate::units::shorten;
+use crate::yaml::{Place, Value};
+
+/// What a metric counts.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum MetricUnit {
+    /// Bytes.
+    Bytes,
+    /// Packets, skbs, events.
+    Count,
+}
+
+/// A number that a run can be asked for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Metric {
+    /// Its name in `expect`.
+    pub name: &'static str,
+    /// What it counts.
+    pub unit: MetricUnit,
+    /// What it is.
+    pub doc: &'static str,
+}
+
+const fn bytes(name: &'static str, doc: &'static str) -> Metric {
+    Metric { name, unit: MetricUnit::Bytes, doc }
+}
+
+const fn count(name: &'static str, doc: &'static str) -> Metric {
+    Metric { name, unit: MetricUnit::Count, doc }
+}
+
+/// The metrics besides the counters.
+static METRICS: &[Metric] = &[
+    bytes("final.recv_q", "Data in the receive queue at the end."),
+    bytes("final.skmem_r", "Memory charged for it at the end."),
+    bytes("final.skmem_rb", "The receive buffer at the end."),
+    bytes("final.rcv_win", "What is left of the advertised window at the end."),
+    bytes("final.rcv_ssthresh", "rcv_ssthresh at the end."),
+    bytes("final.window_clamp", "window_clamp at the end."),
+    bytes("final.acked", "Data acknowledged in all."),
+    bytes("final.rcv_nxt", "Next sequence number expected, the first byte being 1."),
+    count("final.qlen", "skbs in the receive queue at the end."),
+    bytes("peak.recv_q", "Most data in the receive queue."),
+    bytes("peak.skmem_r", "Most memory charged."),
+    bytes("peak.skmem_rb", "Largest receive buffer."),
+    bytes("peak.rcv_ssthresh", "Largest rcv_ssthresh."),
+    bytes("peak.rcv_win", "Largest advertised window."),
+    bytes("peak.over_budget", "Most memory charged beyond the receive buffer; 0 if it was never exceeded."),
+    count("bursts", "Groups of data arrivals, more than half a round-trip time apart."),
+    count("dropped", "Segments that the receiving socket dropped."),
+    count("packets", "Segments that reached the receiving socket, the handshake's last ACK included."),
+    count("acks", "Packets that the receiver sent, the SYN-ACK included."),
+    bytes(
+        "window_at_first_drop",
+        "What was left of the advertised window when the first segment was dropped.",
+    ),
+    bytes("truesize_first", "Truesize of the first data segment."),
+];
+
+/// Prefix of the counters: `counters.TcpExtTCPRcvQDrop`, of both hosts together as one network namespace counts.
+const COUNTERS: &str = "counters.";
+
+/// The metric of this name.
+pub fn metric(name: &str) -> Option<Metric> {
+    if let Some(counter) = name.strip_prefix(COUNTERS) {
+        let known = Counters::NAMES.iter().find(|n| **n == counter)?;
+        return Some(Metric {
+            name: known,
+            unit: MetricUnit::Count,
+            doc: "Counter of both hosts together, as nstat names it.",
+        });
+    }
+    METRICS.iter().find(|m| m.name == name).copied()
+}
+
+/// The names of all metrics, counters included.
+pub fn metric_names() -> Vec<String> {
+    let plain = METRICS.iter().map(|m| m.name.to_owned());
+    plain.chain(Counters::NAMES.iter().map(|n| format!("{COUNTERS}{n}"))).collect()
+}
+
+/// A comparison with a number.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Check {
+    /// Exactly this.
+    Equal(i64),
+    /// Anything else.
+    NotEqual(i64),
+    /// At most.
+    AtMost(i64),
+    /// At least.
+    AtLeast(i64),
+    /// Less than.
+    Below(i64),
+    /// More than.
+    Above(i64),
+    /// Within a distance.
+    Near {
+        /// The middle.
+        value: i64,
+        /// The largest distance from it.
+        tolerance: i64,
+    },
+}
+
+impl Check {
+    /// Whether `actual` passes.
+    pub fn holds(&self, actual: i64) -> bool {
+        match *self {
+            Self::Equal(v) => actual == v,
+            Self::NotEqual(v) => actual != v,
+            Self::AtMost(v) => actual <= v,
+            Self::AtLeast(v) => actual >= v,
+            Self::Below(v) => actual < v,
+            Self::Above(v) => actual > v,
+            Self::Near { value, tolerance } => actual.abs_diff(value) <= tolerance.unsigned_abs(),
+        }
+    }
+}
+
+impl fmt::Display for Check {
+    /// As it is written in a scenario, in base units.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Equal(v) => write!(f, "{v}"),
+            Self::NotEqual(v) => write!(f, "!= {v}"),
+            Self::AtMost(v) => write!(f, "<= {v}"),
+            Self::AtLeast(v) => write!(f, ">= {v}"),
+            Self::Below(v) => write!(f, "< {v}"),
+            Self::Above(v) => write!(f, "> {v}"),
+            Self::Near { value, tolerance } => write!(f, "{value} ± {tolerance}"),
+        }
+    }
+}
+
+/// One line of `expect`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Expectation {
+    /// The metric's name.
+    pub metric: String,
+    /// What it must be.
+    pub check: Check,
+    /// Name of the text it is written in.
+    pub file: String,
+    /// Its line there, from 1.
+    pub line: usize,
+    /// Its column there, from 1.
+    pub column: usize,
+}
+
+/// An expectation and what the run showed.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Outcome<'a> {
+    /// What was expected.
+    pub expectation: &'a Expectation,
+    /// What the run showed; `None` if it has no such number (no drop, for the window at the first drop).
+    pub actual: Option<i64>,
+}
+
+impl Outcome<'_> {
+    /// Whether the expectation is met.
+    pub fn passed(&self) -> bool {
+        self.actual.is_some_and(|v| self.expectation.check.holds(v))
+    }
+}
+
+impl fmt::Display for Outcome<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Expectation { metric, check, .. } = self.expectation;
+        match self.actual {
+            Some(v) if self.passed() => write!(f, "{metric}: {v}"),
+            Some(v) => write!(f, "{metric}: expected {check}, got {v}"),
+            None => write!(f, "{metric}: expected {check}, but the run has no such number"),
+        }
+    }
+}
+
+/// Compares every expectation with the metrics of a run.
+pub fn evaluate<'a>(
+    expectations: &'a [Expectation],
+    lookup: impl Fn(&str) -> Option<i64>,
+) -> Vec<Outcome<'a>> {
+    expectations.iter().map(|e| Outcome { expectation: e, actual: lookup(&e.metric) }).collect()
+}
+
+/// `expect`. Groups may be written with dots or nested: `final: {recv_q: 1}` is `final.recv_q: 1`.
+pub(crate) fn resolve(cx: &mut Context, root: &Fields<'_>) -> Vec<Expectation> {
+    let mut found = Vec::new();
+    let Some((key, entry)) = root.get("expect") else { return found };
+    match &entry.value.value {
+        Value::Map(_) => group(cx, &entry.value.value, "", &mut found),
+        Value::Null => {}
+        _ => {
+            cx.error(entry.value.at, "`expect` must be a mapping").expected = Some(keys::takes(&key.kind));
+        }
+    }
+    found
+}
+
+fn group(cx: &mut Context, value: &Value, prefix: &str, found: &mut Vec<Expectation>) {
+    let Value::Map(entries) = value else { return };
+    for entry in entries {
+        let name = format!("{prefix}{}", entry.key);
+        if matches!(entry.value.value, Value::Map(_)) && prefix.is_empty() {
+            group(cx, &entry.value.value, &format!("{name}."), found);
+            continue;
+        }
+        let Some(metric) = metric(&name) else {
+            unknown_metric(cx, entry.at, &name);
+            continue;
+        };
+        let key = key_of(metric);
+        let Some(text) = cx.text(&key, &entry.value) else { continue };
+        let Some(check) = parse_check(cx, &key, entry.value.at, text) else { continue };
+        if found.iter().any(|e: &Expectation| e.metric == name) {
+            cx.error(entry.at, format!("`{name}` is expected twice")).help =
+                Some("keep one of the two".to_owned());
+        }
+        let source = &cx.sources[entry.at.source];
+        let (line, column) = source.line_column(entry.at.start);
+        found.push(Expectation { metric: name, check, file: source.name().to_owned(), line, column });
+    }
+}
+
+fn unknown_metric(cx: &mut Context, at: Place, name: &str) {
+    let names = metric_names();
+    let help = match nearest(name, names.iter().map(String::as_str)) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => "there are final.*, peak.*, counters.*, bursts, dropped, packets, acks, window_at_first_drop and truesize_first".to_owned(),
+    };
+    cx.error(at, format!("`{}` is not a metric", shorten(name))).help = Some(help);
+}
+
+fn key_of(metric: Metric) -> Key {
+    let max = 1 << 62;
+    let kind = match metric.unit {
+        MetricUnit::Bytes => Kind::Size { min: 0, max, bare: true, unlimited: false },
+        MetricUnit::Count => Kind::Count { min: 0, max },
+    };
+    Key { name: metric.name, kind, default: "", doc: metric.doc }
+}
+
+fn parse_check(cx: &mut Context, key: &Key, at: Place, text: &str) -> Option<Check> {
+    let mut number = |text: &str| match cx.scalar_text(key, at, text.trim())? {
+        Scalar::Number(v) => i64::try_from(v).ok(),
+        Scalar::Unlimited => None,
+    };
+    if let Some((value, tolerance)) = text.split_once('±').or_else(|| text.split_once("+-")) {
+        return Some(Check::Near { value: number(value)?, tolerance: number(tolerance)? });
+    }
+    type Make = fn(i64) -> Check;
+    let operators: [(&str, Make); 7] = [
+        ("<=", Check::AtMost),
+        (">=", Check::AtLeast),
+        ("!=", Check::NotEqual),
+        ("==", Check::Equal),
+        ("<", Check::Below),
+        (">", Check::Above),
+        ("=", Check::Equal),
+    ];
+    for (operator, make) in operators {
+        if let Some(rest) = text.strip_prefix(operator) {
+            return number(rest).map(make);
+        }
+    }
+    number(text).map(Check::Equal)
+}
+
+/// All metrics as text, one line each, for the documentation.
+pub fn metric_reference() -> String {
+    let mut out = String::new();
+    for m in METRICS {
+        let unit = match m.unit {
+            MetricUnit::Bytes => "bytes",
+            MetricUnit::Count => "count",
+        };
+        out.push_str(&format!("{} ({unit}). {}\n", m.name, m.doc));
+    }
+    out.push_str("counters.NAME (count). A counter of both hosts together, under its nstat name.\n");
+    out
+}

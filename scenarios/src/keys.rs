@@ -1,0 +1,565 @@
+//! The one table of keys. The resolver, the overrides, the schema, the reference and the hints read it; what is
+//! not in it does not exist.
+
+use crate::sysctls;
+
+/// What a key takes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Kind {
+    /// Any text.
+    Text,
+    /// A scenario's name.
+    Name,
+    /// A kernel.
+    Kernel,
+    /// A whole number without unit.
+    Count { min: i64, max: u64 },
+    /// A size in bytes.
+    Size { min: u64, max: u64, bare: bool, unlimited: bool },
+    /// Bits per second, or `unlimited`.
+    Rate,
+    /// A time in nanoseconds. `bare`: what a bare number counts, in nanoseconds.
+    Time { min: u64, max: u64, bare: Option<u64> },
+    /// `on` or `off`.
+    Switch,
+    /// One of these words.
+    Choice(&'static [&'static str]),
+    /// Three sizes or numbers in ascending order.
+    Triple { max: u64, sizes: bool },
+    /// Sizes in turn.
+    SizeList { min: u64, max: u64 },
+    /// A mapping of fixed keys.
+    Section(&'static [Key]),
+    /// A mapping whose `mode` says which keys it has.
+    Modes(&'static [Mode]),
+    /// A mapping of sysctls by their names.
+    Sysctls,
+    /// A device by name, or its figures.
+    Nic,
+    /// A list of mappings of fixed keys.
+    List(&'static [Key]),
+    /// A mapping of metrics to values.
+    Expect,
+    /// Planned, but not in this version; the text says what there is.
+    NotYet(&'static str),
+}
+
+/// One key.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Key {
+    /// As written.
+    pub(crate) name: &'static str,
+    /// What it takes.
+    pub(crate) kind: Kind,
+    /// What it is when it is not given; empty if it is then not set, or has no default of its own.
+    pub(crate) default: &'static str,
+    /// One sentence for schema and reference.
+    pub(crate) doc: &'static str,
+}
+
+/// One `mode` of a writer or reader.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Mode {
+    /// The value of `mode`.
+    pub(crate) name: &'static str,
+    /// What it does.
+    pub(crate) doc: &'static str,
+    /// Its keys besides `mode`.
+    pub(crate) keys: &'static [Key],
+    /// Whether this version has it.
+    pub(crate) supported: bool,
+}
+
+const fn key(name: &'static str, kind: Kind, default: &'static str, doc: &'static str) -> Key {
+    Key { name, kind, default, doc }
+}
+
+const fn size(min: u64, max: u64) -> Kind {
+    Kind::Size { min, max, bare: false, unlimited: false }
+}
+
+/// Sizes whose key names the unit, or that the kernel takes in bytes.
+const fn bytes(min: u64, max: u64) -> Kind {
+    Kind::Size { min, max, bare: true, unlimited: false }
+}
+
+const fn time(min: u64, max: u64) -> Kind {
+    Kind::Time { min, max, bare: None }
+}
+
+const fn count(min: i64, max: u64) -> Kind {
+    Kind::Count { min, max }
+}
+
+/// Largest socket buffer option: the kernel doubles it into an `int`.
+const BUF_MAX: u64 = (i32::MAX / 2) as u64;
+const INT_MAX: u64 = i32::MAX as u64;
+const MS: u64 = 1_000_000;
+const S: u64 = 1_000_000_000;
+const DAY: u64 = 86_400 * S;
+/// Longest delay of a path: far more than any link has, little enough that timers make sense.
+const DELAY_MAX: u64 = 600 * S;
+
+/// The kernel's own name of an unset limit.
+pub(crate) const UNLIMITED: &str = "unlimited";
+
+/// Ticks per second that a kernel can be configured for.
+pub(crate) const HZ: [&str; 4] = ["100", "250", "300", "1000"];
+
+/// The devices with a name.
+pub(crate) const NICS: [&str; 10] = [
+    "loopback",
+    "veth",
+    "tun",
+    "tap",
+    "half-page",
+    "page",
+    "header-copy-half-page",
+    "header-copy-page",
+    "page-16k",
+    "virtio",
+];
+
+/// The top level.
+pub(crate) static ROOT: &[Key] = &[
+    key("name", Kind::Name, "the file's name", "Name of the scenario: letters, digits, `-`, `_` and `.`."),
+    key("about", Kind::Text, "", "What to look at and why it happens, for a reader."),
+    key(
+        "kernel",
+        Kind::Kernel,
+        "",
+        "Kernel of both hosts: 5.10, 6.1, 6.12, 6.18, 7.2, or a full `uname -r` of one of these series.",
+    ),
+    key("seed", count(0, u64::MAX), "1", "Seed of the random streams."),
+    key(
+        "path",
+        Kind::Section(PATH),
+        "",
+        "The path between the hosts, both directions alike or each on its own.",
+    ),
+    key("sender", Kind::Section(SENDER), "", "The host that writes."),
+    key("receiver", Kind::Section(RECEIVER), "", "The host that reads."),
+    key("host", Kind::Section(HOST), "", "What both hosts have in common."),
+    key("events", Kind::List(EVENT), "", "Calls in the middle of the run, in order of time."),
+    key("stop", Kind::Section(STOP), "after 5s", "When the run ends: the first bound reached."),
+    key("expect", Kind::Expect, "", "What the run must show: metrics and values, for `skmem check`."),
+    key(
+        "flows",
+        Kind::NotYet("a run has one connection, and `flows: 1` says so"),
+        "1",
+        "Number of connections.",
+    ),
+    key(
+        "inject",
+        Kind::NotYet("a scenario drives both ends through `sender` and `receiver`"),
+        "",
+        "Segments for the receiver alone.",
+    ),
+];
+
+/// `path`.
+pub(crate) static PATH: &[Key] = &[
+    key(
+        "rtt",
+        time(0, 2 * DELAY_MAX),
+        "",
+        "Round-trip delay, half of it in each direction; instead of `delay`.",
+    ),
+    key("delay", time(0, DELAY_MAX), "0s", "Delay of each direction (`tc netem delay`); instead of `rtt`."),
+    LIMIT,
+    MTU,
+    RATE,
+    key("forward", Kind::Section(LINK), "", "What differs from sender to receiver."),
+    key("reverse", Kind::Section(LINK), "", "What differs from receiver to sender."),
+    LOSS,
+    JITTER,
+    REORDER,
+    DUPLICATE,
+];
+
+/// `path.forward`, `path.reverse`.
+pub(crate) static LINK: &[Key] = &[
+    key("delay", time(0, DELAY_MAX), "0s", "Delay of this direction (`tc netem delay`)."),
+    LIMIT,
+    MTU,
+    RATE,
+    LOSS,
+    JITTER,
+    REORDER,
+    DUPLICATE,
+];
+
+const LIMIT: Key = key(
+    "limit",
+    count(1, 100_000_000),
+    "1000",
+    "Packets that the link holds at once (`tc netem limit`); one more is dropped.",
+);
+const MTU: Key = key("mtu", bytes(68, 65_536), "65536", "Largest IP packet; `lo` has 65536, Ethernet 1500.");
+const RATE: Key = key("rate", Kind::Rate, UNLIMITED, "Bits per second (`tc netem rate`).");
+const LINK_HAS: &str = "a path has delay (or rtt), limit, mtu and rate";
+const LOSS: Key = key("loss", Kind::NotYet(LINK_HAS), "", "Share of packets lost.");
+const JITTER: Key = key("jitter", Kind::NotYet(LINK_HAS), "", "Variation of the delay.");
+const REORDER: Key = key("reorder", Kind::NotYet(LINK_HAS), "", "Packets that overtake others.");
+const DUPLICATE: Key = key("duplicate", Kind::NotYet(LINK_HAS), "", "Share of packets duplicated.");
+
+const SYSCTL: Key = key(
+    "sysctl",
+    Kind::Sysctls,
+    "",
+    "Sysctls of this host by their full names; the kernel's defaults for the others.",
+);
+const SOCKOPTS: Key =
+    key("sockopt", Kind::Section(SOCKOPT), "", "Socket options set before the connection is made.");
+const ROUTES: Key =
+    key("route", Kind::Section(ROUTE), "", "Attributes of the route to the other host (`ip route`).");
+const OFFLOADS: Key = key("offload", Kind::Section(OFFLOAD), "", "Segmentation offloads (`ethtool -K`).");
+const NIC: Key = key(
+    "nic",
+    Kind::Nic,
+    "loopback",
+    "How this host's device builds the skb of a received frame: a name, or {head, head_frag, fragment} in bytes.",
+);
+const CONGESTION: Key = key(
+    "congestion",
+    Kind::Choice(&["cubic", "reno"]),
+    "cubic",
+    "Congestion control of the data that this host sends.",
+);
+
+/// `sender`.
+pub(crate) static SENDER: &[Key] = &[
+    SYSCTL,
+    SOCKOPTS,
+    ROUTES,
+    OFFLOADS,
+    NIC,
+    CONGESTION,
+    key("write", Kind::Modes(WRITE), "burst", "What the application writes."),
+    key(
+        "read",
+        Kind::NotYet("the receiver reads: use `receiver.read`"),
+        "never",
+        "What the sending application reads.",
+    ),
+];
+
+/// `receiver`.
+pub(crate) static RECEIVER: &[Key] = &[
+    SYSCTL,
+    SOCKOPTS,
+    ROUTES,
+    OFFLOADS,
+    NIC,
+    CONGESTION,
+    key("read", Kind::Modes(READ), "never", "What the application reads."),
+    key(
+        "write",
+        Kind::NotYet("the sender writes: use `sender.write`"),
+        "never",
+        "What the receiving application writes.",
+    ),
+];
+
+/// `sockopt`.
+pub(crate) static SOCKOPT: &[Key] = &[
+    key(
+        "SO_RCVBUF",
+        bytes(0, BUF_MAX),
+        "",
+        "Receive buffer; the kernel doubles it and caps it at net.core.rmem_max first.",
+    ),
+    key("SO_RCVBUFFORCE", bytes(0, BUF_MAX), "", "The same without the cap."),
+    key(
+        "SO_SNDBUF",
+        bytes(0, BUF_MAX),
+        "",
+        "Send buffer; the kernel doubles it and caps it at net.core.wmem_max first.",
+    ),
+    key("SO_SNDBUFFORCE", bytes(0, BUF_MAX), "", "The same without the cap."),
+    key("SO_RCVLOWAT", bytes(0, INT_MAX), "", "The socket is readable from this many bytes on."),
+    key("TCP_MAXSEG", bytes(88, 32_767), "", "Largest segment, both announced and sent."),
+    key("TCP_WINDOW_CLAMP", bytes(0, INT_MAX), "", "Upper bound of the advertised window."),
+    key("TCP_NODELAY", Kind::Switch, "off", "No waiting for full segments (Nagle off)."),
+    key("TCP_CORK", Kind::Switch, "off", "Only full segments are sent."),
+    key(
+        "TCP_QUICKACK",
+        count(0, INT_MAX),
+        "",
+        "Set when the connection is accepted: 1 acknowledges at once for a while.",
+    ),
+    key(
+        "TCP_NOTSENT_LOWAT",
+        bytes(0, u32::MAX as u64),
+        "",
+        "The socket is writable while less than this is unsent.",
+    ),
+];
+
+/// `route`.
+pub(crate) static ROUTE: &[Key] = &[
+    key("initcwnd", count(1, 65_535), "", "Initial congestion window in packets (the kernel's own is 10)."),
+    key("initrwnd", count(1, 65_535), "", "Initial receive window in packets."),
+    key("quickack", Kind::Switch, "off", "Every segment is acknowledged at once."),
+    key("window", bytes(1, u32::MAX as u64), "", "Upper bound of the advertised window."),
+    key("rto_min", time(MS, 120 * S), "", "Smallest retransmission timeout (the kernel's own is 200ms)."),
+    key("advmss", bytes(1, 65_495), "", "Announced segment size."),
+];
+
+/// `offload`.
+pub(crate) static OFFLOAD: &[Key] = &[
+    key("tso", Kind::Switch, "on", "The device cuts large packets."),
+    key(
+        "gso",
+        Kind::Switch,
+        "on",
+        "The stack cuts large packets just before the device; with both off, each packet is one segment from the start.",
+    ),
+    key("gro", Kind::Switch, "on", "The receiving device joins segments."),
+];
+
+/// `nic` with figures.
+pub(crate) static NIC_FIGURES: &[Key] = &[
+    key("head", bytes(1, 1 << 20), "", "Usable bytes of the skb's head."),
+    key("head_frag", Kind::Switch, "off", "The head is a page fragment, so that it can be merged."),
+    key(
+        "fragment",
+        bytes(0, 1 << 20),
+        "0",
+        "Truesize of the fragment with the payload; 0 if the payload is in the head.",
+    ),
+];
+
+const START_WRITE: Key =
+    key("start", time(0, DAY), "0s", "First call, counted from the establishment of the connection.");
+const TOTAL: Key = key(
+    "bytes",
+    Kind::Size { min: 1, max: 1 << 50, bare: true, unlimited: true },
+    UNLIMITED,
+    "Bytes in all.",
+);
+
+/// `write`.
+pub(crate) static WRITE: &[Mode] = &[
+    Mode {
+        name: "burst",
+        doc: "As much as the send buffer takes.",
+        supported: true,
+        keys: &[
+            TOTAL,
+            key("call", size(1, 1 << 30), "16MiB", "Bytes per `send`."),
+            key(
+                "retry",
+                time(0, 3_600 * S),
+                "0s",
+                "Wait after a call that would block; 0: until the socket is writable.",
+            ),
+            START_WRITE,
+        ],
+    },
+    Mode {
+        name: "chunks",
+        doc: "Small writes in turn.",
+        supported: true,
+        keys: &[
+            key("sizes", Kind::SizeList { min: 1, max: 1 << 30 }, "", "Bytes of the writes in turn."),
+            key("every", time(1, 3_600 * S), "1ms", "Time between two writes."),
+            key(
+                "in_flight",
+                count(0, u32::MAX as u64),
+                "10",
+                "A write is left out while more packets than this are in flight (`tcpi_unacked`).",
+            ),
+            key("prefill", size(0, 1 << 30), "0B", "Bytes written in one call before the first chunk."),
+            TOTAL,
+            START_WRITE,
+            key(
+                "receiver_quickack",
+                Kind::Switch,
+                "off",
+                "After each chunk the receiver sets TCP_QUICKACK (both ends are one program).",
+            ),
+        ],
+    },
+    Mode { name: "never", doc: "Nothing.", supported: true, keys: &[] },
+    Mode { name: "paced", doc: "A constant rate.", supported: false, keys: &[] },
+    Mode { name: "request-response", doc: "Requests and answers in turn.", supported: false, keys: &[] },
+];
+
+const START_READ: Key = key("start", time(0, DAY), "0s", "First read, counted from the start of the writer.");
+
+/// `read`.
+pub(crate) static READ: &[Mode] = &[
+    Mode {
+        name: "never",
+        doc: "Nothing: everything stays in the receive queue.",
+        supported: true,
+        keys: &[],
+    },
+    Mode {
+        name: "fixed",
+        doc: "The same amount at regular times.",
+        supported: true,
+        keys: &[
+            key("bytes", bytes(1, 1 << 30), "", "Bytes per `recv`."),
+            key("every", time(1, 3_600 * S), "", "Time between two reads."),
+            START_READ,
+        ],
+    },
+    Mode {
+        name: "asap",
+        doc: "Whatever is there as soon as the socket is readable.",
+        supported: true,
+        keys: &[
+            key("buffer", size(1, 1 << 30), "64KiB", "Bytes per `recv`."),
+            START_READ,
+            key("cost", time(0, 3_600 * S), "0s", "Time that a call costs before the next can begin."),
+        ],
+    },
+    Mode {
+        name: "plan",
+        doc: "Reads at given times.",
+        supported: true,
+        keys: &[key("reads", Kind::List(PLANNED_READ), "", "The reads in order of time.")],
+    },
+    Mode { name: "echo", doc: "What was read is written back.", supported: false, keys: &[] },
+];
+
+/// One of `read.reads`.
+pub(crate) static PLANNED_READ: &[Key] = &[
+    key("at", time(0, DAY), "", "When, counted from the start of the writer."),
+    key("bytes", bytes(1, 1 << 30), "", "Bytes."),
+];
+
+/// `host`.
+///
+/// The default cost of a packet is what one costs in the recorded kernels, probes included: segments of a
+/// burst are received 24.7 to 26.1 us apart there. It spreads a burst over time as a real host does; with no
+/// cost at all, every timer and every ACK would meet a whole burst in one instant.
+pub(crate) static HOST: &[Key] = &[
+    key(
+        "tcp_mem",
+        Kind::Triple { max: 1 << 40, sizes: false },
+        "188888 251851 377776",
+        "net.ipv4.tcp_mem in pages: low, pressure, high.",
+    ),
+    key("hz", Kind::Choice(&HZ), "250", "CONFIG_HZ: ticks per second, to which timers are rounded."),
+    key(
+        "since_tick",
+        time(0, 10 * MS - 1),
+        "0s",
+        "How long before the start of the run the last tick was; less than a tick.",
+    ),
+    key(
+        "packet_cost",
+        time(0, S),
+        "25us",
+        "Time that the stack needs for one packet; spreads a burst over time as the recorded kernels do.",
+    ),
+];
+
+/// One of `events`.
+pub(crate) static EVENT: &[Key] = &[
+    key("at", time(0, DAY), "", "When, counted from the start of the run."),
+    key("receiver.sockopt", Kind::Section(LIVE), "", "Socket options that the receiver sets."),
+    key("sender.sockopt", Kind::Section(LIVE), "", "Socket options that the sender sets."),
+    key("receiver.read", bytes(1, 1 << 30), "", "Bytes that the receiver reads."),
+];
+
+/// Socket options that can change on a live connection.
+pub(crate) static LIVE: &[Key] = &[SOCKOPT[0], SOCKOPT[1], SOCKOPT[2], SOCKOPT[4], SOCKOPT[6], SOCKOPT[9]];
+
+/// `stop`. A run that has only `bytes` or `packets` still ends after [`STOP_ALWAYS`].
+pub(crate) static STOP: &[Key] = &[
+    key("after", time(1, DAY), "5s", "Simulated time, counted from the start of the writer."),
+    key("bytes", bytes(1, 1 << 50), "", "Bytes that the receiving application has read."),
+    key("packets", count(1, 1 << 40), "", "Segments that reached the receiving socket."),
+    key("max_events", count(1, 1 << 40), "100000000", "Events processed; a run that needs more is an error."),
+];
+
+/// `stop.after` of a scenario that is bounded by bytes or packets alone.
+pub(crate) const STOP_ALWAYS: &str = "3600s";
+
+/// The key of this name.
+pub(crate) fn find(keys: &'static [Key], name: &str) -> Option<&'static Key> {
+    keys.iter().find(|k| k.name == name)
+}
+
+/// All keys as text: path, what it takes, default, meaning. One line each, for the documentation.
+pub fn reference() -> String {
+    let mut out = String::new();
+    describe(ROOT, "", &mut out);
+    out
+}
+
+fn describe(keys: &[Key], prefix: &str, out: &mut String) {
+    for k in keys {
+        let path = format!("{prefix}{}", k.name);
+        if matches!(k.kind, Kind::NotYet(_)) {
+            continue;
+        }
+        let default = if k.default.is_empty() { String::new() } else { format!(" [{}]", k.default) };
+        out.push_str(&format!("{path}: {}{default}. {}\n", takes(&k.kind), k.doc));
+        match k.kind {
+            Kind::Section(inner) => describe(inner, &format!("{path}."), out),
+            Kind::List(inner) => describe(inner, &format!("{path}[]."), out),
+            Kind::Modes(modes) => {
+                for m in modes.iter().filter(|m| m.supported) {
+                    out.push_str(&format!("{path}.mode: {}. {}\n", m.name, m.doc));
+                    describe(m.keys, &format!("{path}({}).", m.name), out);
+                }
+            }
+            Kind::Sysctls if prefix == "sender." => {
+                for s in sysctls::SYSCTLS {
+                    out.push_str(&format!("{path}.{}: {}. {}\n", s.key.name, takes(&s.key.kind), s.key.doc));
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// What a key takes, in words that follow "expected".
+pub(crate) fn takes(kind: &Kind) -> String {
+    use crate::units::{format_size, format_time};
+    match kind {
+        Kind::Text => "a text".to_owned(),
+        Kind::Name => "a name of letters, digits, `-`, `_` and `.`".to_owned(),
+        Kind::Kernel => "5.10, 6.1, 6.12, 6.18, 7.2 or a full `uname -r` of one of these series".to_owned(),
+        Kind::Count { min, max } if *max == u64::MAX => format!("a whole number from {min}"),
+        Kind::Count { min, max } => format!("a whole number from {min} to {max}"),
+        Kind::Size { min, max, bare, unlimited } => {
+            let unit = if *bare { "a size in bytes, or with a unit," } else { "a size with a unit" };
+            let or = if *unlimited { ", or `unlimited`" } else { "" };
+            format!("{unit} from {} to {}{or}", format_size(*min), format_size(*max))
+        }
+        Kind::Rate => "a rate such as 100mbit, or `unlimited`".to_owned(),
+        Kind::Time { min, max, bare } => {
+            let unit = match bare {
+                None => "a time with a unit".to_owned(),
+                Some(ns) => format!("a time, bare numbers in {}", format_time(*ns).trim_start_matches('1')),
+            };
+            format!("{unit}, from {} to {}", format_time(*min), format_time(*max))
+        }
+        Kind::Switch => "on or off".to_owned(),
+        Kind::Choice(names) => format!("one of {}", names.join(", ")),
+        Kind::Triple { sizes: true, .. } => "three sizes in bytes, minimum default maximum".to_owned(),
+        Kind::Triple { .. } => "three whole numbers in ascending order".to_owned(),
+        Kind::SizeList { .. } => "a list of sizes in bytes, such as [1, 7, 100]".to_owned(),
+        Kind::Section(keys) => format!("a mapping with {}", names(keys)),
+        Kind::Modes(modes) => {
+            let known: Vec<_> = modes.iter().filter(|m| m.supported).map(|m| m.name).collect();
+            format!("a mapping with `mode: {}`", known.join(" | "))
+        }
+        Kind::Sysctls => "a mapping such as {net.ipv4.tcp_rmem: 4096 131072 6291456}".to_owned(),
+        Kind::Nic => format!("one of {}, or {{head, head_frag, fragment}}", NICS.join(", ")),
+        Kind::List(keys) => format!("a list of mappings with {}", names(keys)),
+        Kind::Expect => "a mapping such as {final.recv_q: 62464}".to_owned(),
+        Kind::NotYet(there_is) => (*there_is).to_owned(),
+    }
+}
+
+fn names(keys: &[Key]) -> String {
+    let known: Vec<_> = keys.iter().filter(|k| !matches!(k.kind, Kind::NotYet(_))).map(|k| k.name).collect();
+    known.join(", ")
+}

@@ -1,0 +1,405 @@
+//! From the tree to the resolved scenario: every default filled in, every conflict refused.
+
+use sim_core::config::{Change, HostConfig, LinkConfig, LiveOption, RunConfig, StopConfig, TimedChange};
+use sim_core::linux::KernelProfile;
+use sim_core::time::SimDuration;
+
+use crate::context::{Context, Fields, default_number};
+use crate::diagnostic::{Diagnostic, ScenarioError};
+use crate::endpoint;
+use crate::expect::{self, Expectation};
+use crate::kernel::resolve_kernel;
+use crate::keys::{self, Kind, STOP_ALWAYS};
+use crate::overrides::{self, Overrides};
+use crate::source::Source;
+use crate::units;
+use crate::yaml::{self, Node, Value};
+
+/// A scenario with every default filled in: what a run is made of.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Scenario {
+    /// Its name: fit for a folder.
+    pub name: String,
+    /// What to look at and why it happens; may be empty.
+    pub about: String,
+    /// What the engine takes.
+    pub config: RunConfig,
+    /// What the run must show.
+    pub expectations: Vec<Expectation>,
+    /// What to read before trusting the result, such as settings that the kernel ignores.
+    pub warnings: Vec<Diagnostic>,
+    /// What is inferred rather than recorded: an unrecorded release, a device without recordings.
+    pub inferred: Vec<String>,
+    /// The kernel as it was named.
+    pub(crate) kernel_name: String,
+    /// The devices of sender and receiver as they were named; empty for explicit figures.
+    pub(crate) nic_names: [String; 2],
+}
+
+/// Resolves a scenario, with the command line's overrides applied to it first.
+///
+/// # Errors
+/// Everything that is wrong with it, each mistake with its place; nothing was run.
+pub fn resolve(source: &Source, overrides: &Overrides) -> Result<Scenario, ScenarioError> {
+    let mut cx = Context::new(source.clone());
+    let Some(mut root) = parse_root(&mut cx, source) else { return Err(failed(cx)) };
+    overrides::apply(&mut cx, &mut root, overrides);
+    let partial = resolve_root(&mut cx, &root, source);
+    let has_errors = cx.has_errors();
+    match (partial, has_errors) {
+        (Some(mut scenario), false) => {
+            scenario.warnings = cx.finish()?;
+            Ok(scenario)
+        }
+        _ => Err(failed(cx)),
+    }
+}
+
+fn failed(cx: Context) -> ScenarioError {
+    match cx.finish() {
+        Err(e) => e,
+        // Only reached together with an error; the warnings alone would still say what was seen.
+        Ok(diagnostics) => ScenarioError { diagnostics },
+    }
+}
+
+fn parse_root(cx: &mut Context, source: &Source) -> Option<Node> {
+    match yaml::parse(source.text(), 0) {
+        Err(e) => {
+            cx.error(e.at, e.message).help = e.help;
+            None
+        }
+        Ok(Node { value: Value::Null, at }) => {
+            cx.error(at, "this scenario is empty").help =
+                Some("`skmem new NAME` writes a scenario to start from".to_owned());
+            None
+        }
+        Ok(root @ Node { value: Value::Map(_), .. }) => Some(root),
+        Ok(Node { at, .. }) => {
+            cx.error(at, "a scenario is a mapping of keys to values").expected =
+                Some("lines such as `kernel: 6.1`".to_owned());
+            None
+        }
+    }
+}
+
+fn resolve_root(cx: &mut Context, root: &Node, source: &Source) -> Option<Scenario> {
+    let fields = cx.fields(keys::ROOT, root, "a scenario");
+    let name = resolve_name(cx, &fields, source);
+    let about = match fields.get("about") {
+        Some((key, entry)) => cx.text(key, &entry.value).unwrap_or("").trim().to_owned(),
+        None => String::new(),
+    };
+    let mut inferred = Vec::new();
+    let kernel = resolve_kernel_key(cx, &fields, &mut inferred);
+    // The other keys are checked all the same, against some kernel, so that all mistakes show at once.
+    let (profile, kernel_name) = kernel.clone().unwrap_or((sim_core::linux::ALL[0], String::new()));
+    let known = kernel.is_some();
+    let seed = match fields.get("seed") {
+        Some(_) => fields.number(cx, "seed"),
+        None => default_number(keys::ROOT, "seed"),
+    };
+    let (forward, reverse) = resolve_path(cx, &fields);
+    let empty = Node { at: root.at, value: Value::Null };
+    let section = |name| fields.get(name).map_or(&empty, |(_, e)| &e.value);
+    let warn_for = known.then_some(profile);
+    let (sender, sender_nic) =
+        endpoint::resolve(cx, keys::SENDER, section("sender"), "sender", profile, warn_for, &mut inferred);
+    let (receiver, receiver_nic) = endpoint::resolve(
+        cx,
+        keys::RECEIVER,
+        section("receiver"),
+        "receiver",
+        profile,
+        warn_for,
+        &mut inferred,
+    );
+    let host = resolve_host(cx, section("host"), &mut inferred);
+    let events = resolve_events(cx, &fields);
+    let stop = resolve_stop(cx, &fields);
+    let expectations = expect::resolve(cx, &fields);
+    kernel?;
+    let config = RunConfig {
+        kernel: profile,
+        seed: seed?,
+        forward: forward?,
+        reverse: reverse?,
+        sender: sender?,
+        receiver: receiver?,
+        host: host?,
+        events,
+        stop: stop?,
+    };
+    Some(Scenario {
+        name: name?,
+        about,
+        config,
+        expectations,
+        warnings: Vec::new(),
+        inferred,
+        kernel_name,
+        nic_names: [sender_nic, receiver_nic],
+    })
+}
+
+/// Whether a text can be the name of a scenario, and of the folder that its results go to.
+pub(crate) fn is_name(text: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    (1..=64).contains(&text.len()) && text.chars().all(plain) && !text.starts_with(['.', '-'])
+}
+
+fn resolve_name(cx: &mut Context, fields: &Fields<'_>, source: &Source) -> Option<String> {
+    let Some((key, entry)) = fields.get("name") else {
+        let stem: String = source
+            .stem()
+            .chars()
+            .map(|c| if c.is_ascii_alphanumeric() || matches!(c, '.' | '_') { c } else { '-' })
+            .collect();
+        let stem = stem.trim_start_matches(['.', '-']);
+        let stem = &stem[..stem.len().min(64)];
+        return Some(if is_name(stem) { stem.to_owned() } else { "scenario".to_owned() });
+    };
+    let text = cx.text(key, &entry.value)?;
+    if is_name(text) {
+        return Some(text.to_owned());
+    }
+    let message = format!("`{}` cannot be the name of a scenario", units::shorten(text));
+    cx.error(entry.value.at, message).expected = Some(keys::takes(&Kind::Name));
+    None
+}
+
+fn resolve_kernel_key(
+    cx: &mut Context,
+    fields: &Fields<'_>,
+    inferred: &mut Vec<String>,
+) -> Option<(&'static KernelProfile, String)> {
+    let Some((key, entry)) = fields.get("kernel") else {
+        let d = cx.error(fields.at, "the scenario does not say which kernel it runs on");
+        d.expected = Some(format!("`kernel:` with {}", keys::takes(&Kind::Kernel)));
+        return None;
+    };
+    let text = cx.text(key, &entry.value)?;
+    match resolve_kernel(text) {
+        Ok(found) => {
+            if !found.recorded {
+                inferred.push(format!("kernel {}: inferred from {}", text.trim(), found.profile.release));
+            }
+            Some((found.profile, text.trim().to_owned()))
+        }
+        Err(e) => {
+            let d = cx.error(entry.value.at, e.message);
+            d.expected = Some(keys::takes(&key.kind));
+            d.help = Some(e.help);
+            None
+        }
+    }
+}
+
+/// What one direction, or both, has been given.
+#[derive(Clone, Copy)]
+struct LinkParts {
+    delay: Option<SimDuration>,
+    limit: u32,
+    mtu: u32,
+    rate: Option<u64>,
+}
+
+fn resolve_path(cx: &mut Context, root: &Fields<'_>) -> (Option<LinkConfig>, Option<LinkConfig>) {
+    let defaults = LinkParts {
+        delay: None,
+        limit: default_number(keys::PATH, "limit").unwrap_or(1_000),
+        mtu: default_number(keys::PATH, "mtu").unwrap_or(65_536),
+        rate: None,
+    };
+    let zero =
+        LinkConfig { delay: SimDuration::ZERO, limit: defaults.limit, mtu: defaults.mtu, rate_bps: None };
+    let Some((_, entry)) = root.get("path") else { return (Some(zero.clone()), Some(zero)) };
+    let path = cx.fields(keys::PATH, &entry.value, "path");
+    let both = link_parts(cx, &path, defaults);
+    let rtt: Option<u64> = path.number(cx, "rtt");
+    if let (Some((_, rtt)), Some((_, delay))) = (path.get("rtt"), path.get("delay")) {
+        let d = cx.error(rtt.at.max(delay.at), "`rtt` and `delay` both say how long the path is");
+        d.help = Some("keep one: `delay` is one way, `rtt` is there and back".to_owned());
+    }
+    let mut directions = Vec::new();
+    for name in ["forward", "reverse"] {
+        let mut parts = both;
+        if let Some((_, e)) = path.get(name) {
+            let link = cx.fields(keys::LINK, &e.value, name);
+            if let (Some((_, rtt)), Some((_, delay))) = (path.get("rtt"), link.get("delay")) {
+                let d = cx.error(
+                    rtt.at.max(delay.at),
+                    format!("`rtt` and `{name}.delay` both say how long the path is"),
+                );
+                d.help = Some("give each direction its own `delay`, without `rtt`".to_owned());
+            }
+            parts = link_parts(cx, &link, both);
+        }
+        directions.push(parts);
+    }
+    // An odd number of nanoseconds: the way back takes the longer half.
+    let halves = rtt.map(|ns| [ns / 2, ns - ns / 2]);
+    let finish = |i: usize| {
+        let p = directions[i];
+        let half = halves.map(|h| SimDuration::from_nanos(h[i]));
+        LinkConfig {
+            delay: half.or(p.delay).unwrap_or(SimDuration::ZERO),
+            limit: p.limit,
+            mtu: p.mtu,
+            rate_bps: p.rate,
+        }
+    };
+    (Some(finish(0)), Some(finish(1)))
+}
+
+fn link_parts(cx: &mut Context, link: &Fields<'_>, base: LinkParts) -> LinkParts {
+    LinkParts {
+        delay: link.number(cx, "delay").map(SimDuration::from_nanos).or(base.delay),
+        limit: link.number(cx, "limit").unwrap_or(base.limit),
+        mtu: link.number(cx, "mtu").unwrap_or(base.mtu),
+        // A rate of `unlimited` undoes the one of both directions.
+        rate: if link.get("rate").is_some() { link.number(cx, "rate") } else { base.rate },
+    }
+}
+
+fn resolve_host(cx: &mut Context, node: &Node, inferred: &mut Vec<String>) -> Option<HostConfig> {
+    let host = cx.fields(keys::HOST, node, "host");
+    let tcp_mem = match host.get("tcp_mem") {
+        Some((key, e)) => cx.triple(key, &e.value),
+        None => {
+            let key = keys::find(keys::HOST, "tcp_mem")?;
+            cx.triple(key, &Node { at: host.at, value: Value::Scalar(key.default.to_owned()) })
+        }
+    };
+    let hz: u32 = match host.get("hz") {
+        Some((key, e)) => cx.choice(key, &e.value, &keys::HZ)?.parse().unwrap_or(250),
+        None => 250,
+    };
+    if hz != 250 {
+        inferred.push(format!("host.hz {hz}: the recorded kernels have 250"));
+    }
+    let since_tick: u64 = host.number(cx, "since_tick").unwrap_or(0);
+    let tick = 1_000_000_000 / u64::from(hz);
+    if since_tick >= tick {
+        let message =
+            format!("`since_tick`: the last tick was less than one tick ({}) ago", units::format_time(tick));
+        cx.error(host.place("since_tick"), message);
+    }
+    let packet_cost: Option<u64> = match host.get("packet_cost") {
+        Some(_) => host.number(cx, "packet_cost"),
+        None => default_number(keys::HOST, "packet_cost"),
+    };
+    Some(HostConfig {
+        hz,
+        since_tick: SimDuration::from_nanos(since_tick),
+        tcp_mem: tcp_mem?,
+        packet_cost: SimDuration::from_nanos(packet_cost?),
+    })
+}
+
+fn resolve_events(cx: &mut Context, root: &Fields<'_>) -> Vec<TimedChange> {
+    let mut events: Vec<TimedChange> = Vec::new();
+    let Some((key, entry)) = root.get("events") else { return events };
+    let Value::List(items) = &entry.value.value else {
+        cx.error(entry.value.at, "`events` must be a list").expected = Some(keys::takes(&key.kind));
+        return events;
+    };
+    let mut last = SimDuration::ZERO;
+    for item in items {
+        let event = cx.fields(keys::EVENT, item, "an event");
+        let Some(at) = event.required(cx, "at", "an event").map(SimDuration::from_nanos) else { continue };
+        if at < last {
+            let message = format!(
+                "this event is earlier than the one before it, which is at {}",
+                units::format_time(last.as_nanos())
+            );
+            cx.error(event.place("at"), message).help = Some("write the events in order of time".to_owned());
+        }
+        last = at;
+        let mut changes = Vec::new();
+        for (name, side) in [
+            ("receiver.sockopt", Change::ReceiverOption as fn(LiveOption) -> Change),
+            ("sender.sockopt", Change::SenderOption),
+        ] {
+            if let Some((_, e)) = event.get(name) {
+                changes.extend(live_options(cx, &e.value, name).into_iter().map(side));
+            }
+        }
+        if let Some(bytes) = event.number(cx, "receiver.read") {
+            changes.push(Change::ReceiverRead(bytes));
+        }
+        if changes.is_empty() && !cx.has_errors() {
+            cx.error(item.at, "this event changes nothing").expected = Some(keys::takes(&key.kind));
+        }
+        events.extend(changes.into_iter().map(|change| TimedChange { at, change }));
+    }
+    events
+}
+
+/// The options of one event, in the order of the text: setting one may change what the next one does.
+fn live_options(cx: &mut Context, node: &Node, what: &str) -> Vec<LiveOption> {
+    let fields = cx.fields(keys::LIVE, node, what);
+    let Value::Map(entries) = &node.value else { return Vec::new() };
+    let mut options = Vec::new();
+    for entry in entries {
+        let Some(v) = fields.get(&entry.key).and_then(|_| fields.number(cx, &entry.key)) else { continue };
+        options.push(match entry.key.as_str() {
+            "SO_RCVBUF" => LiveOption::RcvBuf(v),
+            "SO_RCVBUFFORCE" => LiveOption::RcvBufForce(v),
+            "SO_SNDBUF" => LiveOption::SndBuf(v),
+            "SO_RCVLOWAT" => LiveOption::RcvLowat(v),
+            "TCP_WINDOW_CLAMP" => LiveOption::WindowClamp(v),
+            _ => LiveOption::QuickAck(v),
+        });
+    }
+    options
+}
+
+fn resolve_stop(cx: &mut Context, root: &Fields<'_>) -> Option<StopConfig> {
+    let always = units::parse_time(STOP_ALWAYS).ok().map(SimDuration::from_nanos)?;
+    let mut stop = StopConfig {
+        after: default_number(keys::STOP, "after").map(SimDuration::from_nanos)?,
+        bytes: None,
+        packets: None,
+        max_events: default_number(keys::STOP, "max_events")?,
+    };
+    let Some((_, entry)) = root.get("stop") else { return Some(stop) };
+    let fields = cx.fields(keys::STOP, &entry.value, "stop");
+    if ["after", "bytes", "packets"].iter().all(|name| fields.get(name).is_none()) {
+        let d = cx.error(entry.at, "with this `stop` the run would never end");
+        d.expected = Some("`after`, `bytes` or `packets`".to_owned());
+        d.help = Some(
+            "for example `stop: {after: 5s}`, which is also what a scenario without `stop` has".to_owned(),
+        );
+        return None;
+    }
+    stop.after = match fields.get("after") {
+        Some(_) => fields.number(cx, "after").map(SimDuration::from_nanos)?,
+        None => always,
+    };
+    stop.bytes = fields.number(cx, "bytes");
+    stop.packets = fields.number(cx, "packets");
+    if fields.get("max_events").is_some() {
+        stop.max_events = fields.number(cx, "max_events")?;
+    }
+    Some(stop)
+}
+
+/// Refuses two scenarios of one name in one invocation: their results would go to the same place.
+///
+/// # Errors
+/// A sentence that names the scenario and both sources.
+pub fn check_unique_names<'a>(
+    scenarios: impl IntoIterator<Item = (&'a str, &'a Scenario)>,
+) -> Result<(), String> {
+    let mut seen = std::collections::BTreeMap::new();
+    for (from, scenario) in scenarios {
+        if let Some(first) = seen.insert(scenario.name.as_str(), from) {
+            return Err(format!(
+                "two scenarios are called `{}` ({first} and {from}); give one of them another `name`",
+                scenario.name
+            ));
+        }
+    }
+    Ok(())
+}
