@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 
 use crate::compare::Difference;
-use crate::recording::{CaseId, LineKind};
+use crate::recording::{CaseId, EventRef, LineKind, Recording, describe};
 
 /// How the model was driven.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
@@ -56,7 +56,7 @@ pub struct Tally {
 
 impl Tally {
     /// Counts a line.
-    pub const fn count(&mut self, exact: bool) {
+    pub const fn add(&mut self, exact: bool) {
         self.compared += 1;
         self.exact += exact as u64;
     }
@@ -97,35 +97,49 @@ impl From<Difference> for ColumnDifference {
     }
 }
 
-/// The first line of a case in which the model differs.
+/// A line in which the model differs.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub struct FirstDifference {
+pub struct LineDifference {
     /// Which file.
     pub file: LineKind,
-    /// The line in it, from 1, the header not counted (for rows: `idx`).
+    /// Which line: `idx` of a row, `step` of a step, `ev` of any other line.
     pub line: u64,
-    /// Its place in the event stream.
-    pub ev: u64,
     /// When, ns.
     pub time_ns: u64,
-    /// Every column that differs, in the order of the file.
+    /// Every column that differs, in the order of the comparison.
     pub columns: Vec<ColumnDifference>,
-    /// The last few lines before it, as text, the oldest first.
+    /// The lines of all files before it and the line itself, as text, the oldest first; see
+    /// [`CaseScore::add_context`].
     pub before: Vec<String>,
-    /// What the line should be or what is missing, if columns do not say it (an ACK too many, an error).
-    pub note: Option<String>,
 }
 
-impl fmt::Display for FirstDifference {
+impl LineDifference {
+    /// The difference of a line, without the lines before it.
+    pub fn of(file: LineKind, line: u64, time_ns: u64, differences: Vec<Difference>) -> Self {
+        let columns = differences.into_iter().map(Into::into).collect();
+        Self { file, line, time_ns, columns, before: Vec::new() }
+    }
+
+    /// What a person calls the line.
+    pub const fn key(&self) -> &'static str {
+        match self.file {
+            LineKind::Row => "row",
+            LineKind::Step => "step",
+            LineKind::Ack => "ack ev",
+            LineKind::App => "app ev",
+            LineKind::Merge => "merge ev",
+            LineKind::Tx => "tx ev",
+        }
+    }
+}
+
+impl fmt::Display for LineDifference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} line {} (ev {}, {} ns)", self.file.suffix(), self.line, self.ev, self.time_ns)?;
+        write!(f, "{} {} ({} ns)", self.key(), self.line, self.time_ns)?;
         let show = |v: Option<i64>| v.map_or_else(|| "blank".to_owned(), |v| v.to_string());
         for (i, c) in self.columns.iter().enumerate() {
             let lead = if i == 0 { ": " } else { ", " };
             write!(f, "{lead}{} model {} recorded {}", c.column, show(c.model), show(c.recorded))?;
-        }
-        if let Some(note) = &self.note {
-            write!(f, "; {note}")?;
         }
         Ok(())
     }
@@ -148,10 +162,13 @@ pub struct CaseScore {
     pub app: Tally,
     /// Merges.
     pub merges: Tally,
+    /// Packets that the model sent and the kernel did not. A case with any is not exact.
+    #[serde(default)]
+    pub unexpected: u64,
     /// Inputs that the recording could not give and that were taken from its outcome (0: none).
     pub oracle_inputs: u64,
     /// Where the model first differs.
-    pub first_difference: Option<FirstDifference>,
+    pub first_difference: Option<LineDifference>,
     /// Why the case could not be run, if it could not; its lines still count as compared.
     pub error: Option<String>,
     /// Remarks: exemptions with their proof, envelopes that were left.
@@ -162,6 +179,38 @@ impl CaseScore {
     /// A case of which nothing was counted yet.
     pub fn new(kernel: impl Into<String>, case: impl Into<String>) -> Self {
         Self { kernel: kernel.into(), case: case.into(), ..Self::default() }
+    }
+
+    /// Keeps `difference` if it is the first one; one without a column is none.
+    pub fn note(&mut self, difference: LineDifference) {
+        if self.first_difference.is_none() && !difference.columns.is_empty() {
+            self.first_difference = Some(difference);
+        }
+    }
+
+    /// Puts the `lines` lines of `rec` that come before the first difference, and that line itself, into it as
+    /// text, each with the state columns that differ.
+    pub fn add_context(&mut self, rec: &Recording, lines: usize) {
+        let Some(d) = &mut self.first_difference else { return };
+        let events = rec.events();
+        let is_it = |(ev, e): &(u64, EventRef<'_>)| match (d.file, e) {
+            (LineKind::Row, EventRef::Row(r)) => u64::from(r.idx) == d.line,
+            (LineKind::Step, EventRef::Step(s)) => u64::try_from(s.step) == Ok(d.line),
+            (LineKind::Ack, EventRef::Ack(_))
+            | (LineKind::App, EventRef::App(_))
+            | (LineKind::Merge, EventRef::Merge(_))
+            | (LineKind::Tx, EventRef::Tx(_)) => *ev == d.line,
+            _ => false,
+        };
+        // A packet the kernel never sent has no line: what comes before its moment is shown.
+        let end = events
+            .iter()
+            .position(is_it)
+            .or_else(|| events.iter().rposition(|(ev, _)| *ev <= d.line))
+            .map_or(0, |at| at + 1);
+        let columns: Vec<&str> = d.columns.iter().map(|c| c.column.as_str()).collect();
+        let from = end.saturating_sub(lines + 1);
+        d.before = events[from..end].iter().map(|(_, e)| describe(*e, &columns)).collect();
     }
 
     /// The tally of a kind of line; `None` for the client's packets, which are an input.
@@ -181,9 +230,9 @@ impl CaseScore {
         self.rows.plus(self.acks).plus(self.steps)
     }
 
-    /// Whether every row, ACK and step was exact and the case ran.
+    /// Whether every row, ACK and step was exact, nothing was sent beyond them, and the case ran.
     pub fn is_exact(&self) -> bool {
-        self.error.is_none() && self.whole().is_full()
+        self.error.is_none() && self.unexpected == 0 && self.whole().is_full()
     }
 
     /// Kernel and case.
@@ -216,6 +265,9 @@ pub struct Totals {
     pub app: Tally,
     /// Merges.
     pub merges: Tally,
+    /// Packets that the model sent and the kernels did not.
+    #[serde(default)]
+    pub unexpected: u64,
 }
 
 impl Totals {
@@ -223,12 +275,13 @@ impl Totals {
     pub fn of<'a>(cases: impl IntoIterator<Item = &'a CaseScore>) -> Self {
         let mut t = Self::default();
         for c in cases {
-            t.cases.count(c.is_exact());
+            t.cases.add(c.is_exact());
             t.rows = t.rows.plus(c.rows);
             t.acks = t.acks.plus(c.acks);
             t.steps = t.steps.plus(c.steps);
             t.app = t.app.plus(c.app);
             t.merges = t.merges.plus(c.merges);
+            t.unexpected += c.unexpected;
         }
         t
     }
@@ -291,15 +344,9 @@ pub(crate) mod tests {
         (a.rows, a.acks) = (tally(69, 69), tally(18, 18));
         let mut t = CaseScore::new("6.1", "t_clamp");
         (t.rows, t.acks, t.steps) = (tally(40, 42), tally(30, 30), tally(41, 42));
-        t.first_difference = Some(FirstDifference {
-            file: LineKind::Row,
-            line: 12,
-            ev: 99,
-            time_ns: 5_000,
-            columns: vec![ColumnDifference { column: "win".into(), recorded: Some(5), model: Some(6) }],
-            before: vec!["row 11".into()],
-            note: None,
-        });
+        let win = Difference { column: "win", recorded: Some(5), model: Some(6) };
+        t.note(LineDifference::of(LineKind::Row, 12, 5_000, vec![win]));
+        t.note(LineDifference::of(LineKind::Ack, 99, 6_000, vec![win]));
         let mut old = CaseScore::new("5.10", "a_overrun");
         old.rows = tally(0, 69);
         old.error = Some("the model refused the configuration".into());
@@ -328,5 +375,41 @@ pub(crate) mod tests {
         assert_eq!(report["totals"]["rows"]["exact"], 109);
         let again: Scoreboard = serde_json::from_value(report).unwrap();
         assert_eq!(again, b);
+    }
+
+    #[test]
+    fn the_first_difference_stays_and_gets_the_lines_before_it() {
+        use crate::recording::{AckRow, RecordedState, Row};
+        let state = |win| RecordedState { win: Some(win), ..RecordedState::default() };
+        let rec = Recording {
+            rows: (1..=4)
+                .map(|i| Row { idx: i, ev: 10 * u64::from(i), state: state(i), ..Row::default() })
+                .collect(),
+            acks: vec![AckRow { ev: 25, ..AckRow::default() }],
+            ..Recording::default()
+        };
+        let mut c = CaseScore::new("6.1", "x");
+        c.note(LineDifference::of(LineKind::Row, 2, 0, Vec::new()));
+        assert_eq!(c.first_difference, None);
+        c.note(LineDifference::of(
+            LineKind::Row,
+            3,
+            0,
+            vec![Difference { column: "win", recorded: Some(3), model: None }],
+        ));
+        c.add_context(&rec, 2);
+        let before = &c.first_difference.as_ref().unwrap().before;
+        assert_eq!(before.len(), 3);
+        assert!(before[1].starts_with("ack ev=25"), "{before:?}");
+        assert!(before[2].starts_with("row idx=3") && before[2].ends_with("win=3"), "{before:?}");
+    }
+
+    #[test]
+    fn a_packet_too_many_makes_a_case_inexact() {
+        let mut c = CaseScore::new("6.1", "x");
+        c.acks.add(true);
+        assert!(c.is_exact());
+        c.unexpected = 1;
+        assert!(!c.is_exact());
     }
 }

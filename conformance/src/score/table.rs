@@ -3,12 +3,11 @@
 use std::fmt::Write as _;
 
 use super::{CaseScore, Scoreboard, Tally, Totals};
-use crate::recording::LineKind;
 
 const HEAD: [&str; 8] = ["kernel", "case", "rows", "acks", "steps", "app", "merges", "first difference"];
 
 /// A table: one line per kernel and case, one per kernel, and the totals as the last line. Every figure reads
-/// `exact/compared`.
+/// `exact/compared`, that of the ACKs with `+n` if the model sent `n` packets that the kernel did not.
 pub fn render(board: &Scoreboard) -> String {
     let mut lines: Vec<[String; 8]> = vec![HEAD.map(str::to_owned)];
     for kernel in board.kernels() {
@@ -41,8 +40,12 @@ pub fn render(board: &Scoreboard) -> String {
 
 /// The last line: everything, in one sentence.
 pub fn total_line(board: &Scoreboard, sum: &Totals) -> String {
+    let unexpected = match sum.unexpected {
+        0 => String::new(),
+        n => format!("; {n} packets that no kernel sent"),
+    };
     format!(
-        "total {}: {} cases exact; rows {}, acks {}, steps {}",
+        "total {}: {} cases exact; rows {}, acks {}, steps {}{unexpected}",
         board.mode,
         show(sum.cases),
         with_share(sum.rows),
@@ -74,22 +77,11 @@ fn case_line(c: &CaseScore) -> [String; 8] {
     let first = match (&c.error, &c.first_difference) {
         (Some(error), _) => error.clone(),
         (None, Some(d)) => {
-            let what = match d.file {
-                LineKind::Row => "row",
-                LineKind::App => "app",
-                LineKind::Merge => "merge",
-                LineKind::Ack => "ack",
-                LineKind::Tx => "tx",
-                LineKind::Step => "step",
-            };
             let columns: Vec<&str> = d.columns.iter().map(|c| c.column.as_str()).collect();
             let more = columns.len().saturating_sub(3);
-            let mut text = format!("{what} {}: {}", d.line, columns[..columns.len() - more].join(", "));
+            let mut text = format!("{} {}: {}", d.key(), d.line, columns[..columns.len() - more].join(", "));
             if more > 0 {
                 let _ = write!(text, " and {more} more");
-            }
-            if columns.is_empty() {
-                text.push_str(d.note.as_deref().unwrap_or("differs"));
             }
             text
         }
@@ -99,7 +91,7 @@ fn case_line(c: &CaseScore) -> [String; 8] {
         c.kernel.clone(),
         c.case.clone(),
         show(c.rows),
-        show(c.acks),
+        show_acks(c.acks, c.unexpected),
         show(c.steps),
         show(c.app),
         show(c.merges),
@@ -112,7 +104,7 @@ fn sum_line(kernel: &str, what: String, t: &Totals) -> [String; 8] {
         kernel.to_owned(),
         what,
         show(t.rows),
-        show(t.acks),
+        show_acks(t.acks, t.unexpected),
         show(t.steps),
         show(t.app),
         show(t.merges),
@@ -122,6 +114,11 @@ fn sum_line(kernel: &str, what: String, t: &Totals) -> [String; 8] {
 
 fn show(t: Tally) -> String {
     if t.compared == 0 { "-".to_owned() } else { format!("{}/{}", t.exact, t.compared) }
+}
+
+/// Packets that the model sent and the kernel did not follow the figure, as `+2`.
+fn show_acks(t: Tally, unexpected: u64) -> String {
+    if unexpected == 0 { show(t) } else { format!("{} +{unexpected}", show(t)) }
 }
 
 fn with_share(t: Tally) -> String {
@@ -154,9 +151,9 @@ mod tests {
 
     #[test]
     fn differences_come_with_the_lines_before_them() {
-        let text = render_differences(&board());
-        assert!(
-            text.contains("6.1 t_clamp: csv line 12 (ev 99, 5000 ns): win model 6 recorded 5\n    row 11\n")
-        );
+        let mut b = board();
+        b.cases[2].first_difference.as_mut().unwrap().before = vec!["row 11".into()];
+        let text = render_differences(&b);
+        assert!(text.contains("6.1 t_clamp: row 12 (5000 ns): win model 6 recorded 5\n    row 11\n"));
     }
 }
