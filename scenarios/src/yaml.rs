@@ -67,6 +67,8 @@ const MAX_NODES: usize = 50_000;
 const MAX_DEPTH: usize = 24;
 const MAX_ALIASES: usize = 1_000;
 
+const TOO_DEEP: &str = "this is nested far deeper than a scenario can be";
+
 /// Parses one YAML document. `source` goes into every [`Place`].
 pub(crate) fn parse(text: &str, source: usize) -> Result<Node, YamlError> {
     let options = serde_saphyr::options! {
@@ -109,9 +111,7 @@ fn convert(error: &Error, text: &str, source: usize) -> YamlError {
             },
             Some("keep one of the two".to_owned()),
         ),
-        Error::Budget { breach: BudgetBreach::Depth { .. }, .. } => {
-            ("this is nested far deeper than a scenario can be".to_owned(), None)
-        }
+        Error::Budget { breach: BudgetBreach::Depth { .. }, .. } => (TOO_DEEP.to_owned(), None),
         Error::Budget { .. }
         | Error::AliasReplayCounterOverflow { .. }
         | Error::AliasReplayLimitExceeded { .. }
@@ -139,6 +139,9 @@ fn convert(error: &Error, text: &str, source: usize) -> YamlError {
             let full = other.to_string();
             // The place is shown with the line itself; the library repeats it in words.
             let short = full.split(" at line ").next().unwrap_or(&full);
+            if short.contains("recursion limit") {
+                return YamlError { at, message: TOO_DEEP.to_owned(), help: None };
+            }
             (format!("this is not valid YAML: {short}"), None)
         }
     };
