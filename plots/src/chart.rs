@@ -32,6 +32,9 @@ impl Default for ChartSettings {
     }
 }
 
+/// Between two settings: a dot among no-break spaces, which an SVG viewer does not join.
+const SEPARATOR: &str = "\u{a0}\u{a0} \u{b7} \u{a0}\u{a0}";
+
 /// Lines that the settings may take.
 const SETTINGS_LINES: usize = 3;
 
@@ -147,7 +150,7 @@ fn shorten(text: &str, room: i32, width: impl Fn(&str) -> i32) -> String {
 fn break_settings(settings: &[String], room: i32, width: impl Fn(&str) -> i32) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for s in settings.iter().map(|s| printable(s)).filter(|s| !s.is_empty()) {
-        let joined = lines.last().map(|l| format!("{l}   \u{b7}   {s}"));
+        let joined = lines.last().map(|l| format!("{l}{SEPARATOR}{s}"));
         let full = lines.len() == SETTINGS_LINES;
         match (lines.last_mut(), joined) {
             (Some(line), Some(joined)) if full || width(&joined) <= room => *line = joined,
@@ -169,7 +172,7 @@ mod tests {
     fn settings_break_between_entries_and_end_in_an_ellipsis() {
         let s: Vec<String> = (0..6).map(|i| format!("setting {i}")).collect();
         let lines = break_settings(&s, 27, chars);
-        assert_eq!(lines[0], "setting 0   \u{b7}   setting 1");
+        assert_eq!(lines[0], format!("setting 0{SEPARATOR}setting 1"));
         assert_eq!(lines.len(), 3);
         let lines = break_settings(&s, 20, chars);
         assert_eq!(lines.len(), 3);

@@ -71,7 +71,8 @@ impl<DB: DrawingBackend> Painter<'_, DB> {
             _ if !self.piecewise => Self::check(self.area.draw(&PathElement::new(points.to_vec(), style))),
             _ => {
                 // An odd width lies evenly about the line, so that joints do not show.
-                let half = width.max(1) / 2;
+                // At least a pixel of the finished picture is covered.
+                let half = width.max(2) / 2;
                 for pair in points.windows(2) {
                     self.piece(pair[0], pair[1], color, half)?;
                 }
@@ -106,7 +107,7 @@ impl<DB: DrawingBackend> Painter<'_, DB> {
     }
 
     pub(crate) fn rect(&self, r: Rect, color: RGBColor) -> Result<(), ChartError> {
-        let corners = [(r.x, r.y), (r.right() - 1, r.bottom() - 1)];
+        let corners = [(r.x, r.y), (r.right(), r.bottom())];
         Self::check(self.area.draw(&Rectangle::new(corners, color.filled())))
     }
 
@@ -156,8 +157,8 @@ impl<DB: DrawingBackend> Painter<'_, DB> {
             return Ok(());
         }
         let mut at = at;
-        if self.piecewise && matches!(kind.v, VPos::Center) {
-            // The bitmap backend centres the box of ascent and descent, which leaves most words too high.
+        if self.piecewise {
+            // The bitmap backend places the box of ascent and descent, which leaves most words too high.
             let shift = kind.size / 8;
             if kind.upwards {
                 at.0 += shift;

@@ -191,7 +191,7 @@ fn stroke<DB: DrawingBackend>(
         Stroke::Dotted => {
             for dot in dashes(points, 1.0, f64::from(u(11))) {
                 if let Some(at) = dot.first() {
-                    p.disc(*at, (width / 2).max(1), s.color)?;
+                    p.disc(*at, ((width + 1) / 2).max(1), s.color)?;
                 }
             }
             Ok(())

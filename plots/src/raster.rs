@@ -31,7 +31,8 @@ pub(crate) fn encode(pixels: &[u8], width: u32, height: u32) -> Result<Vec<u8>, 
     let mut encoder = png::Encoder::new(&mut out, width, height);
     encoder.set_color(png::ColorType::Rgb);
     encoder.set_depth(png::BitDepth::Eight);
-    encoder.set_compression(png::Compression::Balanced);
+    // The level from which on a chart gets no smaller, only slower.
+    encoder.set_deflate_compression(png::DeflateCompression::Level(4));
     // Large plain areas: each row against the one above packs best and costs nothing to choose.
     encoder.set_filter(png::Filter::Up);
     let failed = |e: png::EncodingError| ChartError::Draw(e.to_string());
