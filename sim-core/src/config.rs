@@ -318,6 +318,9 @@ pub struct HostConfig {
     pub hz: u32,
     /// How long before the start of the run the last tick was.
     pub since_tick: SimDuration,
+    /// Absolute `jiffies` at the start of the run, 32 bits as `/proc/timer_list` prints them or more. Timers that
+    /// are far ahead fire at multiples of a power of two of this counter (see [`crate::timer_wheel`]).
+    pub jiffies: u64,
     /// `net.ipv4.tcp_mem`, pages.
     pub tcp_mem: [u64; 3],
     /// Time that the stack needs to send or receive one packet; it spreads a burst over time.

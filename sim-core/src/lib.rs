@@ -9,11 +9,15 @@
 //! * [`sender`], [`path`], [`app`], [`host`]: what surrounds it;
 //! * [`engine`]: a whole run from a [`config::RunConfig`].
 
+pub mod app;
 pub mod config;
 pub mod counters;
+pub mod engine;
 pub mod host;
 pub mod linux;
 pub mod observer;
+pub mod path;
+pub mod queue;
 pub mod receiver;
 pub mod rng;
 pub mod segment;
@@ -23,3 +27,4 @@ pub mod seq;
 pub mod skb;
 pub mod state;
 pub mod time;
+pub mod timer_wheel;

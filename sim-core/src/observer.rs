@@ -232,6 +232,37 @@ pub struct Transmit {
     pub reason: AckReason,
 }
 
+/// The sending half of a socket at the moment a packet leaves it. Counts are packets.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct SenderState {
+    /// `snd_cwnd`.
+    pub cwnd: u32,
+    /// `snd_ssthresh`.
+    pub ssthresh: u32,
+    /// First unacknowledged sequence number.
+    pub snd_una: Seq,
+    /// Next sequence number to be sent.
+    pub snd_nxt: Seq,
+    /// The peer's window, bytes.
+    pub snd_wnd: u32,
+    /// Sent and not acknowledged.
+    pub packets_out: u32,
+    /// Retransmissions in flight.
+    pub retrans_out: u32,
+    /// Acknowledged by SACK.
+    pub sacked_out: u32,
+    /// Believed lost.
+    pub lost_out: u32,
+    /// `icsk_ca_state`: 0 open, 1 disorder, 2 CWR, 3 recovery, 4 loss.
+    pub ca_state: u8,
+    /// `srtt_us`, microseconds shifted left by 3.
+    pub srtt8: u32,
+    /// `mss_cache`, bytes.
+    pub mss_cache: u32,
+    /// `icsk_rto`, ticks.
+    pub rto: u32,
+}
+
 /// Receives the records of a run. All methods do nothing by default.
 pub trait Observer {
     /// Whether records are built at all.
@@ -245,6 +276,11 @@ pub trait Observer {
     /// The socket sends a packet; `state` is the state after its window was chosen.
     fn transmit(&mut self, now: Now, packet: &Transmit, state: &SocketState) {
         let _ = (now, packet, state);
+    }
+
+    /// The writing end sends a packet; `state` is the state before it is accounted.
+    fn sent(&mut self, now: Now, seg: &Segment, state: &SenderState) {
+        let _ = (now, seg, state);
     }
 
     /// A read returned `bytes`; the window update, if any, has not been sent yet.

@@ -1,12 +1,58 @@
 //! The sending half of a socket.
+//!
+//! [`Sender`] is the model of `tcp_output.c` and of the ACK processing in `tcp_input.c`; [`PassiveSender`] keeps
+//! the numbers of a sending half whose packets are known from outside.
+//!
+//! | file | concern | kernel functions |
+//! |---|---|---|
+//! | `write` | what an application writes, and when it may | `tcp_sendmsg`, `tcp_push`, `sk_stream_write_space` |
+//! | `write_queue` | skbs, their memory, splitting | `tcp_fragment`, `tso_fragment`, `sk_page_frag` |
+//! | `output` | what is sent now | `tcp_write_xmit`, `tcp_retransmit_skb`, `tcp_write_wakeup` |
+//! | `tso` | how large a packet is | `tcp_tso_autosize`, `tcp_mss_split_point` |
+//! | `input` | what an ACK does | `tcp_ack`, `tcp_clean_rtx_queue` |
+//! | `recovery` | losses and what follows | `tcp_fastretrans_alert`, `tcp_enter_loss`, RACK, PRR |
+//! | `scoreboard` | SACK blocks | `tcp_sacktag_write_queue` |
+//! | `timers`, `probes` | retransmission, loss and window probes | `tcp_retransmit_timer`, `tcp_send_probe0` |
+//! | `congestion` | the congestion window | `tcp_cong.c`, `tcp_cubic.c` |
+//! | `window`, `rtt`, `rules` | the peer's window, round-trip time, what differs between kernels | |
 
+pub mod congestion;
+mod input;
+mod output;
 pub mod passive;
+pub mod probes;
+mod recovery;
 pub mod rtt;
+pub mod rules;
+mod scoreboard;
+pub mod timers;
+pub mod tso;
 pub mod window;
+mod write;
+pub mod write_queue;
 
+pub use output::Emitted;
 pub use passive::PassiveSender;
+pub use recovery::CaState;
 
+use std::collections::VecDeque;
+
+use crate::config::{EndpointConfig, HostConfig, SockOpts, Sysctls};
+use crate::linux::KernelProfile;
+use crate::observer::{Observer, SenderState};
+use crate::receiver::Receiver;
+use crate::segment::Segment;
+use crate::send_half::{AckOutcome, AckPath, Cx, SendHalf};
 use crate::seq::Seq;
+use crate::time::{Jiffies, JiffyClock, Now, SimDuration, SimTime};
+use crate::timer_wheel::TimerWheel;
+use congestion::{AckContext, CongestionWindow, INIT_CWND};
+use recovery::LossState;
+use rtt::Rtt;
+use rules::SenderRules;
+use timers::XmitTimer;
+use window::SendWindow;
+use write_queue::WriteQueue;
 
 /// What the handshake told one end about its own sending direction.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -34,4 +80,303 @@ pub struct Handshake {
 pub fn send_mss(mss: u32, max_window: u32) -> u32 {
     let cutoff = if max_window > 536 { max_window / 2 } else { max_window };
     if cutoff != 0 && mss > cutoff { cutoff.max(68 - 40) } else { mss }
+}
+
+/// Whole milliseconds of the simulation's time, wrapping as TSval does.
+fn millis(now: Now) -> u32 {
+    (now.time.as_micros() / 1_000) as u32
+}
+
+/// Which end of the handshake a socket was.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Role {
+    /// It sent the SYN.
+    Active,
+    /// It answered one.
+    Passive,
+}
+
+/// The sending half of one socket.
+#[derive(Clone, Debug)]
+pub struct Sender {
+    rules: SenderRules,
+    sysctl: Sysctls,
+    nodelay: bool,
+    cork: bool,
+    notsent_lowat: u32,
+    hz: u32,
+    clock: JiffyClock,
+    /// What sending one packet takes.
+    packet_cost: SimDuration,
+    max_tcp_header: u32,
+    init_cwnd: u32,
+
+    window: SendWindow,
+    rtt: Rtt,
+    cc: CongestionWindow,
+    queue: WriteQueue,
+    timer: XmitTimer,
+    loss: LossState,
+
+    /// MSS that the peer and the route allow, bytes.
+    mss_limit: u32,
+    /// `mss_cache`, bytes.
+    mss: u32,
+    /// `sk_gso_max_size`, bytes.
+    gso_max: u32,
+    /// `sk_pacing_rate`, bytes per second.
+    pacing_rate: u64,
+    sack_ok: bool,
+    timestamps: bool,
+    /// TSval minus the simulation's milliseconds, known after the first packet with data.
+    ts_base: Option<u32>,
+    established: bool,
+
+    packets_out: u32,
+    /// Exponent of the window-probe delay (`icsk_backoff`).
+    backoff: u8,
+    /// Last data transmission (`lsndtime`).
+    lsndtime: Jiffies,
+    /// Time of the last transmission (`tcp_wstamp_ns`).
+    wstamp: SimTime,
+    /// End of the last small packet (`snd_sml`).
+    snd_sml: Seq,
+
+    sndbuf: u32,
+    sndbuf_locked: bool,
+    /// A writer waits for room (`SOCK_NOSPACE`).
+    nospace: bool,
+    /// The waiting writer was told that there is room.
+    woken: bool,
+
+    emitted: VecDeque<Emitted>,
+}
+
+impl Sender {
+    /// The sending half of a socket that is not yet connected, on a machine with the clock and the costs of
+    /// `host`.
+    ///
+    /// # Panics
+    /// If `host.hz` is not a tick rate (see [`JiffyClock::new`]).
+    pub fn new(kernel: &KernelProfile, config: &EndpointConfig, host: &HostConfig) -> Self {
+        let hz = host.hz;
+        let SockOpts { sndbuf, sndbuf_force, nodelay, cork, notsent_lowat, .. } = config.sockopt;
+        let rto_min_us = config
+            .route
+            .rto_min
+            .map_or(config.sysctl.tcp_rto_min_us, |d| u32::try_from(d.as_micros()).unwrap_or(u32::MAX));
+        let mut s = Self {
+            rules: SenderRules::of(kernel),
+            sysctl: config.sysctl.clone(),
+            nodelay,
+            cork,
+            notsent_lowat: notsent_lowat.unwrap_or(config.sysctl.tcp_notsent_lowat),
+            hz,
+            clock: JiffyClock::new(hz, host.since_tick),
+            packet_cost: host.packet_cost,
+            max_tcp_header: kernel.max_tcp_header,
+            init_cwnd: config.route.initcwnd.unwrap_or(INIT_CWND),
+            window: SendWindow::new(Seq::FIRST, 0, Seq::default(), 0, kernel.accepts_zero_window_update),
+            rtt: Rtt::new(hz, rto_min_us, config.sysctl.tcp_rto_max_ms),
+            cc: CongestionWindow::new(config.congestion),
+            queue: WriteQueue::new(kernel.sender_head().truesize),
+            timer: XmitTimer::new(TimerWheel::new(host.jiffies)),
+            loss: LossState::new(config.sysctl.tcp_reordering),
+            mss_limit: 536,
+            mss: 536,
+            gso_max: tso::gso_max(kernel.max_tcp_header),
+            pacing_rate: u64::MAX,
+            sack_ok: false,
+            timestamps: false,
+            ts_base: None,
+            established: false,
+            packets_out: 0,
+            backoff: 0,
+            lsndtime: Jiffies::default(),
+            wstamp: SimTime::ZERO,
+            snd_sml: Seq::default(),
+            sndbuf: config.sysctl.tcp_wmem[1],
+            sndbuf_locked: false,
+            nospace: false,
+            woken: false,
+            emitted: VecDeque::with_capacity(64),
+        };
+        if let Some(v) = sndbuf {
+            s.set_sndbuf(v, sndbuf_force);
+        }
+        s
+    }
+
+    /// The handshake is over: the peer's options, window and the first RTT sample are known.
+    pub fn established(&mut self, now: Now, h: &Handshake, role: Role) {
+        let accepts_zero = self.window.accepts_zero();
+        self.window = SendWindow::new(h.snd_nxt, h.snd_wnd, h.wl1, h.snd_wscale, accepts_zero);
+        self.queue.write_seq = h.snd_nxt;
+        self.queue.pushed_seq = h.snd_nxt;
+        self.mss_limit = h.mss;
+        self.mss = send_mss(h.mss, self.window.max_window);
+        self.sack_ok = h.sack;
+        self.timestamps = h.timestamps;
+        self.established = true;
+        self.lsndtime = now.jiffies;
+        self.cc.stamp = now.jiffies;
+        self.snd_sml = h.snd_nxt;
+        if let Some(us) = h.rtt_us {
+            self.rtt.sample(us, h.snd_nxt, h.snd_nxt);
+        }
+        // The active end computes its pacing rate while it processes the SYN-ACK, before the route's initial
+        // window is set; the passive end afterwards.
+        if role == Role::Active {
+            self.update_pacing_rate();
+        }
+        self.cc.cwnd = self.init_cwnd;
+        if role == Role::Passive {
+            self.update_pacing_rate();
+        }
+        let cx = self.ack_context(now);
+        self.cc.on_established(&cx);
+        if !self.sndbuf_locked {
+            self.expand_sndbuf();
+        }
+    }
+
+    /// The state that the recordings show with each packet sent.
+    pub fn state(&self) -> SenderState {
+        SenderState {
+            cwnd: self.cc.cwnd,
+            ssthresh: self.cc.ssthresh,
+            snd_una: self.window.snd_una,
+            snd_nxt: self.window.snd_nxt,
+            snd_wnd: self.window.snd_wnd,
+            packets_out: self.packets_out,
+            retrans_out: self.loss.retrans_out,
+            sacked_out: self.loss.sacked_out,
+            lost_out: self.loss.lost_out,
+            ca_state: self.loss.ca_state as u8,
+            srtt8: self.rtt.srtt8(),
+            mss_cache: self.mss,
+            rto: self.rtt.rto(),
+        }
+    }
+
+    /// The tick at which the timer fires.
+    pub fn next_timer(&self) -> Option<Jiffies> {
+        self.timer.fires()
+    }
+
+    /// Packets in flight as the scoreboard sees them.
+    pub fn in_flight(&self) -> u32 {
+        (self.packets_out + self.loss.retrans_out).saturating_sub(self.loss.sacked_out + self.loss.lost_out)
+    }
+
+    /// Packets sent and not acknowledged (`tcpi_unacked`).
+    pub fn packets_out(&self) -> u32 {
+        self.packets_out
+    }
+
+    /// One after the last byte written.
+    pub fn write_seq(&self) -> Seq {
+        self.queue.write_seq
+    }
+
+    /// Takes the description of the next packet handed to the device (one per packet with data and one per
+    /// window probe, in order).
+    pub fn take_emitted(&mut self, seg: &Segment) -> Option<Emitted> {
+        let matches = self.emitted.front().is_some_and(|e| e.seq == seg.seq && e.len == seg.len);
+        if matches { self.emitted.pop_front() } else { None }
+    }
+
+    fn end_of_window(&self) -> Seq {
+        self.window.end()
+    }
+
+    fn update_pacing_rate(&mut self) {
+        self.pacing_rate = tso::pacing_rate(
+            self.mss,
+            self.cc.cwnd,
+            self.cc.ssthresh,
+            self.packets_out,
+            self.rtt.srtt8(),
+            &self.sysctl,
+        );
+    }
+
+    fn ack_context(&self, now: Now) -> AckContext {
+        AckContext {
+            jiffies: now.jiffies,
+            hz: self.hz,
+            now_us: now.time.as_micros(),
+            snd_una: self.window.snd_una,
+            snd_nxt: self.window.snd_nxt,
+            pacing_rate: self.pacing_rate,
+            gso_max: self.gso_max,
+        }
+    }
+}
+
+impl SendHalf for Sender {
+    fn snd_una(&self) -> Seq {
+        self.window.snd_una
+    }
+
+    fn snd_nxt(&self) -> Seq {
+        self.window.snd_nxt
+    }
+
+    fn snd_wnd(&self) -> u32 {
+        self.window.snd_wnd
+    }
+
+    fn srtt8_us(&self) -> u32 {
+        self.rtt.srtt8()
+    }
+
+    fn rto_ticks(&self) -> u32 {
+        self.rtt.rto()
+    }
+
+    fn mss_cache(&self) -> u32 {
+        self.mss
+    }
+
+    fn wmem_queued(&self) -> u32 {
+        self.queue.wmem_queued
+    }
+
+    fn sndbuf(&self) -> u32 {
+        self.sndbuf
+    }
+
+    fn on_ack<O: Observer>(
+        &mut self,
+        cx: &mut Cx<'_, O>,
+        rx: &mut Receiver,
+        seg: &Segment,
+        path: AckPath,
+        _sysctl: &Sysctls,
+    ) -> AckOutcome {
+        self.ack_arrives(cx, rx, seg, path)
+    }
+
+    fn push_pending<O: Observer>(&mut self, cx: &mut Cx<'_, O>, rx: &mut Receiver) {
+        if !self.established {
+            return;
+        }
+        if !self.queue.unsent.is_empty() {
+            self.push_frames(cx, rx, self.mss, self.nodelay, self.cork);
+        }
+        self.check_space();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_small_window_halves_the_segment_size() {
+        assert_eq!(send_mss(1_024, 65_535), 1_024);
+        assert_eq!(send_mss(1_460, 2_048), 1_024);
+        assert_eq!(send_mss(1_460, 500), 500);
+    }
 }

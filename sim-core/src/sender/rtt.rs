@@ -53,7 +53,7 @@ impl Rtt {
     /// the sample; the deviation is relaxed once per window.
     pub fn sample(&mut self, sample_us: u32, snd_una: Seq, snd_nxt: Seq) {
         let m = sample_us.clamp(1, 1 << 27);
-        self.min_us = self.min_us.min(m);
+        self.note_min(m);
         if self.srtt8 == 0 {
             self.srtt8 = m << 3;
             self.mdev4 = m << 1;
@@ -82,6 +82,11 @@ impl Rtt {
             }
         }
         self.set_rto();
+    }
+
+    /// Takes a sample for the smallest RTT only, microseconds (`tcp_update_rtt_min`).
+    pub fn note_min(&mut self, us: u32) {
+        self.min_us = self.min_us.min(us.max(1));
     }
 
     /// Recomputes the timeout from the estimate; backoff ends (`tcp_set_rto`).
@@ -125,6 +130,11 @@ impl Rtt {
     /// The smallest timeout, ticks.
     pub fn rto_min(&self) -> u32 {
         self.micros_to_ticks(u64::from(self.rto_min_us))
+    }
+
+    /// The smallest timeout, microseconds.
+    pub const fn rto_min_us(&self) -> u64 {
+        self.rto_min_us as u64
     }
 
     /// The largest timeout, ticks.

@@ -51,6 +51,11 @@ impl SendWindow {
         }
     }
 
+    /// Whether the kernel accepts a zero window with an old sequence number.
+    pub fn accepts_zero(&self) -> bool {
+        self.accepts_zero
+    }
+
     /// Right edge of the window.
     pub fn end(&self) -> Seq {
         self.snd_una + self.snd_wnd

@@ -1,0 +1,54 @@
+//! The path between the two hosts: what travels, how long it takes, and what the receiving device makes of it.
+
+mod link;
+mod nic;
+
+pub use link::Link;
+pub use nic::{piece, pieces};
+
+use crate::segment::{Segment, SynOptions};
+use crate::sender::Emitted;
+
+/// Ethernet header that a queueing discipline counts with each packet, bytes.
+const LINK_HEADER: u32 = 14;
+/// IPv4 header without options, bytes.
+const IP_HEADER: u32 = 20;
+/// Options of a SYN with MSS, SACK permitted, timestamps and window scale, bytes.
+const SYN_OPTIONS: u32 = 20;
+
+/// What a packet is beside its header.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Payload {
+    /// A SYN or SYN-ACK with its options.
+    Handshake(SynOptions),
+    /// A pure ACK.
+    Ack,
+    /// Data, or a window probe.
+    Data(Emitted),
+}
+
+/// A packet on its way.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Packet {
+    /// The TCP header.
+    pub seg: Segment,
+    /// The rest.
+    pub payload: Payload,
+}
+
+impl Packet {
+    /// Segments that the packet is cut into, at least 1.
+    pub fn segments(&self) -> u32 {
+        match self.payload {
+            Payload::Data(e) if e.gso_size > 0 => self.seg.len.div_ceil(e.gso_size).max(1),
+            _ => 1,
+        }
+    }
+
+    /// Bytes on the wire with all headers, each segment with its own (`qdisc_pkt_len`).
+    pub fn wire_bytes(&self) -> u32 {
+        let options = if matches!(self.payload, Payload::Handshake(_)) { SYN_OPTIONS } else { 0 };
+        let headers = LINK_HEADER + IP_HEADER + self.seg.header_len() + options;
+        self.seg.len + self.segments() * headers
+    }
+}

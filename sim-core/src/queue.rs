@@ -1,0 +1,195 @@
+//! The event queue: a heap ordered by time and insertion, and in-order lanes beside it.
+//!
+//! Packets on a link without reordering leave it in the order they entered it, so they wait in a ring (a
+//! [`Lane`]) instead of the heap. Heap and lanes share one insertion counter: whatever is due at the same time
+//! happens in the order in which it was scheduled.
+
+use std::cmp::Ordering;
+use std::collections::{BinaryHeap, VecDeque};
+
+use crate::time::SimTime;
+
+/// A point in the order of events.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Key {
+    /// When.
+    pub time: SimTime,
+    /// How many events were scheduled before.
+    pub inserted: u64,
+}
+
+impl Key {
+    /// Later than any event.
+    const NEVER: Self = Self { time: SimTime::NEVER, inserted: u64::MAX };
+}
+
+/// A run needed more events than it was allowed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct BudgetExceeded {
+    /// The budget.
+    pub max_events: u64,
+    /// When it was used up.
+    pub at: SimTime,
+}
+
+#[derive(Clone, Debug)]
+struct Entry<E> {
+    key: Key,
+    event: E,
+}
+
+impl<E> PartialEq for Entry<E> {
+    fn eq(&self, o: &Self) -> bool {
+        self.key == o.key
+    }
+}
+
+impl<E> Eq for Entry<E> {}
+
+impl<E> PartialOrd for Entry<E> {
+    fn partial_cmp(&self, o: &Self) -> Option<Ordering> {
+        Some(self.cmp(o))
+    }
+}
+
+impl<E> Ord for Entry<E> {
+    /// Reversed: `BinaryHeap` hands out the largest.
+    fn cmp(&self, o: &Self) -> Ordering {
+        o.key.cmp(&self.key)
+    }
+}
+
+/// Events whose order is known only when they are due.
+#[derive(Clone, Debug)]
+pub struct EventQueue<E> {
+    heap: BinaryHeap<Entry<E>>,
+    inserted: u64,
+    processed: u64,
+    max_events: u64,
+}
+
+impl<E> EventQueue<E> {
+    /// An empty queue that lets at most `max_events` events happen.
+    pub fn new(max_events: u64) -> Self {
+        Self { heap: BinaryHeap::with_capacity(16), inserted: 0, processed: 0, max_events }
+    }
+
+    /// The next place in the order for an event at `time`.
+    pub fn key(&mut self, time: SimTime) -> Key {
+        self.inserted += 1;
+        Key { time, inserted: self.inserted }
+    }
+
+    /// Schedules `event`.
+    pub fn push(&mut self, time: SimTime, event: E) {
+        let key = self.key(time);
+        self.heap.push(Entry { key, event });
+    }
+
+    /// The place of the earliest event of the heap.
+    pub fn peek(&self) -> Key {
+        self.heap.peek().map_or(Key::NEVER, |e| e.key)
+    }
+
+    /// Takes the earliest event of the heap.
+    pub fn pop(&mut self) -> Option<(SimTime, E)> {
+        self.heap.pop().map(|e| (e.key.time, e.event))
+    }
+
+    /// Counts an event of the heap or of a lane.
+    ///
+    /// # Errors
+    /// If the budget is used up.
+    pub fn count(&mut self, at: SimTime) -> Result<(), BudgetExceeded> {
+        if self.processed >= self.max_events {
+            return Err(BudgetExceeded { max_events: self.max_events, at });
+        }
+        self.processed += 1;
+        Ok(())
+    }
+
+    /// Events that happened so far.
+    pub fn processed(&self) -> u64 {
+        self.processed
+    }
+}
+
+/// Events that are known to happen in the order in which they are scheduled.
+#[derive(Clone, Debug)]
+pub struct Lane<T> {
+    items: VecDeque<(Key, T)>,
+}
+
+impl<T> Default for Lane<T> {
+    fn default() -> Self {
+        Self { items: VecDeque::with_capacity(64) }
+    }
+}
+
+impl<T> Lane<T> {
+    /// Appends an item whose key is not before that of the last one.
+    pub fn push(&mut self, key: Key, item: T) {
+        debug_assert!(self.items.back().is_none_or(|(last, _)| *last <= key), "a lane is in order");
+        self.items.push_back((key, item));
+    }
+
+    /// The place of the first item.
+    pub fn peek(&self) -> Key {
+        self.items.front().map_or(Key::NEVER, |(k, _)| *k)
+    }
+
+    /// Takes the first item.
+    pub fn pop(&mut self) -> Option<T> {
+        self.items.pop_front().map(|(_, t)| t)
+    }
+
+    /// Items in the lane.
+    pub fn len(&self) -> usize {
+        self.items.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.items.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(ns: u64) -> SimTime {
+        SimTime::from_nanos(ns)
+    }
+
+    #[test]
+    fn events_of_the_same_time_happen_in_the_order_they_were_scheduled() {
+        let mut q = EventQueue::new(10);
+        q.push(at(5), 'c');
+        q.push(at(3), 'a');
+        q.push(at(5), 'd');
+        q.push(at(3), 'b');
+        let order: String = std::iter::from_fn(|| q.pop()).map(|(_, e)| e).collect();
+        assert_eq!(order, "abcd");
+    }
+
+    #[test]
+    fn heap_and_lane_share_one_order() {
+        let mut q = EventQueue::new(10);
+        let mut lane = Lane::default();
+        lane.push(q.key(at(7)), 'x');
+        q.push(at(7), 'y');
+        assert!(lane.peek() < q.peek());
+        assert_eq!(lane.pop(), Some('x'));
+        assert!(q.peek() < lane.peek());
+    }
+
+    #[test]
+    fn the_event_budget_ends_a_run_that_does_not_end() {
+        let mut q = EventQueue::<()>::new(2);
+        assert!(q.count(at(1)).is_ok());
+        assert!(q.count(at(2)).is_ok());
+        assert_eq!(q.count(at(3)), Err(BudgetExceeded { max_events: 2, at: at(3) }));
+        assert_eq!(q.processed(), 2);
+    }
+}

@@ -1,0 +1,591 @@
+//! What is sent now (`tcp_write_xmit`, `__tcp_retransmit_skb`, `tcp_send_loss_probe`, `tcp_write_wakeup`).
+
+use super::recovery::CaState;
+use super::rules::DeferRule;
+use super::timers::TimerKind;
+use super::write_queue::TxSkb;
+use super::{Sender, probes, tso};
+use crate::observer::{AckReason, Observer, Transmit};
+use crate::receiver::Receiver;
+use crate::segment::{Flags, Segment};
+use crate::send_half::Cx;
+use crate::seq::Seq;
+use crate::time::{Now, SimTime};
+
+/// A sender may wait this long for a fuller packet (`tcp_tso_should_defer`), nanoseconds.
+const DEFER_LIMIT_NS: u64 = 1_000_000;
+/// Shortest tail-loss or reordering timeout (`TCP_TIMEOUT_MIN`), ticks.
+pub(super) const TIMEOUT_MIN: u32 = 2;
+/// The same where it is counted in time (`TCP_TIMEOUT_MIN_US`), microseconds.
+const TIMEOUT_MIN_US: u64 = 2_000;
+/// Most page-fragment boundaries inside one packet: 64 KiB in fragments of 32 KiB, and one short fragment.
+pub const MAX_BREAKS: usize = 3;
+
+/// What the device gets to know about a packet beside its header.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Emitted {
+    /// First sequence number.
+    pub seq: Seq,
+    /// Payload bytes; 0 for a window probe.
+    pub len: u32,
+    /// Segment size if the packet holds several (`gso_size`), else 0.
+    pub gso_size: u32,
+    /// One after the last sequence number of the sender's own skb, with which the packet shares its data.
+    pub skb_end: Seq,
+    /// When it left the socket.
+    pub at: SimTime,
+    /// Offsets in the payload at which a new page fragment begins.
+    breaks: [u32; MAX_BREAKS],
+}
+
+impl Emitted {
+    /// Page fragments that hold the `len` bytes at offset `from` of the payload.
+    pub fn frags(&self, from: u32, len: u32) -> u16 {
+        if len == 0 {
+            return 0;
+        }
+        1 + self.breaks.iter().filter(|&&b| b > from && b < from + len).count() as u16
+    }
+}
+
+/// How far a transmission loop may go.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Push {
+    /// Everything that may be sent.
+    All,
+    /// One packet (`tcp_push_one`).
+    One,
+    /// One packet even if the congestion window is full (a tail loss probe).
+    Probe,
+}
+
+/// Why the transmission loop stopped.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Limits {
+    cwnd: bool,
+    rwnd: bool,
+}
+
+impl Sender {
+    /// Sends what may be sent and keeps the probe timer running if nothing could be
+    /// (`__tcp_push_pending_frames`).
+    pub(super) fn push_frames<O: Observer>(
+        &mut self,
+        cx: &mut Cx<'_, O>,
+        rx: &mut Receiver,
+        mss: u32,
+        nagle_off: bool,
+        cork: bool,
+    ) {
+        let stuck = self.write_xmit(cx, rx, mss, nagle_off, cork, Push::All);
+        if stuck && self.packets_out == 0 && self.timer.kind().is_none() {
+            let delay = probes::delay(&self.rtt, 0, self.hz);
+            self.timer.arm(TimerKind::WindowProbe, cx.now.jiffies, delay);
+        }
+    }
+
+    /// Sends one packet of the first unsent skb (`tcp_push_one`).
+    pub(super) fn push_one<O: Observer>(&mut self, cx: &mut Cx<'_, O>, rx: &mut Receiver, mss: u32) {
+        self.write_xmit(cx, rx, mss, true, false, Push::One);
+    }
+
+    /// The transmission loop. Returns whether data waits while nothing is in flight.
+    fn write_xmit<O: Observer>(
+        &mut self,
+        cx: &mut Cx<'_, O>,
+        rx: &mut Receiver,
+        mss: u32,
+        nagle_off: bool,
+        cork: bool,
+        push: Push,
+    ) -> bool {
+        let max_segs = tso::autosize(
+            &self.rules,
+            &self.sysctl,
+            self.pacing_rate,
+            self.rtt.min_us(),
+            self.gso_max,
+            mss,
+        );
+        let mut limits = Limits { cwnd: false, rwnd: false };
+        let mut sent = 0;
+        while let Some(skb) = self.queue.unsent.front_mut() {
+            if skb.segs == 0 || (skb.segs > 1 && skb.mss != mss) {
+                skb.set_segs(mss);
+            }
+            let mut skb = *skb;
+            let mut quota = self.cwnd_quota(&skb);
+            if quota == 0 {
+                if push != Push::Probe {
+                    break;
+                }
+                quota = 1;
+            }
+            if self.rules.tops_up {
+                quota = quota.min(max_segs);
+                skb = self.top_up(skb, quota.saturating_mul(mss), mss);
+            }
+            let end = skb.end_seq();
+            let first_end = if skb.len > mss { skb.seq + mss } else { end };
+            if first_end > self.end_of_window() {
+                limits.rwnd = true;
+                break;
+            }
+            let is_tail = self.queue.unsent.len() == 1;
+            let holds_partial = cork || (!nagle_off && self.packets_out > 0 && self.small_unacked());
+            if skb.segs == 1 {
+                let exempt = skb.flags.has(Flags::FIN) || !is_tail;
+                if skb.len < mss && holds_partial && !exempt {
+                    break;
+                }
+            } else if push == Push::All && self.should_defer(cx.now, &skb, is_tail, max_segs, &mut limits) {
+                break;
+            }
+            let limit = if skb.segs > 1 {
+                let window = (self.end_of_window() - skb.seq).clamp(0, i64::from(u32::MAX)) as u32;
+                tso::split_point(skb.len, mss, quota.min(max_segs), window, is_tail, holds_partial)
+            } else {
+                mss
+            };
+            if skb.len > limit {
+                self.split_unsent(limit, mss);
+            }
+            sent += self.send_head(cx, rx, mss);
+            if push != Push::All {
+                break;
+            }
+        }
+        limits.cwnd |= self.in_flight() >= self.cc.cwnd;
+        if sent > 0 || limits.cwnd {
+            self.validate_cwnd(cx.now, limits.cwnd);
+        }
+        if sent > 0 {
+            if self.loss.in_reduction() {
+                self.loss.prr_out += sent;
+            }
+            if push != Push::Probe {
+                self.schedule_loss_probe(cx.now, false);
+            }
+            return false;
+        }
+        self.packets_out == 0 && !self.queue.unsent.is_empty()
+    }
+
+    /// Fills the first unsent skb from the next one up to `goal` bytes (`tcp_grow_skb`).
+    fn top_up(&mut self, mut head: TxSkb, goal: u32, mss: u32) -> TxSkb {
+        let Some(next) = self.queue.unsent.get(1).copied() else { return head };
+        let want = goal.saturating_sub(head.len).min(next.len);
+        if want == 0 || head.flags.has(Flags::FIN) {
+            return head;
+        }
+        let frags = self.queue.frags(head.seq, head.len + want);
+        if frags > crate::skb::MAX_SKB_FRAGS {
+            return head;
+        }
+        self.queue.move_from_second(want, mss);
+        if let Some(f) = self.queue.unsent.front() {
+            head = *f;
+        }
+        head
+    }
+
+    /// Cuts the first unsent skb.
+    fn split_unsent(&mut self, len: u32, mss: u32) {
+        if let Some(head) = self.queue.unsent.front_mut() {
+            let rest = head.split(len, mss);
+            self.queue.unsent.insert(1, rest);
+            self.queue.account_split();
+        }
+    }
+
+    /// Sends the first unsent skb as it is; the number of segments.
+    fn send_head<O: Observer>(&mut self, cx: &mut Cx<'_, O>, rx: &mut Receiver, mss: u32) -> u32 {
+        let Some(head) = self.queue.unsent.front_mut() else { return 0 };
+        head.set_segs(mss);
+        // A packet of several segments is always pushed: it is what the application gave us.
+        if head.segs > 1 {
+            head.flags = head.flags.with(Flags::PSH);
+        }
+        head.sent_at = cx.now.time;
+        let skb = *head;
+        self.transmit(cx, rx, &skb, false);
+        let prior = self.packets_out;
+        self.queue.head_sent();
+        self.window.snd_nxt = skb.end_seq();
+        self.packets_out += skb.segs;
+        if prior == 0 || self.timer.kind() == Some(TimerKind::LossProbe) {
+            self.rearm_rto(cx.now);
+        }
+        if skb.len < skb.segs * mss {
+            self.snd_sml = skb.end_seq();
+        }
+        skb.segs
+    }
+
+    /// Hands a packet to the device.
+    fn transmit<O: Observer>(&mut self, cx: &mut Cx<'_, O>, rx: &mut Receiver, skb: &TxSkb, again: bool) {
+        if self.in_flight() == 0 && skb.len > 0 {
+            let idle = cx.now.jiffies - self.lsndtime;
+            self.cc.on_tx_start(cx.now.jiffies, idle);
+        }
+        let mut seg = Segment {
+            seq: skb.seq,
+            len: skb.len,
+            flags: skb.flags.with(Flags::ACK),
+            ..Segment::default()
+        };
+        let window = rx.stamp(cx, &mut seg);
+        if let Some(ts) = seg.ts {
+            self.ts_base = Some(ts.val.wrapping_sub(super::millis(cx.now)));
+        }
+        if skb.len > 0 {
+            self.lsndtime = cx.now.jiffies;
+            rx.data_sent(cx.now);
+        }
+        self.wstamp = cx.now.time;
+        let c = &mut cx.host.counters;
+        if again {
+            c.retrans_segs += u64::from(skb.segs.max(1));
+        } else {
+            c.out_segs += u64::from(skb.segs.max(1));
+        }
+        if O::ACTIVE {
+            cx.obs.sent(cx.now, &seg, &self.state());
+        }
+        self.emitted.push_back(Emitted {
+            seq: skb.seq,
+            len: skb.len,
+            gso_size: if skb.segs > 1 { skb.mss } else { 0 },
+            skb_end: skb.end_seq(),
+            at: cx.now.time,
+            breaks: self.queue.breaks(skb.seq, skb.len),
+        });
+        cx.out.push(Transmit { seg, window, reason: AckReason::Data });
+        // The next packet leaves when this one is out of the way.
+        cx.now = self.clock.now(cx.now.time + self.packet_cost);
+    }
+
+    /// Sends an skb in flight once more, at most `segs` segments of it (`__tcp_retransmit_skb`). Returns
+    /// whether it was sent.
+    pub(super) fn resend<O: Observer>(
+        &mut self,
+        cx: &mut Cx<'_, O>,
+        rx: &mut Receiver,
+        i: usize,
+        segs: u32,
+    ) -> bool {
+        let Some(skb) = self.queue.rtx.get(i) else { return false };
+        let mss = self.mss;
+        let mut room = self.end_of_window() - skb.seq;
+        // Outside a shrunken window only the very first packet is sent again.
+        if room <= 0 {
+            if skb.seq != self.window.snd_una {
+                return false;
+            }
+            room = i64::from(mss);
+        }
+        let room = room.min(i64::from(u32::MAX)) as u32;
+        let mut len = mss.saturating_mul(segs);
+        if len > room {
+            len = if room >= mss { room / mss * mss } else { room };
+        }
+        if skb.len > len {
+            self.split_in_flight(i, len);
+        }
+        let Some(skb) = self.queue.rtx.get_mut(i) else { return false };
+        skb.sent_at = cx.now.time;
+        let skb = *skb;
+        self.transmit(cx, rx, &skb, true);
+        true
+    }
+
+    /// Sends an skb in flight once more and marks it (`tcp_retransmit_skb`).
+    pub(super) fn retransmit<O: Observer>(
+        &mut self,
+        cx: &mut Cx<'_, O>,
+        rx: &mut Receiver,
+        i: usize,
+        segs: u32,
+    ) -> bool {
+        if !self.resend(cx, rx, i, segs) {
+            return false;
+        }
+        let skb = &mut self.queue.rtx[i];
+        skb.marks.retrans = true;
+        skb.marks.ever_retrans = true;
+        self.loss.retrans_out += skb.segs;
+        if self.loss.retrans_stamp.is_none() {
+            self.loss.retrans_stamp = Some(cx.now.time);
+        }
+        let n = self.loss.undo_retrans.unwrap_or(0);
+        self.loss.undo_retrans = Some(n + skb.segs);
+        true
+    }
+
+    /// Packets that the congestion window allows now (`tcp_cwnd_test`).
+    fn cwnd_quota(&self, skb: &TxSkb) -> u32 {
+        if self.rules.fin_exceeds_cwnd && skb.flags.has(Flags::FIN) && skb.segs == 1 {
+            return 1;
+        }
+        let in_flight = self.in_flight();
+        if in_flight >= self.cc.cwnd {
+            return 0;
+        }
+        (self.cc.cwnd >> 1).max(1).min(self.cc.cwnd - in_flight)
+    }
+
+    /// A small packet is still unacknowledged (`tcp_minshall_check`).
+    fn small_unacked(&self) -> bool {
+        self.snd_sml > self.window.snd_una && self.snd_sml <= self.window.snd_nxt
+    }
+
+    /// Whether a packet of several segments should wait for more (`tcp_tso_should_defer`).
+    fn should_defer(
+        &self,
+        now: Now,
+        skb: &TxSkb,
+        is_tail: bool,
+        max_segs: u32,
+        limits: &mut Limits,
+    ) -> bool {
+        if self.loss.ca_state >= CaState::Recovery || now.time.since(self.wstamp).as_nanos() > DEFER_LIMIT_NS {
+            return false;
+        }
+        let send_win = (self.end_of_window() - skb.seq).max(0) as u64;
+        let cong_win = u64::from(self.cc.cwnd.saturating_sub(self.in_flight())) * u64::from(self.mss);
+        let limit = send_win.min(cong_win);
+        if limit >= u64::from(max_segs) * u64::from(self.mss) || (!is_tail && limit >= u64::from(skb.len)) {
+            return false;
+        }
+        let chunk = u64::from(self.window.snd_wnd).min(u64::from(self.cc.cwnd) * u64::from(self.mss));
+        let divisor = u64::from(self.sysctl.tcp_tso_win_divisor);
+        if divisor != 0 && limit >= chunk / divisor {
+            return false;
+        }
+        let Some(oldest) = self.queue.rtx.front() else { return false };
+        let age = now.time.since(oldest.sent_at).as_nanos();
+        let srtt_ns = u64::from(self.rtt.srtt8() >> 3) * 1_000;
+        let ack_is_far = match self.rules.defer {
+            DeferRule::HalfRtt => age < srtt_ns / 2,
+            DeferRule::HalfRttAnd1Ms => srtt_ns.saturating_sub(age) > (srtt_ns / 2).min(DEFER_LIMIT_NS),
+        };
+        if ack_is_far || skb.flags.has(Flags::FIN) {
+            return false;
+        }
+        if cong_win < send_win {
+            limits.cwnd |= cong_win <= u64::from(skb.len);
+        } else {
+            limits.rwnd |= send_win <= u64::from(skb.len);
+        }
+        true
+    }
+
+    /// Judges how much of the congestion window was used (`tcp_cwnd_validate`).
+    fn validate_cwnd(&mut self, now: Now, limited: bool) {
+        self.cc.note_usage(limited, self.packets_out, self.window.snd_una, self.window.snd_nxt);
+        if self.cc.is_limited() {
+            self.cc.used = 0;
+            self.cc.stamp = now.jiffies;
+            return;
+        }
+        self.cc.used = self.cc.used.max(self.packets_out);
+        let starved = now.jiffies - self.cc.stamp >= i64::from(self.rtt.rto());
+        if self.sysctl.tcp_slow_start_after_idle && starved {
+            if self.loss.ca_state == CaState::Open && !self.nospace {
+                let used = self.cc.used.max(self.init_cwnd);
+                if used < self.cc.cwnd {
+                    self.cc.ssthresh = self.cc.idle_ssthresh();
+                    self.cc.cwnd = (self.cc.cwnd + used) >> 1;
+                }
+                self.cc.used = 0;
+            }
+            self.cc.stamp = now.jiffies;
+        }
+    }
+
+    /// The first data after a pause longer than the timeout (`tcp_slow_start_after_idle_check`).
+    pub(super) fn restart_after_idle(&mut self, now: Now) {
+        if !self.sysctl.tcp_slow_start_after_idle || self.packets_out > 0 {
+            return;
+        }
+        let rto = i64::from(self.rtt.rto());
+        let mut idle = now.jiffies - self.lsndtime;
+        if idle <= rto {
+            return;
+        }
+        self.cc.ssthresh = self.cc.idle_ssthresh();
+        let floor = self.init_cwnd.min(self.cc.cwnd);
+        while idle > rto && self.cc.cwnd > floor {
+            idle -= rto;
+            self.cc.cwnd >>= 1;
+        }
+        self.cc.cwnd = self.cc.cwnd.max(floor);
+        self.cc.stamp = now.jiffies;
+        self.cc.used = 0;
+    }
+
+    /// Arms the tail-loss probe (`tcp_schedule_loss_probe`); whether it applies. `advancing` says that an ACK
+    /// has just moved the retransmission timeout.
+    pub(super) fn schedule_loss_probe(&mut self, now: Now, advancing: bool) -> bool {
+        let on = matches!(self.sysctl.tcp_early_retrans, 3 | 4);
+        if !on || self.packets_out == 0 || !self.sack_ok || !self.loss.ca_state.allows_loss_probe() {
+            return false;
+        }
+        let srtt8 = self.rtt.srtt8();
+        let mut ticks = if srtt8 == 0 {
+            self.hz
+        } else {
+            // Twice the RTT; a lone packet may meet a delayed ACK.
+            let two_rtt = u64::from(srtt8 >> 2);
+            match (self.rules.tlp_in_micros, self.packets_out == 1) {
+                (true, true) => self.rtt.micros_to_ticks(two_rtt + self.rtt.rto_min_us()),
+                (true, false) => self.rtt.micros_to_ticks(two_rtt + TIMEOUT_MIN_US),
+                (false, true) => self.rtt.micros_to_ticks(two_rtt) + self.rtt.rto_min(),
+                (false, false) => self.rtt.micros_to_ticks(two_rtt) + TIMEOUT_MIN,
+            }
+        };
+        let rto_us =
+            if advancing { i64::from(self.rtt.rto()) * self.tick_us() } else { self.rto_delta_us(now) };
+        if rto_us > 0 {
+            ticks = ticks.min(self.rtt.micros_to_ticks(rto_us as u64));
+        }
+        self.timer.arm(TimerKind::LossProbe, now.jiffies, ticks);
+        true
+    }
+
+    fn tick_us(&self) -> i64 {
+        1_000_000 / i64::from(self.hz)
+    }
+
+    /// Time until the timeout of the oldest packet, microseconds (`tcp_rto_delta_us`).
+    fn rto_delta_us(&self, now: Now) -> i64 {
+        let rto = i64::from(self.rtt.rto()) * self.tick_us();
+        let sent = self.queue.rtx.front().map_or(now.time, |s| s.sent_at);
+        sent.as_micros() as i64 + rto - now.time.as_micros() as i64
+    }
+
+    /// Arms the retransmission timer, or cancels it when nothing is in flight (`tcp_rearm_rto`).
+    pub(super) fn rearm_rto(&mut self, now: Now) {
+        if self.packets_out == 0 {
+            self.timer.clear();
+            return;
+        }
+        let ticks = match self.timer.kind() {
+            Some(TimerKind::Reorder | TimerKind::LossProbe) => {
+                self.rtt.micros_to_ticks(self.rto_delta_us(now).max(1) as u64)
+            }
+            _ => self.rtt.rto(),
+        };
+        self.timer.arm(TimerKind::Retransmit, now.jiffies, ticks);
+    }
+
+    /// Whatever timer is due at `cx.now` fires; a call without one changes nothing.
+    pub fn timers_fire<O: Observer>(&mut self, cx: &mut Cx<'_, O>, rx: &mut Receiver) {
+        match self.timer.take_due(cx.now.jiffies) {
+            None => {}
+            Some(TimerKind::Retransmit) => self.retransmission_timeout(cx, rx),
+            Some(TimerKind::LossProbe) => self.send_loss_probe(cx, rx),
+            Some(TimerKind::WindowProbe) => self.window_probe_due(cx, rx),
+            Some(TimerKind::Reorder) => self.reorder_timeout(cx, rx),
+        }
+    }
+
+    /// `tcp_send_loss_probe`: new data if the window allows it, else the last segment again.
+    fn send_loss_probe<O: Observer>(&mut self, cx: &mut Cx<'_, O>, rx: &mut Receiver) {
+        let mut sent = false;
+        if self.loss.tlp_high_seq.is_none() {
+            self.loss.tlp_retrans = false;
+            let fits = self
+                .queue
+                .unsent
+                .front()
+                .is_some_and(|s| s.seq + s.len.min(self.mss) <= self.end_of_window());
+            let before = self.packets_out;
+            if fits {
+                self.write_xmit(cx, rx, self.mss, true, false, Push::Probe);
+                sent = self.packets_out > before;
+            } else if let Some(last) = self.queue.rtx.back().copied() {
+                let mut i = self.queue.rtx.len() - 1;
+                if last.segs > 1 && last.len > (last.segs - 1) * self.mss {
+                    self.split_in_flight(i, (last.segs - 1) * self.mss);
+                    i += 1;
+                }
+                sent = self.resend(cx, rx, i, 1);
+                self.loss.tlp_retrans = sent;
+            }
+        }
+        if sent {
+            self.loss.tlp_high_seq = Some(self.window.snd_nxt);
+            cx.host.counters.loss_probes += 1;
+            // The timeout starts anew.
+            self.timer.clear();
+        }
+        self.rearm_rto(cx.now);
+    }
+
+    /// `tcp_probe_timer`, `tcp_send_probe0`.
+    fn window_probe_due<O: Observer>(&mut self, cx: &mut Cx<'_, O>, rx: &mut Receiver) {
+        if self.packets_out > 0 || self.queue.unsent.is_empty() {
+            return;
+        }
+        self.window_probe(cx, rx);
+        if self.packets_out > 0 || self.queue.unsent.is_empty() {
+            self.backoff = 0;
+            return;
+        }
+        if self.backoff < self.sysctl.tcp_retries2 {
+            self.backoff += 1;
+        }
+        let delay = probes::delay(&self.rtt, self.backoff, self.hz);
+        self.timer.arm(TimerKind::WindowProbe, cx.now.jiffies, delay);
+    }
+
+    /// As much data as the window takes, or an old sequence number without data (`tcp_write_wakeup`).
+    fn window_probe<O: Observer>(&mut self, cx: &mut Cx<'_, O>, rx: &mut Receiver) {
+        let edge = self.end_of_window();
+        let mss = self.mss;
+        match self.queue.unsent.front_mut() {
+            Some(head) if head.seq < edge => {
+                let end = head.end_seq();
+                let room = (edge - head.seq).min(i64::from(u32::MAX)) as u32;
+                self.queue.pushed_seq = self.queue.pushed_seq.max(end);
+                head.flags = head.flags.with(Flags::PSH);
+                let len = head.len;
+                if room < len || len > mss {
+                    let cut = room.min(mss);
+                    self.split_unsent(cut, mss);
+                    // Both parts stay pushed.
+                    if let Some(head) = self.queue.unsent.front_mut() {
+                        head.flags = head.flags.with(Flags::PSH);
+                    }
+                }
+                self.send_head(cx, rx, mss);
+            }
+            _ => {
+                cx.host.counters.win_probe += 1;
+                let probe = TxSkb {
+                    seq: Seq(self.window.snd_una.0 - 1),
+                    len: 0,
+                    flags: Flags::default(),
+                    segs: 1,
+                    mss: 0,
+                    sent_at: cx.now.time,
+                    marks: super::write_queue::Marks::default(),
+                };
+                self.transmit(cx, rx, &probe, false);
+            }
+        }
+    }
+
+    /// An ACK arrived while nothing was in flight (`tcp_ack_probe`).
+    pub(super) fn ack_while_probing(&mut self, now: Now) {
+        let Some(head) = self.queue.unsent.front() else { return };
+        if head.end_seq() <= self.end_of_window() {
+            self.backoff = 0;
+            self.timer.clear_kind(TimerKind::WindowProbe);
+        } else {
+            let delay = probes::delay(&self.rtt, self.backoff, self.hz);
+            self.timer.arm(TimerKind::WindowProbe, now.jiffies, delay);
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! What differs between kernels in the sending half.
+
+use crate::linux::KernelProfile;
+
+/// When a multi-segment packet waits for a fuller one (`tcp_tso_should_defer`).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum DeferRule {
+    /// The oldest packet in flight was sent at least half an RTT ago: its ACK is near.
+    HalfRtt,
+    /// Its ACK is expected within half an RTT and within 1 ms.
+    HalfRttAnd1Ms,
+}
+
+/// How PRR bounds what is sent when less than `ssthresh` is in flight.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum PrrRule {
+    /// Slow start only while retransmissions are delivered cleanly (5.10).
+    Conservative,
+    /// Slow start while `snd_una` advances without new losses (6.1 and later).
+    Progress,
+}
+
+/// Policies of one kernel's sending half.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct SenderRules {
+    /// Whether the size of packets also depends on the smallest RTT (`tcp_tso_rtt_log`, 5.18).
+    pub tso_by_rtt: bool,
+    /// Whether a packet is filled from the next one before it is sent (`tcp_grow_skb`, about 6.9).
+    pub tops_up: bool,
+    /// Whether a single FIN may exceed the congestion window (until 6.12).
+    pub fin_exceeds_cwnd: bool,
+    /// Deferral of multi-segment packets.
+    pub defer: DeferRule,
+    /// Whether the tail-loss timeout is computed in microseconds (about 6.6 and later) instead of ticks.
+    pub tlp_in_micros: bool,
+    /// PRR.
+    pub prr: PrrRule,
+}
+
+const V5_10: SenderRules = SenderRules {
+    tso_by_rtt: false,
+    tops_up: false,
+    fin_exceeds_cwnd: true,
+    defer: DeferRule::HalfRtt,
+    tlp_in_micros: false,
+    prr: PrrRule::Conservative,
+};
+const V6_1: SenderRules = SenderRules { tso_by_rtt: true, prr: PrrRule::Progress, ..V5_10 };
+const V6_12: SenderRules = SenderRules {
+    tops_up: true,
+    fin_exceeds_cwnd: false,
+    tlp_in_micros: true,
+    defer: DeferRule::HalfRttAnd1Ms,
+    ..V6_1
+};
+
+impl SenderRules {
+    /// The policies of `kernel`; a profile without its own entry behaves as the newest.
+    pub fn of(kernel: &KernelProfile) -> Self {
+        match kernel.name {
+            "5.10" => V5_10,
+            "6.1" => V6_1,
+            _ => V6_12,
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! The one timer of the sending half (`icsk_pending`): at most one meaning at a time.
+
+use crate::time::Jiffies;
+use crate::timer_wheel::TimerWheel;
+
+/// What the timer is armed for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum TimerKind {
+    /// Retransmission timeout (`ICSK_TIME_RETRANS`).
+    Retransmit,
+    /// Tail loss probe (`ICSK_TIME_LOSS_PROBE`).
+    LossProbe,
+    /// Zero-window probe (`ICSK_TIME_PROBE0`).
+    WindowProbe,
+    /// RACK's reordering window (`ICSK_TIME_REO_TIMEOUT`).
+    Reorder,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Armed {
+    kind: TimerKind,
+    fires: Jiffies,
+}
+
+/// The timer.
+#[derive(Clone, Debug)]
+pub struct XmitTimer {
+    wheel: TimerWheel,
+    armed: Option<Armed>,
+}
+
+impl XmitTimer {
+    /// An idle timer on `wheel`.
+    pub fn new(wheel: TimerWheel) -> Self {
+        Self { wheel, armed: None }
+    }
+
+    /// Arms the timer `ticks` from `now`; arming twice replaces.
+    pub fn arm(&mut self, kind: TimerKind, now: Jiffies, ticks: u32) {
+        self.armed = Some(Armed { kind, fires: self.wheel.fires(now, now + ticks) });
+    }
+
+    /// Cancels the timer.
+    pub fn clear(&mut self) {
+        self.armed = None;
+    }
+
+    /// Cancels the timer if it is armed for `kind`.
+    pub fn clear_kind(&mut self, kind: TimerKind) {
+        if self.kind() == Some(kind) {
+            self.armed = None;
+        }
+    }
+
+    /// What the timer is armed for.
+    pub fn kind(&self) -> Option<TimerKind> {
+        self.armed.map(|a| a.kind)
+    }
+
+    /// The tick at which it fires.
+    pub fn fires(&self) -> Option<Jiffies> {
+        self.armed.map(|a| a.fires)
+    }
+
+    /// Takes the timer if it is due; a call before that changes nothing.
+    pub fn take_due(&mut self, now: Jiffies) -> Option<TimerKind> {
+        let a = self.armed.filter(|a| a.fires <= now)?;
+        self.armed = None;
+        Some(a.kind)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arming_twice_replaces_and_an_early_call_does_nothing() {
+        let mut t = XmitTimer::new(TimerWheel::new(0));
+        t.arm(TimerKind::Retransmit, Jiffies(0), 50);
+        t.arm(TimerKind::LossProbe, Jiffies(0), 10);
+        assert_eq!(t.fires(), Some(Jiffies(11)));
+        assert_eq!(t.take_due(Jiffies(10)), None);
+        assert_eq!(t.take_due(Jiffies(11)), Some(TimerKind::LossProbe));
+        assert_eq!(t.kind(), None);
+    }
+}

@@ -1,0 +1,147 @@
+//! What an application writes and when it may (`tcp_sendmsg_locked`, `tcp_push`, `sk_stream_write_space`).
+
+use super::{Sender, tso};
+use crate::observer::Observer;
+use crate::receiver::Receiver;
+use crate::send_half::Cx;
+use crate::skb::MAX_SKB_FRAGS;
+
+/// Smallest send buffer that `SO_SNDBUF` sets (`SOCK_MIN_SNDBUF`), bytes.
+const MIN_SNDBUF: u32 = 4_608;
+
+impl Sender {
+    /// `send(len)` on a non-blocking socket: how many bytes were taken. Less than `len` means that the buffer
+    /// is full; the socket then tells when there is room again ([`Sender::take_wakeup`]).
+    pub fn write<O: Observer>(&mut self, cx: &mut Cx<'_, O>, rx: &mut Receiver, len: u32) -> u32 {
+        let mut copied = 0;
+        while copied < len {
+            let goal = self.size_goal();
+            let room = self.queue.unsent.back().map_or(0, |t| goal.saturating_sub(t.len));
+            if room == 0 && !self.start_skb(cx) {
+                self.nospace = true;
+                break;
+            }
+            let room = if room == 0 { goal } else { room };
+            let n = self.queue.append(room.min(len - copied), MAX_SKB_FRAGS);
+            if n == 0 {
+                // No free fragment slot: the skb ends here.
+                self.queue.mark_push();
+                if !self.start_skb(cx) {
+                    self.nospace = true;
+                    break;
+                }
+                continue;
+            }
+            if copied == 0
+                && let Some(tail) = self.queue.unsent.back_mut()
+            {
+                tail.flags = tail.flags.without(crate::segment::Flags::PSH);
+            }
+            copied += n;
+            if copied == len {
+                break;
+            }
+            if self.queue.unsent.back().is_some_and(|t| t.len < goal) {
+                continue;
+            }
+            if self.must_push() {
+                self.queue.mark_push();
+                self.push_frames(cx, rx, self.mss, true, false);
+            } else if self.queue.unsent.len() == 1 {
+                self.push_one(cx, rx, self.mss);
+            }
+        }
+        if copied > 0 {
+            self.push_written(cx, rx);
+        }
+        copied
+    }
+
+    /// Appends an empty skb if the buffer has room for one.
+    fn start_skb<O: Observer>(&mut self, cx: &Cx<'_, O>) -> bool {
+        if !self.has_memory() {
+            self.queue.remove_empty_tail();
+            return false;
+        }
+        self.restart_after_idle(cx.now);
+        self.queue.entail();
+        true
+    }
+
+    /// The end of a call (`tcp_push`).
+    fn push_written<O: Observer>(&mut self, cx: &mut Cx<'_, O>, rx: &mut Receiver) {
+        if self.queue.unsent.is_empty() {
+            return;
+        }
+        if !self.cork || self.must_push() {
+            self.queue.mark_push();
+        }
+        self.push_frames(cx, rx, self.mss, self.nodelay, self.cork);
+    }
+
+    /// More than half the peer's largest window was written since the last push (`forced_push`).
+    fn must_push(&self) -> bool {
+        self.queue.write_seq > self.queue.pushed_seq + (self.window.max_window >> 1)
+    }
+
+    fn size_goal(&self) -> u32 {
+        tso::size_goal(self.gso_max, self.mss, self.window.max_window)
+    }
+
+    /// Whether another skb may be started (`sk_stream_memory_free`).
+    fn has_memory(&self) -> bool {
+        self.queue.wmem_queued < self.sndbuf
+            && self.queue.notsent(self.window.snd_nxt) < self.notsent_lowat
+    }
+
+    /// Whether `poll` reports the socket writable: a third of the buffer is free.
+    pub fn is_writable(&self) -> bool {
+        let free = i64::from(self.sndbuf) - i64::from(self.queue.wmem_queued);
+        free >= i64::from(self.queue.wmem_queued >> 1)
+            && u64::from(self.queue.notsent(self.window.snd_nxt)) * 2 < u64::from(self.notsent_lowat)
+    }
+
+    /// A program waits for room (`poll` with `POLLOUT` on a full socket).
+    pub fn wait_for_room(&mut self) {
+        self.nospace = true;
+    }
+
+    /// Whether a waiting program was woken since the last call.
+    pub fn take_wakeup(&mut self) -> bool {
+        std::mem::take(&mut self.woken)
+    }
+
+    /// After an ACK: the buffer may grow, and a waiting writer may be woken (`tcp_check_space`).
+    pub(super) fn check_space(&mut self) {
+        if !self.nospace {
+            return;
+        }
+        if !self.sndbuf_locked && self.in_flight() < self.cc.cwnd {
+            self.expand_sndbuf();
+        }
+        if self.is_writable() {
+            self.nospace = false;
+            self.woken = true;
+        }
+    }
+
+    /// Room for twice the congestion window, at the price of MSS-sized linear skbs (`tcp_sndbuf_expand`).
+    pub(super) fn expand_sndbuf(&mut self) {
+        let per_mss = (self.mss_limit.max(self.mss) + self.max_tcp_header + 320).next_power_of_two() + 256;
+        let packets = self.cc.cwnd.max(10).max(self.loss.reordering + 1);
+        let want = 2 * u64::from(packets) * u64::from(per_mss);
+        let want = want.min(u64::from(self.sysctl.tcp_wmem[2])) as u32;
+        self.sndbuf = self.sndbuf.max(want);
+    }
+
+    /// `SO_SNDBUF`, or `SO_SNDBUFFORCE` if `force`: doubled, and not changed by the stack any more.
+    pub fn set_sndbuf(&mut self, value: u32, force: bool) {
+        let v = if force { value } else { value.min(self.sysctl.wmem_max) };
+        self.sndbuf = (v.min(i32::MAX as u32 / 2) * 2).max(MIN_SNDBUF);
+        self.sndbuf_locked = true;
+        if self.nospace && self.is_writable() {
+            self.nospace = false;
+            self.woken = true;
+        }
+    }
+}

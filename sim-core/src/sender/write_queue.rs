@@ -1,0 +1,298 @@
+//! The send queue: skbs not yet sent, skbs not yet acknowledged, and the memory they cost.
+
+use std::collections::VecDeque;
+
+use super::output::MAX_BREAKS;
+use crate::segment::Flags;
+use crate::seq::Seq;
+use crate::time::SimTime;
+
+/// Size of the page fragment that `send` copies into (`SKB_FRAG_PAGE_ORDER`), bytes.
+const PAGE_FRAG: u32 = 32_768;
+/// A page fragment with less room than this is given up (`sk_page_frag_refill`), bytes.
+const PAGE_FRAG_MIN: u32 = 32;
+
+/// What the scoreboard knows of an skb in flight (`TCPCB_*`).
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Marks {
+    /// Acknowledged by a SACK block (`TCPCB_SACKED_ACKED`).
+    pub sacked: bool,
+    /// Believed lost (`TCPCB_LOST`).
+    pub lost: bool,
+    /// A retransmission is in flight (`TCPCB_SACKED_RETRANS`).
+    pub retrans: bool,
+    /// Was ever retransmitted (`TCPCB_EVER_RETRANS`).
+    pub ever_retrans: bool,
+}
+
+/// One skb of the send queue.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct TxSkb {
+    /// First sequence number.
+    pub seq: Seq,
+    /// Payload bytes.
+    pub len: u32,
+    /// PSH and FIN.
+    pub flags: Flags,
+    /// Segments it will be cut into (`tcp_gso_segs`); 0 until it is first sent.
+    pub segs: u32,
+    /// Segment size it was last prepared for (`tcp_gso_size`).
+    pub mss: u32,
+    /// When it was last sent (`skb_mstamp_ns`).
+    pub sent_at: SimTime,
+    /// Scoreboard.
+    pub marks: Marks,
+}
+
+impl TxSkb {
+    /// One after the last sequence number; FIN counts.
+    pub fn end_seq(&self) -> Seq {
+        self.seq + self.len + u32::from(self.flags.has(Flags::FIN))
+    }
+
+    /// Sets the number of segments for `mss` (`tcp_set_skb_tso_segs`).
+    pub fn set_segs(&mut self, mss: u32) {
+        self.mss = mss;
+        self.segs = if self.len <= mss { 1 } else { self.len.div_ceil(mss) };
+    }
+
+    /// Cuts this skb after `len` bytes and returns the rest (`tcp_fragment`, `tso_fragment`): PSH and FIN go
+    /// with the rest, which is counted anew.
+    pub fn split(&mut self, len: u32, mss: u32) -> Self {
+        let mut rest = *self;
+        rest.seq = self.seq + len;
+        rest.len = self.len - len;
+        self.len = len;
+        self.flags = self.flags.without(Flags::PSH).without(Flags::FIN);
+        self.set_segs(mss);
+        rest.set_segs(mss);
+        rest
+    }
+}
+
+/// The send queue of one socket.
+#[derive(Clone, Debug)]
+pub struct WriteQueue {
+    /// Not yet sent, in sequence order (`sk_write_queue`).
+    pub unsent: VecDeque<TxSkb>,
+    /// Sent and not acknowledged, in sequence order (`tcp_rtx_queue`).
+    pub rtx: VecDeque<TxSkb>,
+    /// One after the last byte written by the application.
+    pub write_seq: Seq,
+    /// End of the last pushed data (`pushed_seq`).
+    pub pushed_seq: Seq,
+    /// `sk_wmem_queued`, bytes.
+    pub wmem_queued: u32,
+    /// Truesize of an skb without payload, bytes.
+    head: u32,
+    /// Bytes used of the current page fragment.
+    frag_used: u32,
+    /// Where payload begins a new page fragment, in order.
+    frag_starts: VecDeque<Seq>,
+}
+
+impl WriteQueue {
+    /// An empty queue of skbs that cost `head` bytes each beside their payload.
+    pub fn new(head: u32) -> Self {
+        Self {
+            unsent: VecDeque::with_capacity(64),
+            rtx: VecDeque::with_capacity(64),
+            write_seq: Seq::FIRST,
+            pushed_seq: Seq::FIRST,
+            wmem_queued: 0,
+            head,
+            frag_used: 0,
+            frag_starts: VecDeque::with_capacity(16),
+        }
+    }
+
+    /// Starts an empty skb at the end (`tcp_skb_entail`).
+    pub fn entail(&mut self) {
+        self.unsent.push_back(TxSkb {
+            seq: self.write_seq,
+            len: 0,
+            flags: Flags::default(),
+            segs: 0,
+            mss: 0,
+            sent_at: SimTime::ZERO,
+            marks: Marks::default(),
+        });
+        self.wmem_queued += self.head;
+    }
+
+    /// Copies up to `want` bytes to the end of the last unsent skb, as far as one page fragment reaches; the
+    /// number of bytes copied. 0 if the skb has no room for another fragment or there is no skb.
+    pub fn append(&mut self, want: u32, max_frags: u16) -> u32 {
+        if self.frag_used + PAGE_FRAG_MIN > PAGE_FRAG {
+            self.frag_used = 0;
+        }
+        let new_frag = self.frag_used == 0;
+        let write_seq = self.write_seq;
+        let Some(tail) = self.unsent.back() else { return 0 };
+        if (new_frag || tail.len == 0) && self.frags(tail.seq, tail.len) >= max_frags {
+            return 0;
+        }
+        let n = want.min(PAGE_FRAG - self.frag_used);
+        if new_frag {
+            self.frag_starts.push_back(write_seq);
+        }
+        if let Some(tail) = self.unsent.back_mut() {
+            tail.len += n;
+            tail.segs = 0;
+        }
+        self.frag_used += n;
+        self.write_seq = write_seq + n;
+        self.wmem_queued += n;
+        n
+    }
+
+    /// Page fragments that hold the `len` bytes from `seq`.
+    pub fn frags(&self, seq: Seq, len: u32) -> u16 {
+        if len == 0 {
+            return 0;
+        }
+        let end = seq + len;
+        let before = self.frag_starts.partition_point(|s| *s <= seq);
+        let inside = self.frag_starts.partition_point(|s| *s < end) - before;
+        1 + inside.min(usize::from(u16::MAX - 1)) as u16
+    }
+
+    /// Offsets in the `len` bytes from `seq` at which a new page fragment begins; unused places hold 0.
+    pub fn breaks(&self, seq: Seq, len: u32) -> [u32; MAX_BREAKS] {
+        let mut out = [0; MAX_BREAKS];
+        if len > 0 {
+            let end = seq + len;
+            let first = self.frag_starts.partition_point(|s| *s <= seq);
+            for (slot, start) in out.iter_mut().zip(self.frag_starts.range(first..)) {
+                if *start >= end {
+                    break;
+                }
+                *slot = (*start - seq) as u32;
+            }
+        }
+        out
+    }
+
+    /// Moves up to `n` bytes from the second unsent skb to the first (`tcp_grow_skb`); an emptied skb is freed.
+    pub fn move_from_second(&mut self, n: u32, mss: u32) {
+        if self.unsent.len() < 2 {
+            return;
+        }
+        let mut second = self.unsent[1];
+        let n = n.min(second.len);
+        second.seq = second.seq + n;
+        second.len -= n;
+        let emptied = second.len == 0;
+        let head = &mut self.unsent[0];
+        head.len += n;
+        if emptied {
+            head.flags = head.flags.with(second.flags);
+            self.unsent.remove(1);
+            self.wmem_queued -= self.head;
+        } else {
+            second.set_segs(mss);
+            self.unsent[1] = second;
+        }
+        self.unsent[0].set_segs(mss);
+    }
+
+    /// Accounts an skb made by cutting another one: the new head is all it costs.
+    pub fn account_split(&mut self) {
+        self.wmem_queued += self.head;
+    }
+
+    /// Frees an skb that is completely acknowledged.
+    pub fn free(&mut self, skb: &TxSkb) {
+        self.wmem_queued -= self.head + skb.len;
+        let una = skb.end_seq();
+        // Keep the start of the fragment that still holds unacknowledged bytes.
+        while self.frag_starts.get(1).is_some_and(|s| *s <= una) {
+            self.frag_starts.pop_front();
+        }
+    }
+
+    /// Frees the acknowledged front of an skb (`tcp_trim_head`): its bytes, not its head.
+    pub fn trim_front(&mut self, una: Seq) {
+        if let Some(skb) = self.rtx.front_mut() {
+            let n = (una - skb.seq).clamp(0, i64::from(skb.len)) as u32;
+            skb.seq = skb.seq + n;
+            skb.len -= n;
+            self.wmem_queued -= n;
+        }
+    }
+
+    /// Bytes written and not yet sent, given the next sequence number to be sent.
+    pub fn notsent(&self, snd_nxt: Seq) -> u32 {
+        (self.write_seq - snd_nxt).max(0) as u32
+    }
+
+    /// Moves the first unsent skb to the retransmit queue.
+    pub fn head_sent(&mut self) {
+        if let Some(skb) = self.unsent.pop_front() {
+            self.rtx.push_back(skb);
+        }
+    }
+
+    /// Marks the end of what is written as pushed (`tcp_mark_push`).
+    pub fn mark_push(&mut self) {
+        if let Some(tail) = self.unsent.back_mut() {
+            tail.flags = tail.flags.with(Flags::PSH);
+        }
+        self.pushed_seq = self.write_seq;
+    }
+
+    /// Drops an empty skb at the end (`tcp_remove_empty_skb`).
+    pub fn remove_empty_tail(&mut self) {
+        if self.unsent.back().is_some_and(|s| s.len == 0 && !s.flags.has(Flags::FIN)) {
+            self.unsent.pop_back();
+            self.wmem_queued -= self.head;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn filled(bytes: u32) -> WriteQueue {
+        let mut q = WriteQueue::new(1280);
+        q.entail();
+        let mut left = bytes;
+        while left > 0 {
+            left -= q.append(left, 17);
+        }
+        q
+    }
+
+    #[test]
+    fn an_skb_costs_its_head_and_its_payload_and_each_cut_another_head() {
+        let mut q = filled(31_744);
+        assert_eq!(q.wmem_queued, 33_024);
+        let mut first = q.unsent.pop_front().unwrap();
+        first.flags = Flags::PSH;
+        let rest = first.split(2_048, 1_024);
+        q.account_split();
+        assert_eq!(q.wmem_queued, 34_304);
+        assert_eq!((first.len, first.segs, rest.len, rest.segs), (2_048, 2, 29_696, 29));
+        assert!(!first.flags.has(Flags::PSH) && rest.flags.has(Flags::PSH));
+        q.free(&first);
+        assert_eq!(q.wmem_queued, 34_304 - 2_048 - 1_280);
+    }
+
+    #[test]
+    fn payload_spans_two_fragments_where_it_crosses_32_kib() {
+        let q = filled(65_536);
+        assert_eq!(q.frags(Seq(1), 1_448), 1);
+        assert_eq!(q.frags(Seq(32_769 - 1_000), 1_448), 2);
+        assert_eq!(q.frags(Seq(32_769), 1_448), 1);
+        assert_eq!(q.frags(Seq(1), 65_536), 2);
+    }
+
+    #[test]
+    fn an_empty_skb_is_dropped_with_its_head() {
+        let mut q = WriteQueue::new(1280);
+        q.entail();
+        q.remove_empty_tail();
+        assert_eq!((q.wmem_queued, q.unsent.len()), (0, 0));
+    }
+}
