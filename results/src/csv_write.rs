@@ -88,6 +88,6 @@ pub fn write_reads(out: impl Write, trace: &Trace, columns: &ColumnSet) -> Resul
 ///
 /// # Errors
 /// As [`write_records`].
-pub fn write_tx(out: impl Write, trace: &Trace) -> Result<(), WriteError> {
-    write_records(out, &ColumnSet::Standard, &trace.tx)
+pub fn write_tx(out: impl Write, trace: &Trace, columns: &ColumnSet) -> Result<(), WriteError> {
+    write_records(out, columns, &trace.tx)
 }

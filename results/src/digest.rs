@@ -221,19 +221,43 @@ impl Hasher {
             len,
             flags,
             ack,
+            win_raw,
             cwnd,
             ssthresh,
             snd_una,
             snd_nxt,
+            snd_wnd,
             packets_out,
+            retrans_out,
+            sacked_out,
+            lost_out,
+            ca_state,
             srtt8_us,
+            mss_cache,
+            rto,
             retransmission,
         } = *row;
         self.u64(time_ns);
         for n in [seq, ack, snd_una, snd_nxt] {
             self.i64(n);
         }
-        for n in [len, cwnd, ssthresh, packets_out, srtt8_us, u32::from(flags.0), u32::from(retransmission)] {
+        for n in [
+            len,
+            cwnd,
+            ssthresh,
+            snd_wnd,
+            packets_out,
+            retrans_out,
+            sacked_out,
+            lost_out,
+            srtt8_us,
+            mss_cache,
+            rto,
+            u32::from(win_raw),
+            u32::from(ca_state),
+            u32::from(flags.0),
+            u32::from(retransmission),
+        ] {
             self.i64(n);
         }
     }

@@ -1,7 +1,7 @@
 //! The records of a trace: plain data, gathered once and given to every sink.
 
 use sim_core::counters::Counters;
-use sim_core::observer::{AckReason, DropReason};
+use sim_core::observer::{AckReason, DropReason, SenderState};
 use sim_core::segment::{Flags, SackList, Segment, Timestamps};
 use sim_core::seq::Seq;
 use sim_core::skb::Skb;
@@ -192,33 +192,95 @@ pub struct ReadRow {
     pub state: SocketState,
 }
 
-/// One row of `tx.csv`: a packet the sender sent, with the sender's state.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+/// One row of `tx.csv`: a packet the sender sent, with the sender's state just before. Packets unless said
+/// otherwise.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub struct TxRecord {
     /// When it was sent, nanoseconds.
     pub time_ns: u64,
     /// First sequence number.
     pub seq: i64,
-    /// Payload bytes.
+    /// Payload, bytes.
     pub len: u32,
     /// TCP flags.
     pub flags: Flags,
     /// Acknowledgement number.
     pub ack: i64,
-    /// `snd_cwnd`, packets.
+    /// Raw 16-bit window field.
+    pub win_raw: u16,
+    /// `snd_cwnd`.
     pub cwnd: u32,
-    /// `snd_ssthresh`, packets; 0x7fffffff while unknown.
+    /// `snd_ssthresh`; 0x7fffffff while unknown.
     pub ssthresh: u32,
     /// First unacknowledged sequence number.
     pub snd_una: i64,
     /// Next sequence number to be sent.
     pub snd_nxt: i64,
-    /// Packets in flight (`packets_out`).
+    /// The receiver's window, bytes.
+    pub snd_wnd: u32,
+    /// In flight.
     pub packets_out: u32,
+    /// Retransmissions in flight.
+    pub retrans_out: u32,
+    /// Acknowledged by SACK.
+    pub sacked_out: u32,
+    /// Believed lost.
+    pub lost_out: u32,
+    /// `icsk_ca_state`: 0 open, 1 disorder, 2 CWR, 3 recovery, 4 loss.
+    pub ca_state: u8,
     /// Smoothed RTT, microseconds shifted left by 3; 0 while unknown.
     pub srtt8_us: u32,
+    /// `mss_cache`, bytes.
+    pub mss_cache: u32,
+    /// Retransmission timeout, ticks.
+    pub rto: u32,
     /// Whether it was sent before.
     pub retransmission: bool,
+}
+
+impl TxRecord {
+    /// What a trace keeps of a packet and its sender's state before it is accounted.
+    pub fn new(time: SimTime, seg: &Segment, state: &SenderState) -> Self {
+        let Segment { seq, len, flags, ack, window, ts: _, sack: _ } = *seg;
+        let SenderState {
+            cwnd,
+            ssthresh,
+            snd_una,
+            snd_nxt,
+            snd_wnd,
+            packets_out,
+            retrans_out,
+            sacked_out,
+            lost_out,
+            ca_state,
+            srtt8,
+            mss_cache,
+            rto,
+        } = *state;
+        Self {
+            time_ns: time.as_nanos(),
+            seq: seq.0,
+            len,
+            flags,
+            ack: ack.0,
+            win_raw: window,
+            cwnd,
+            ssthresh,
+            snd_una: snd_una.0,
+            snd_nxt: snd_nxt.0,
+            snd_wnd,
+            packets_out,
+            retrans_out,
+            sacked_out,
+            lost_out,
+            ca_state,
+            srtt8_us: srtt8,
+            mss_cache,
+            rto,
+            // A window probe lies below snd_nxt too, but carries nothing.
+            retransmission: seg.end_seq() > seq && seq < snd_nxt,
+        }
+    }
 }
 
 /// A whole trace.

@@ -1,7 +1,7 @@
 //! The observer that gathers a trace in memory.
 
 use sim_core::counters::Counters;
-use sim_core::observer::{DropReason, Observer, PruneStep, Queue, Rule, Transmit};
+use sim_core::observer::{DropReason, Observer, PruneStep, Queue, Rule, SenderState, Transmit};
 use sim_core::segment::Segment;
 use sim_core::seq::Seq;
 use sim_core::skb::Skb;
@@ -74,7 +74,7 @@ impl TraceRecorder {
         self.overflow.is_some()
     }
 
-    /// Records a packet that the sender sent.
+    /// Records a packet that the sender sent, for drivers that do not report it through [`Observer::sent`].
     pub fn tx(&mut self, record: TxRecord) {
         push(&mut self.tx, record, "sent packets", self.limit, &mut self.overflow);
     }
@@ -169,6 +169,10 @@ impl Observer for TraceRecorder {
         if let Some(o) = self.outcome() {
             o.acks_sent += 1;
         }
+    }
+
+    fn sent(&mut self, now: Now, seg: &Segment, state: &SenderState) {
+        self.tx(TxRecord::new(now.time, seg, state));
     }
 
     fn read(&mut self, now: Now, bytes: u32, state: &SocketState) {

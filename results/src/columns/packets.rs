@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use sim_core::segment::SackList;
 
-use super::Unit::{Bool, Bytes, Count, Microseconds8, Nanoseconds, Number, Sequence, Text};
+use super::Unit::{Bool, Bytes, Count, Microseconds8, Nanoseconds, Number, Sequence, Text, Ticks};
 use super::{Cell, Field, col, opt, wide};
 use crate::record::{AckRow, ReadRow, TxRecord, ack_reason_name, flags_text};
 
@@ -58,6 +58,7 @@ pub(super) static TX: &[Field<TxRecord>] = &[
     }),
     Field::new(col("ack", Sequence, "acknowledgement number").standard(), |r| r.ack.into()),
     Field::new(col("cwnd", Count, "congestion window, packets (snd_cwnd)").standard(), |r| r.cwnd.into()),
+    Field::new(col("win_raw", Number, "raw 16-bit window field"), |r| r.win_raw.into()),
     Field::new(
         col("ssthresh", Count, "slow-start threshold, packets; 2147483647 while unknown")
             .recorded("snd_ssthresh")
@@ -68,10 +69,23 @@ pub(super) static TX: &[Field<TxRecord>] = &[
         r.snd_una.into()
     }),
     Field::new(col("snd_nxt", Sequence, "next sequence number to be sent").standard(), |r| r.snd_nxt.into()),
+    Field::new(col("snd_wnd", Bytes, "the receiver's window, scaled").standard(), |r| r.snd_wnd.into()),
     Field::new(col("packets_out", Count, "packets in flight").standard(), |r| r.packets_out.into()),
+    Field::new(col("retrans_out", Count, "retransmissions in flight").standard(), |r| r.retrans_out.into()),
+    Field::new(col("sacked_out", Count, "packets acknowledged by SACK").standard(), |r| r.sacked_out.into()),
+    Field::new(col("lost_out", Count, "packets believed lost").standard(), |r| r.lost_out.into()),
+    Field::new(
+        col("ca_state", Number, "0 open, 1 disorder, 2 CWR, 3 recovery, 4 loss (icsk_ca_state)").standard(),
+        |r| r.ca_state.into(),
+    ),
     Field::new(col("srtt8", Microseconds8, "smoothed RTT (srtt_us)").undefined().standard(), |r| {
         r.srtt8_us.into()
     }),
+    Field::new(col("mss_cache", Bytes, "segment size in use (mss_cache)").standard(), |r| r.mss_cache.into()),
+    Field::new(
+        col("rto", Ticks, "retransmission timeout (icsk_rto)").unrecorded().undefined().standard(),
+        |r| r.rto.into(),
+    ),
     Field::new(col("retransmission", Bool, "it was sent before").unrecorded().standard(), |r| {
         r.retransmission.into()
     }),

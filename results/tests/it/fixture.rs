@@ -1,9 +1,9 @@
 //! A small run: six segments of which one is merged, one collapses the queue and the last is dropped, two ACKs,
 //! one read. The numbers are made up; they only have to be different from each other.
 
-use results::{RunInfo, Trace, TraceRecorder, TxRecord};
+use results::{RunInfo, Trace, TraceRecorder};
 use sim_core::counters::Counters;
-use sim_core::observer::{AckReason, DropReason, Observer, PruneStep, Queue, Rule, Transmit};
+use sim_core::observer::{AckReason, DropReason, Observer, PruneStep, Queue, Rule, SenderState, Transmit};
 use sim_core::segment::{Flags, SackBlock, Segment};
 use sim_core::seq::Seq;
 use sim_core::skb::{Buffer, Skb};
@@ -61,20 +61,29 @@ fn acknowledge(r: &mut TraceRecorder, ms: u64, state: &SocketState, reason: AckR
 pub(crate) fn trace() -> Trace {
     let mut r = TraceRecorder::new();
     for (seq, len) in [(1, 1024), (1025, 1024)] {
-        r.tx(TxRecord {
-            time_ns: seq as u64,
-            seq,
+        // The second one is sent again.
+        let seg = Segment {
+            seq: Seq(seq),
             len,
             flags: Flags::ACK.with(Flags::PSH),
-            ack: 1,
+            ack: Seq(1),
+            window: 512,
+            ..Segment::default()
+        };
+        let sender = SenderState {
             cwnd: 10,
             ssthresh: 0x7fff_ffff,
-            snd_una: 1,
-            snd_nxt: seq + i64::from(len),
+            snd_una: Seq(1),
+            snd_nxt: Seq(1 + (seq - 1) * 2),
+            snd_wnd: 64512,
             packets_out: 1,
-            srtt8_us: 1_600_000,
-            retransmission: seq > 1,
-        });
+            ca_state: 4,
+            srtt8: 1_600_768,
+            mss_cache: 1024,
+            rto: 151,
+            ..SenderState::default()
+        };
+        r.sent(now(seq as u64), &seg, &sender);
     }
     arrive(&mut r, 200, 1, 0, &state(0, 0));
     arrive(&mut r, 1400, 1, 1024, &state(0, 0));

@@ -49,7 +49,7 @@ Payload                60.8 % of skmem_r is data at the end; the first skb cost 
 Packets                6 arrived, 5 with data (20.0 % merged into an older skb); 2 ACKs; 1 collapse
 Drops                  1; 4096 bytes of window were still open at the first; 1 more because the
                        backlog was full
-Digest                 2377befcdf2adf56590eae449dd2ddc9
+Digest                 257f42818c8493fe5bcf01c641eddbe5
 Warning                tcp_adv_win_scale has no effect from kernel 6.6 on
 "#);
 }
