@@ -129,7 +129,7 @@ impl<O: Observer> Simulation<'_, O> {
         self.established = Some(time);
         self.on_b(time, |cx, rx, tx, _| {
             tx.established(cx.now, &handshake, Role::Passive);
-            rx.child_created(cx, tx);
+            rx.child_created(cx, tx, seg);
         });
     }
 

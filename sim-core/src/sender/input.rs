@@ -54,7 +54,9 @@ impl Sender {
         if path == AckPath::Fast && flags.una_advanced {
             self.window.note_predicted(seg.seq);
             flags.window = true;
+            cx.host.counters.hp_acks += 1;
         } else {
+            cx.host.counters.pure_acks += u64::from(seg.seq == seg.end_seq());
             let max = self.window.max_window;
             flags.window = self.window.update(seg.seq, ack, seg.window);
             if self.window.max_window > max {

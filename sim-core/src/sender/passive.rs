@@ -121,7 +121,9 @@ impl SendHalf for PassiveSender {
         }
         if path == AckPath::Fast && seg.ack > self.window.snd_una {
             self.window.note_predicted(seg.seq);
+            cx.host.counters.hp_acks += 1;
         } else {
+            cx.host.counters.pure_acks += u64::from(seg.seq == seg.end_seq());
             self.window.update(seg.seq, seg.ack, seg.window);
         }
         self.window.advance(seg.ack);
