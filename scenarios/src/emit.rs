@@ -35,6 +35,7 @@ pub fn resolved_yaml(scenario: &Scenario) -> String {
     out.line(1, "tcp_mem", &format!("{} {} {}", m[0], m[1], m[2]));
     out.line(1, "hz", &c.host.hz.to_string());
     out.line(1, "since_tick", &format_time(c.host.since_tick.as_nanos()));
+    out.line(1, "jiffies", &c.host.jiffies.to_string());
     out.line(1, "packet_cost", &format_time(c.host.packet_cost.as_nanos()));
     if !c.events.is_empty() {
         out.open(0, "events");

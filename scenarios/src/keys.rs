@@ -451,6 +451,12 @@ pub(crate) static HOST: &[Key] = &[
         "How long before the start of the run the last tick was; less than a tick.",
     ),
     key(
+        "jiffies",
+        count(0, 1 << 62),
+        "4294967296",
+        "The tick counter at the start of the run (it begins 300 s below 2^32 at boot): timers far ahead fire at multiples of powers of two of it.",
+    ),
+    key(
         "packet_cost",
         time(0, S),
         "25us",

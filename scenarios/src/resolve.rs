@@ -285,6 +285,10 @@ fn resolve_host(cx: &mut Context, node: &Node, inferred: &mut Vec<String>) -> Op
             format!("`since_tick`: the last tick was less than one tick ({}) ago", units::format_time(tick));
         cx.error(host.place("since_tick"), message);
     }
+    let jiffies: Option<u64> = match host.get("jiffies") {
+        Some(_) => host.number(cx, "jiffies"),
+        None => default_number(keys::HOST, "jiffies"),
+    };
     let packet_cost: Option<u64> = match host.get("packet_cost") {
         Some(_) => host.number(cx, "packet_cost"),
         None => default_number(keys::HOST, "packet_cost"),
@@ -292,6 +296,7 @@ fn resolve_host(cx: &mut Context, node: &Node, inferred: &mut Vec<String>) -> Op
     Some(HostConfig {
         hz,
         since_tick: SimDuration::from_nanos(since_tick),
+        jiffies: jiffies?,
         tcp_mem: tcp_mem?,
         packet_cost: SimDuration::from_nanos(packet_cost?),
     })

@@ -160,7 +160,7 @@ fn the_resolved_text_means_the_same() {
         "kernel: 7.2.13\nname: x\nabout: |\n  Line one: with colon.\n\n    indented\n  # no comment\nseed: 18446744073709551615\n",
         "kernel: 6.18.1\npath: {rtt: 3ns, rate: 999kbit, forward: {mtu: 1500}}\nsender: {write: never, sockopt: {SO_SNDBUF: 1001, TCP_CORK: on}}\n\
          receiver: {nic: veth, read: {mode: fixed, bytes: 3, every: 7ns, start: 1s}, route: {quickack: 1, rto_min: 5ms, advmss: 1000}}\n\
-         host: {hz: 1000, since_tick: 999us, tcp_mem: [1, 2, 3]}\nstop: {bytes: 1GiB, packets: 5}\nexpect: {acks: \"> 3\", final.acked: 1}\n",
+         host: {hz: 1000, since_tick: 999us, jiffies: 77, tcp_mem: [1, 2, 3]}\nstop: {bytes: 1GiB, packets: 5}\nexpect: {acks: \"> 3\", final.acked: 1}\n",
         "kernel: 6.12\nsender: {write: {mode: chunks, sizes: 5, bytes: 1000, receiver_quickack: on}}\nreceiver: {read: {mode: asap}, nic: {head: 5, head_frag: on}, \
          sysctl: {net.ipv4.tcp_adv_win_scale: -3, net.ipv4.tcp_app_win: 0}}\nevents: [{at: 1s, sender.sockopt: {SO_SNDBUF: 5}}, {at: 2s, receiver.read: 1}]\n",
         "kernel: 6.1\nreceiver: {read: {mode: plan, reads: []}}\nabout: \"odd\\ttext \\u0001\"\n",
