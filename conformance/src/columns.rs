@@ -184,7 +184,7 @@ pub static STATE_COLUMNS: &[StateColumn] = &[
     same!(qlen),
     maybe!(tail_len, blank = Blank::Absent),
     maybe!(tail_truesize, blank = Blank::Absent),
-    column!(tail_cloned, Compared, None),
+    column!(tail_cloned, Input, None),
     same!(ofo),
     maybe!(ofo_last_len, since = V6_1, blank = Blank::Absent),
     maybe!(ofo_last_truesize, since = V6_1, blank = Blank::Absent),

@@ -4,6 +4,7 @@
 //!   recorder's CSV files or from the compact form;
 //! * [`compact`]: the compact form, one small file per kernel and case, as `validation/recordings/` holds it;
 //! * [`columns`] and [`compare`]: which columns a model must give, and the comparison of one state with another;
+//! * [`replay`]: the recorded inputs through the model's receiver;
 //! * [`script`]: the scripts of the injection cases, typed;
 //! * [`score`]: tallies, tables, pictures and the committed floors.
 
@@ -11,5 +12,6 @@ pub mod columns;
 pub mod compact;
 pub mod compare;
 pub mod recording;
+pub mod replay;
 pub mod score;
 pub mod script;

@@ -176,7 +176,7 @@ impl JiffyClock {
 
     /// Both clocks at `time`.
     pub fn now(&self, time: SimTime) -> Now {
-        Now { time, jiffies: self.at(time), hz: self.hz }
+        Now { time, jiffies: self.at(time), hz: self.hz, tick_during: TickDuring::default() }
     }
 }
 
@@ -192,9 +192,38 @@ pub struct Now {
     pub jiffies: Jiffies,
     /// Ticks per second.
     pub hz: u32,
+    /// Where the tick fell in the middle of what is being done now.
+    pub tick_during: TickDuring,
+}
+
+/// The tick interrupt may fall in the middle of processing a segment, and what reads `jiffies` after it sees one
+/// more. A simulated event takes no time, so the engine leaves this alone; a replay knows it from the record.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct TickDuring {
+    /// It fell before the ACK field was processed.
+    pub before_ack: bool,
+    /// It fell before the arrival of the data was noted.
+    pub before_data: bool,
+    /// It fell before the decision about an ACK.
+    pub before_decision: bool,
 }
 
 impl Now {
+    /// `jiffies` when the ACK field is processed.
+    pub fn ack_jiffies(&self) -> Jiffies {
+        self.jiffies + u32::from(self.tick_during.before_ack)
+    }
+
+    /// `jiffies` when the arrival of data is noted.
+    pub fn data_jiffies(&self) -> Jiffies {
+        self.jiffies + u32::from(self.tick_during.before_data)
+    }
+
+    /// `jiffies` when an ACK is decided upon.
+    pub fn decision_jiffies(&self) -> Jiffies {
+        self.jiffies + u32::from(self.tick_during.before_decision)
+    }
+
     /// `ms` milliseconds in ticks, rounded up (`msecs_to_jiffies`).
     pub fn ticks_from_millis(&self, ms: u32) -> u32 {
         (ms * self.hz).div_ceil(1_000)

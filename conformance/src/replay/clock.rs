@@ -6,7 +6,7 @@
 
 use sim_core::time::{Jiffies, JiffyClock, Now, SimDuration, SimTime, TickDuring};
 
-use crate::recording::{EventRef, Recording, RecordedState};
+use crate::recording::{AppWhat, EventRef, Recording, RecordedState};
 
 /// The longest time between a probe and the kernel's own reading of the clock, ns. Events further apart are
 /// not the same one.
@@ -28,6 +28,8 @@ struct Next {
     data: Option<i64>,
     /// Arrival of an ACK, jiffies.
     ack: Option<i64>,
+    /// When the last probe before the decision about an ACK ran, ns; 0 if none did.
+    deciding_ns: u64,
 }
 
 fn state_of<'a>(e: &EventRef<'a>) -> Option<&'a RecordedState> {
@@ -58,10 +60,20 @@ impl Clocks {
         let since_tick = SimDuration::from_nanos(c.jiffy0_time_ns.min(0).unsigned_abs());
         let mut next = vec![Next::default(); events.len()];
         let mut latest = Next::default();
+        let mut deciding_ns = 0;
         for (at, (_, e)) in events.iter().enumerate().rev() {
-            next[at] = latest;
+            next[at] = Next { deciding_ns, ..latest };
+            match e {
+                // Merging, collapsing and pruning come before the decision about an ACK.
+                EventRef::Merge(m) => deciding_ns = deciding_ns.max(m.time_ns),
+                EventRef::App(a) if matches!(a.what, AppWhat::Collapse | AppWhat::PruneOfo) => {
+                    deciding_ns = deciding_ns.max(a.time_ns);
+                }
+                EventRef::Ack(_) | EventRef::Tx(_) => {}
+                _ => deciding_ns = 0,
+            }
             if let Some(s) = state_of(e).filter(|s| s.is_full()) {
-                latest = Next { stamp: s.tcp_mstamp, data: s.lrcvtime, ack: s.rcv_tstamp };
+                latest = Next { stamp: s.tcp_mstamp, data: s.lrcvtime, ack: s.rcv_tstamp, deciding_ns: 0 };
             }
         }
         Self { ticks: JiffyClock::new(hz, since_tick), next }
@@ -90,7 +102,8 @@ impl Clocks {
         if self.ticks.begin(following).as_nanos() <= ns + MAX_LAG_NS {
             let before_ack = self.next[at].ack == Some(following.0);
             let before_data = self.next[at].data == Some(following.0);
-            now.tick_during = TickDuring { before_ack, before_data, before_decision: before_ack || before_data };
+            let late = self.next[at].deciding_ns >= self.ticks.begin(following).as_nanos();
+            now.tick_during = TickDuring { before_ack, before_data, before_decision: before_ack || before_data || late };
         }
         now
     }

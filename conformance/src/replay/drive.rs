@@ -72,6 +72,9 @@ struct Drive<'a> {
     first_wup: Option<Seq>,
     /// Backlog segments already fed for the row that comes out next.
     in_recv: bool,
+    /// The model's states since the counters were read for the last time: the closing row was read somewhere
+    /// among them, the recorder does not say where.
+    closing: Option<Vec<SocketState>>,
     /// Script steps: packets sent since the previous one, and of these the ones sent so shortly before now
     /// that the traffic program may not have seen them yet.
     emitted: Vec<SimTime>,
@@ -108,6 +111,7 @@ impl<'a> Drive<'a> {
             synack_at: None,
             first_wup: None,
             in_recv: false,
+            closing: None,
             emitted: Vec::new(),
             read_ret: None,
             row_index: 0,
@@ -125,6 +129,9 @@ impl<'a> Drive<'a> {
     fn step(&mut self, at: usize, ev: u64, event: &EventRef<'_>) {
         let now = self.clocks.now(at, event);
         self.overdue_timers(Clocks::time(event));
+        if let Some(states) = &mut self.closing {
+            states.push(self.rx.state(&self.snd));
+        }
         match event {
             EventRef::Row(row) => self.row(now, row),
             EventRef::Ack(ack) => self.ack(now, ack),
@@ -153,7 +160,7 @@ impl<'a> Drive<'a> {
             ts: options.ts,
             sack: SackList::EMPTY,
         };
-        let differences = compare_ack(ack, &seg, 0, Some(&options));
+        let differences = compare_ack(ack, &seg, Some(&options));
         self.score_ack(ack, differences);
         self.watch.since.n_ack += 1;
         self.emitted.push(SimTime::from_nanos(ack.time_ns));
@@ -177,7 +184,8 @@ impl<'a> Drive<'a> {
             timestamps,
             rtt_us,
         });
-        self.with(now, |rx, snd, cx| rx.child_created(cx, snd));
+        let (header, _) = self.hindsight.segment(seg, SackList::EMPTY);
+        self.with(now, |rx, snd, cx| rx.child_created(cx, snd, &header));
     }
 
     // --- rows ------------------------------------------------------------------------------------------------
@@ -190,6 +198,10 @@ impl<'a> Drive<'a> {
         }
         self.unexpected_acks(row);
         let mut model = self.rx.state(&self.snd);
+        if row.entry == Entry::End {
+            let read = self.closing.iter().flatten().find(|s| self.compare(&row.state, s).is_empty());
+            model = read.copied().unwrap_or(model);
+        }
         let owned = row.state.owned.unwrap_or(model.owned);
         model.owned = owned;
         let first = *self.first_wup.get_or_insert(model.rcv_wup);
@@ -252,7 +264,7 @@ impl<'a> Drive<'a> {
             self.score_ack(ack, vec![Difference { column: "(packet)", recorded: Some(1), model: None }]);
             return;
         };
-        let mut differences = compare_ack(ack, &packet.seg, state.rcv_wscale, None);
+        let mut differences = compare_ack(ack, &packet.seg, None);
         let mut state = state;
         state.owned = ack.state.owned.unwrap_or(state.owned);
         differences.extend(self.compare(&ack.state, &state));
@@ -279,7 +291,7 @@ impl<'a> Drive<'a> {
         });
         self.watch.since.n_ack += 1;
         let state = self.rx.state(&self.snd);
-        let mut differences = compare_ack(ack, &seg, state.rcv_wscale, None);
+        let mut differences = compare_ack(ack, &seg, None);
         // The packet is read before its sequence numbers count as sent.
         differences.extend(
             self.compare(&ack.state, &state).into_iter().filter(|d| d.column != "snd_nxt" && d.column != "owned"),
@@ -306,6 +318,7 @@ impl<'a> Drive<'a> {
     fn app(&mut self, now: Now, ev: u64, app: &AppEvent) {
         let Ok(action) = app.action() else { return };
         match action {
+            AppAction::Mark("NSTAT") => self.closing = Some(vec![self.rx.state(&self.snd)]),
             AppAction::Recv(len) => {
                 self.in_recv = true;
                 self.with(now, |rx, _, _| rx.recv_begin(len.clamp(0, i64::from(u32::MAX)) as u32));

@@ -65,7 +65,7 @@ pub struct KernelProfile {
     pub backlog_ack_defer: bool,
     /// Whether the delayed-ACK maximum follows `rto_min` (6.7 and later).
     pub delack_max_from_rto_min: bool,
-    /// Whether `ato` is an 8-bit field bounded by the delayed-ACK maximum (about 6.8 and later).
+    /// Whether `ato` grows no further than the delayed-ACK maximum (6.12.107 and 7.2.13 have it, 6.18.15 has not).
     pub ato_bounded: bool,
     /// Whether sending data counts towards interactive mode instead of entering it at once (6.7 and later).
     pub pingpong_counts: bool,

@@ -100,6 +100,7 @@ pub(super) static V6_18: KernelProfile = KernelProfile {
     fin_passes_zero_window: true,
     receiver_rtt: ReceiverRtt::MinSeekingIdle,
     autotune: Autotune::Growth,
+    ato_bounded: false,
     prediction_checks_window: true,
     defaults: SysctlDefaults {
         tcp_rmem_max: 33_554_432,
@@ -119,6 +120,7 @@ pub(super) static V7_2: KernelProfile = KernelProfile {
     prune_fails_when_empty: true,
     sequence_check: SequenceCheck::EndOfMaxWindow,
     autotune: Autotune::GrowthLowRtt,
+    ato_bounded: true,
     read_refreshes_clock: false,
     rcvbuf_sets_clamp: true,
     comp_sack: CompSack::Percent,

@@ -256,10 +256,11 @@ impl Receiver {
             ato = ato.min(max);
         }
         ato = ato.min(self.delack_max(now));
-        let mut due = now.jiffies + ato;
+        let jiffies = now.decision_jiffies();
+        let mut due = jiffies + ato;
         if self.ack.pending.has(AckPending::TIMER) {
             if let Some(armed) = self.ack.timeout {
-                if armed <= now.jiffies + (ato >> 2) {
+                if armed <= jiffies + (ato >> 2) {
                     self.send_ack(cx, snd, AckReason::DelayedDue);
                     return;
                 }

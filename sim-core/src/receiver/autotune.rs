@@ -35,7 +35,7 @@ impl Receiver {
         if seg.end_seq() - seg.seq < i64::from(self.ack.rcv_mss) {
             return;
         }
-        let ms = self.tsval().wrapping_sub(self.drs.rcv_tsecr);
+        let ms = self.timestamp_clock().wrapping_sub(self.drs.rcv_tsecr);
         if ms >= i32::MAX as u32 / 1_000 {
             return;
         }

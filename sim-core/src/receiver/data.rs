@@ -193,7 +193,7 @@ impl Receiver {
         self.ack.pending.set(AckPending::SCHED);
         self.measure_rcv_mss(cx, seg, skb);
         self.measure_rtt_from_window(cx);
-        let now = cx.now.jiffies;
+        let now = cx.now.data_jiffies();
         let min = ato_min(cx.now);
         if self.ack.ato == 0 {
             // The first data ever.

@@ -149,7 +149,7 @@ impl Receiver {
         let sysctl = self.sysctl.clone();
         let outcome = snd.on_ack(cx, self, seg, path, &sysctl);
         if outcome == AckOutcome::Ok {
-            self.rcv_tstamp = Some(cx.now.jiffies);
+            self.rcv_tstamp = Some(cx.now.ack_jiffies());
             if path == AckPath::Slow && seg.seq <= self.rcv_wup {
                 self.replace_ts_recent(seg);
             }
@@ -289,10 +289,10 @@ impl Receiver {
 
     // --- timestamps ------------------------------------------------------------------------------------------
 
-    /// Remembers the TSecr of the segment being processed (`rx_opt.rcv_tsecr`).
+    /// Remembers the TSecr of the segment being processed, without our offset (`rx_opt.rcv_tsecr`).
     fn note_timestamps(&mut self, seg: &Segment) {
         if let Some(ts) = seg.ts {
-            self.drs.rcv_tsecr = ts.ecr;
+            self.drs.rcv_tsecr = if ts.ecr == 0 { 0 } else { ts.ecr.wrapping_sub(self.ts_offset) };
         }
     }
 

@@ -25,10 +25,28 @@ impl Receiver {
         self.fwd_alloc -= truesize as i32;
     }
 
+    /// Charges an skb of the sending half: both halves draw on the same forward allocation
+    /// (`sk_wmem_schedule`, `sk_mem_charge`).
+    pub fn charge_send<O: Observer>(&mut self, cx: &mut Cx<'_, O>, truesize: u32) {
+        self.reserve_forced(cx, truesize);
+        self.fwd_alloc -= truesize as i32;
+    }
+
+    /// Frees an skb of the sending half (`sk_wmem_free_skb`).
+    pub fn uncharge_send<O: Observer>(&mut self, cx: &mut Cx<'_, O>, truesize: u32) {
+        self.fwd_alloc += truesize as i32;
+        self.return_surplus(cx);
+    }
+
     /// Gives back what an skb was charged (`sock_rfree`), and to the host what the socket no longer needs.
     pub(super) fn uncharge<O: Observer>(&mut self, cx: &mut Cx<'_, O>, truesize: u32) {
         self.rmem -= truesize as i32;
         self.fwd_alloc += truesize as i32;
+        self.return_surplus(cx);
+    }
+
+    /// What a release gives back to the host.
+    fn return_surplus<O: Observer>(&mut self, cx: &mut Cx<'_, O>) {
         match self.kernel.reclaim {
             Reclaim::Above2MiB => {
                 if self.fwd_alloc >= 2 << 20 {
@@ -64,12 +82,7 @@ impl Receiver {
         if n <= self.fwd_alloc {
             return None;
         }
-        let want = match self.kernel.reclaim {
-            // Until 5.19 the whole size was reserved on top of what was left.
-            Reclaim::Above2MiB => n,
-            Reclaim::Pages => n - self.fwd_alloc,
-        };
-        Some((want + PAGE - 1) / PAGE)
+        Some((n - self.fwd_alloc + PAGE - 1) / PAGE)
     }
 
     /// Reserves `n` bytes (`sk_rmem_schedule`); false if the host refuses.

@@ -316,7 +316,12 @@ impl Receiver {
 
     /// TSval of a packet sent now (`tcp_time_stamp`), milliseconds.
     fn tsval(&self) -> u32 {
-        (((self.clock_origin_us + self.stamp_us()) / 1_000) as u32).wrapping_add(self.ts_offset)
+        self.timestamp_clock().wrapping_add(self.ts_offset)
+    }
+
+    /// The clock that timestamps are taken from, before the offset (`tcp_time_stamp_ms`), milliseconds.
+    fn timestamp_clock(&self) -> u32 {
+        ((self.clock_origin_us + self.stamp_us()) / 1_000) as u32
     }
 
     /// Everything that `ss`, `TCP_INFO` or a recording shows of this socket now.
@@ -396,6 +401,20 @@ impl Receiver {
         } else {
             self.process(cx, snd, seg, skb);
         }
+    }
+
+    /// A segment is processed at once, even if an application holds the socket: for drivers that know from a
+    /// recording that it did not wait.
+    pub fn segment_bypassing_backlog<S: SendHalf, O: Observer>(
+        &mut self,
+        cx: &mut Cx<'_, O>,
+        snd: &mut S,
+        seg: &Segment,
+        buf: Buffer,
+    ) {
+        let owned = std::mem::replace(&mut self.owned, false);
+        self.segment_arrives(cx, snd, seg, buf);
+        self.owned = owned;
     }
 
     /// A segment is processed (`tcp_v4_do_rcv`).

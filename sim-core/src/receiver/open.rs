@@ -102,8 +102,11 @@ impl Receiver {
 
     /// Creation of the connection socket, when the handshake's last segment arrives: the peer's MSS is known
     /// by now (`tcp_create_openreq_child`).
-    pub fn child_created<S: SendHalf, O: Observer>(&mut self, cx: &mut Cx<'_, O>, snd: &S) {
+    pub fn child_created<S: SendHalf, O: Observer>(&mut self, cx: &mut Cx<'_, O>, snd: &S, seg: &Segment) {
         self.ack.lrcvtime = Some(cx.now.jiffies);
+        if let Some(ts) = seg.ts.filter(|_| self.tstamp_ok) {
+            self.ts_recent = ts.val;
+        }
         self.init_rcv_mss(snd);
     }
 

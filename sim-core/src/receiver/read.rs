@@ -45,6 +45,15 @@ impl Receiver {
         self.reading.left > 0 && !skb.has_fin()
     }
 
+    /// Passes over what holds no byte for the reader: a FIN of its own at the head of the queue. Drivers that
+    /// copy chunk by chunk call it before [`Receiver::recv_finish`].
+    pub fn recv_skip<O: Observer>(&mut self, cx: &mut Cx<'_, O>) {
+        let empty = self.queue.front().is_some_and(|skb| self.copied_seq - skb.seq >= i64::from(skb.len));
+        if empty {
+            self.recv_copy(cx);
+        }
+    }
+
     /// The `recv` ends: ACKs that reading makes due are sent, the socket is released and its backlog
     /// processed. Returns the bytes copied.
     pub fn recv_end<S: SendHalf, O: Observer>(&mut self, cx: &mut Cx<'_, O>, snd: &mut S) -> u32 {
