@@ -54,11 +54,21 @@ static METRICS: &[Metric] = &[
     bytes("peak.skmem_rb", "Largest receive buffer."),
     bytes("peak.rcv_ssthresh", "Largest rcv_ssthresh."),
     bytes("peak.rcv_win", "Largest advertised window."),
-    bytes("peak.over_budget", "Most memory charged beyond the receive buffer; 0 if it was never exceeded."),
+    bytes(
+        "peak.over_budget",
+        "Most memory charged beyond the receive buffer; negative if there was always room.",
+    ),
     count("bursts", "Groups of data arrivals, more than half a round-trip time apart."),
     count("dropped", "Segments that the receiving socket dropped."),
     count("packets", "Segments that reached the receiving socket, the handshake's last ACK included."),
     count("acks", "Packets that the receiver sent, the SYN-ACK included."),
+    count("data_packets", "Data segments that reached the receiving socket."),
+    count("backlog_dropped", "Segments dropped because the backlog was full."),
+    count("coalesced", "skbs merged into an older one."),
+    count("collapsed", "Times the receive queue was collapsed."),
+    count("pruned", "Times memory was pruned."),
+    bytes("fitted", "Data that fitted into the socket."),
+    bytes("bytes_read", "Data that the receiving application read."),
     bytes(
         "window_at_first_drop",
         "What was left of the advertised window when the first segment was dropped.",
@@ -66,18 +76,14 @@ static METRICS: &[Metric] = &[
     bytes("truesize_first", "Truesize of the first data segment."),
 ];
 
-/// Prefix of the counters: `counters.TcpExtTCPRcvQDrop`, of both hosts together as one network namespace counts.
-const COUNTERS: &str = "counters.";
+/// Groups of counters: of both hosts together, as one network namespace counts, and of each.
+const COUNTERS: [&str; 3] = ["counters.", "receiver_counters.", "sender_counters."];
 
 /// The metric of this name.
 pub fn metric(name: &str) -> Option<Metric> {
-    if let Some(counter) = name.strip_prefix(COUNTERS) {
+    if let Some(counter) = COUNTERS.iter().find_map(|group| name.strip_prefix(group)) {
         let known = Counters::NAMES.iter().find(|n| **n == counter)?;
-        return Some(Metric {
-            name: known,
-            unit: MetricUnit::Count,
-            doc: "Counter of both hosts together, as nstat names it.",
-        });
+        return Some(Metric { name: known, unit: MetricUnit::Count, doc: "A counter, as nstat names it." });
     }
     METRICS.iter().find(|m| m.name == name).copied()
 }
@@ -85,7 +91,9 @@ pub fn metric(name: &str) -> Option<Metric> {
 /// The names of all metrics, counters included.
 pub fn metric_names() -> Vec<String> {
     let plain = METRICS.iter().map(|m| m.name.to_owned());
-    plain.chain(Counters::NAMES.iter().map(|n| format!("{COUNTERS}{n}"))).collect()
+    let counters =
+        COUNTERS.iter().flat_map(|group| Counters::NAMES.iter().map(move |n| format!("{group}{n}")));
+    plain.chain(counters).collect()
 }
 
 /// A comparison with a number.
@@ -285,6 +293,9 @@ pub fn metric_reference() -> String {
         };
         out.push_str(&format!("{} ({unit}). {}\n", m.name, m.doc));
     }
-    out.push_str("counters.NAME (count). A counter of both hosts together, under its nstat name.\n");
+    out.push_str(
+        "counters.NAME (count). A counter of both hosts together, under its nstat name.\n\
+                  receiver_counters.NAME, sender_counters.NAME (count). The same of one host.\n",
+    );
     out
 }

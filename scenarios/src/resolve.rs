@@ -36,6 +36,13 @@ pub struct Scenario {
     pub(crate) nic_names: [String; 2],
 }
 
+impl Scenario {
+    /// The kernel as the scenario, or the command line, names it.
+    pub fn kernel(&self) -> &str {
+        &self.kernel_name
+    }
+}
+
 /// Resolves a scenario, with the command line's overrides applied to it first.
 ///
 /// # Errors
