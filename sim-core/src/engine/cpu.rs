@@ -1,6 +1,7 @@
 //! What the stack itself takes: one processor that handles packets one after the other.
 //!
-//! Both ends share it, as they do on one machine. With a packet cost of zero everything happens at once.
+//! Both ends share it, as they do on one machine. All costs follow from one figure, the cost of a received
+//! segment, in the proportions of the recorded machine. With a cost of zero everything happens at once.
 
 use crate::time::{SimDuration, SimTime};
 
@@ -27,9 +28,23 @@ impl Cpu {
         self.free_at = self.free_at.max(t);
     }
 
-    /// Takes a packet off a link, in an interrupt: half a packet's cost, whatever else goes on.
-    pub(super) fn interrupt(&mut self, t: SimTime) {
-        self.free_at = self.free_at.max(t) + SimDuration::from_nanos(self.cost.as_nanos() / 2);
+    /// Takes a packet of `segments` segments off a link, in an interrupt, whatever else goes on. Waking an idle
+    /// processor takes longer than that; cutting a packet costs something for each piece.
+    pub(super) fn interrupt(&mut self, t: SimTime, segments: u32) {
+        let cost = self.cost.as_nanos();
+        let idle = if self.free_at <= t { cost * 3 / 2 } else { 0 };
+        let cutting = if segments > 1 { cost / 7 * u64::from(segments) } else { 0 };
+        self.free_at = self.free_at.max(t) + SimDuration::from_nanos(idle + cost / 6 + cutting);
+    }
+
+    /// How long after its tick a timer of the transmitting half runs.
+    pub(super) fn transmit_timer(&self) -> SimDuration {
+        SimDuration::from_nanos(self.cost.as_nanos() / 3)
+    }
+
+    /// How long after its tick a timer of the receiving half runs.
+    pub(super) fn ack_timer(&self) -> SimDuration {
+        SimDuration::from_nanos(self.cost.as_nanos() * 4 / 5)
     }
 
     /// Cost of processing one segment.

@@ -205,13 +205,13 @@ impl<'a, O: Observer> Simulation<'a, O> {
 
     /// A packet leaves its link: an interrupt hands it up.
     fn dequeue(&mut self, to: Side, time: SimTime) {
-        self.cpu.interrupt(time);
         let (link, nic, offload) = match to {
             Side::Receiver => (&mut self.forward, self.config.receiver.nic, self.config.sender.offload),
             Side::Sender => (&mut self.reverse, self.config.sender.nic, self.config.receiver.offload),
         };
         if let Some(packet) = link.pop() {
             let of = pieces(&packet, nic, offload);
+            self.cpu.interrupt(time, of);
             self.ready.push_back(Ready { to, packet, done: 0, of });
         }
     }
@@ -393,8 +393,14 @@ impl<'a, O: Observer> Simulation<'a, O> {
             end.wake = None;
         }
         match side {
-            Side::Sender => self.on_a(time, |cx, rx, tx, d| Endpoint::timers_fire(cx, rx, tx, d)),
-            Side::Receiver => self.on_b(time, |cx, rx, tx, d| Endpoint::timers_fire(cx, rx, tx, d)),
+            Side::Sender => {
+                let time = time + self.cpu.transmit_timer();
+                self.on_a(time, |cx, rx, tx, d| Endpoint::timers_fire(cx, rx, tx, d));
+            }
+            Side::Receiver => {
+                let time = time + self.cpu.ack_timer();
+                self.on_b(time, |cx, rx, tx, d| Endpoint::timers_fire(cx, rx, tx, d));
+            }
         }
     }
 

@@ -14,9 +14,10 @@
 //! | `scoreboard` | SACK blocks | `tcp_sacktag_write_queue` |
 //! | `timers`, `probes` | retransmission, loss and window probes | `tcp_retransmit_timer`, `tcp_send_probe0` |
 //! | `congestion` | the congestion window | `tcp_cong.c`, `tcp_cubic.c` |
-//! | `window`, `rtt`, `rules` | the peer's window, round-trip time, what differs between kernels | |
+//! | `window`, `rtt`, `rules`, `costs` | the peer's window, round-trip time, what differs between kernels, processor time | |
 
 pub mod congestion;
+mod costs;
 mod input;
 mod output;
 pub mod passive;
@@ -46,6 +47,7 @@ use crate::send_half::{AckOutcome, AckPath, Cx, SendHalf};
 use crate::seq::Seq;
 use crate::time::{Jiffies, JiffyClock, Now, SimDuration, SimTime};
 use crate::timer_wheel::TimerWheel;
+use costs::Costs;
 use congestion::{AckContext, CongestionWindow, INIT_CWND};
 use recovery::LossState;
 use rtt::Rtt;
@@ -106,8 +108,7 @@ pub struct Sender {
     notsent_lowat: u32,
     hz: u32,
     clock: JiffyClock,
-    /// What sending one packet takes.
-    packet_cost: SimDuration,
+    costs: Costs,
     max_tcp_header: u32,
     init_cwnd: u32,
 
@@ -173,7 +174,7 @@ impl Sender {
             notsent_lowat: notsent_lowat.unwrap_or(config.sysctl.tcp_notsent_lowat),
             hz,
             clock: JiffyClock::new(hz, host.since_tick),
-            packet_cost: host.packet_cost,
+            costs: Costs::new(host.packet_cost),
             max_tcp_header: kernel.max_tcp_header,
             init_cwnd: config.route.initcwnd.unwrap_or(INIT_CWND),
             window: SendWindow::new(Seq::FIRST, 0, Seq::default(), 0, kernel.accepts_zero_window_update),
@@ -284,6 +285,13 @@ impl Sender {
     pub fn take_emitted(&mut self, seg: &Segment) -> Option<Emitted> {
         let matches = self.emitted.front().is_some_and(|e| e.seq == seg.seq && e.len == seg.len);
         if matches { self.emitted.pop_front() } else { None }
+    }
+
+    /// Time passes while this socket works.
+    fn spend<O: Observer>(&self, cx: &mut Cx<'_, O>, cost: SimDuration) {
+        if cost > SimDuration::ZERO {
+            cx.now = self.clock.now(cx.now.time + cost);
+        }
     }
 
     fn end_of_window(&self) -> Seq {

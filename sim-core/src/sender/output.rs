@@ -19,7 +19,7 @@ pub(super) const TIMEOUT_MIN: u32 = 2;
 /// The same where it is counted in time (`TCP_TIMEOUT_MIN_US`), microseconds.
 const TIMEOUT_MIN_US: u64 = 2_000;
 /// Most page-fragment boundaries inside one packet: 64 KiB in fragments of 32 KiB, and one short fragment.
-pub const MAX_BREAKS: usize = 3;
+pub(super) const MAX_BREAKS: usize = 3;
 
 /// What the device gets to know about a packet beside its header.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
@@ -166,6 +166,9 @@ impl Sender {
             if push != Push::Probe {
                 self.schedule_loss_probe(cx.now, false);
             }
+            if push == Push::One {
+                self.spend(cx, self.costs.single());
+            }
             return false;
         }
         self.packets_out == 0 && !self.queue.unsent.is_empty()
@@ -262,7 +265,7 @@ impl Sender {
         });
         cx.out.push(Transmit { seg, window, reason: AckReason::Data });
         // The next packet leaves when this one is out of the way.
-        cx.now = self.clock.now(cx.now.time + self.packet_cost);
+        self.spend(cx, self.costs.packet());
     }
 
     /// Sends an skb in flight once more, at most `segs` segments of it (`__tcp_retransmit_skb`). Returns

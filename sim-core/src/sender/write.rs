@@ -38,6 +38,7 @@ impl Sender {
                 tail.flags = tail.flags.without(crate::segment::Flags::PSH);
             }
             copied += n;
+            self.spend(cx, self.costs.copy(n));
             if copied == len {
                 break;
             }
