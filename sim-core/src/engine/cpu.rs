@@ -32,8 +32,8 @@ impl Cpu {
     /// processor takes longer than that; cutting a packet costs something for each piece.
     pub(super) fn interrupt(&mut self, t: SimTime, segments: u32) {
         let cost = self.cost.as_nanos();
-        let idle = if self.free_at <= t { cost * 3 / 2 } else { 0 };
-        let cutting = if segments > 1 { cost / 7 * u64::from(segments) } else { 0 };
+        let idle = if self.free_at <= t { cost * 7 / 4 } else { 0 };
+        let cutting = if segments > 1 { cost * 2 / 15 * u64::from(segments) } else { 0 };
         self.free_at = self.free_at.max(t) + SimDuration::from_nanos(idle + cost / 6 + cutting);
     }
 

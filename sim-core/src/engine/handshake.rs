@@ -44,6 +44,7 @@ impl<O: Observer> Simulation<'_, O> {
         let mut view = SenderView(&mut *self.obs);
         let mut cx = Cx { now, out: &mut self.out, host: &mut self.a.host, obs: &mut view };
         let options = self.a.rx.active_open(&mut cx, mss, config.sockopt.maxseg);
+        self.a.tx.connect(config.sockopt.maxseg, options.ts.is_some());
         self.a.host.counters.out_segs += 1;
         let seg = handshake_segment(&options, Flags::SYN, Seq(0));
         if O::ACTIVE {
@@ -51,7 +52,6 @@ impl<O: Observer> Simulation<'_, O> {
                 snd_una: Seq(0),
                 snd_nxt: Seq(0),
                 packets_out: 1,
-                mss_cache: u32::from(options.mss),
                 ..self.a.tx.state()
             };
             self.obs.sent(now, &seg, &state);

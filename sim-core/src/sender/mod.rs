@@ -208,14 +208,19 @@ impl Sender {
         s
     }
 
+    /// A SYN is about to be sent: until the peer answers, segments are as large as the program allows, or 536
+    /// bytes (`tcp_connect_init`).
+    pub fn connect(&mut self, maxseg: Option<u16>, timestamps: bool) {
+        let mss = maxseg.map_or(536, u32::from);
+        self.mss = mss - if timestamps { mss.min(12) } else { 0 };
+    }
+
     /// The handshake is over: the peer's options, window and the first RTT sample are known.
     pub fn established(&mut self, now: Now, h: &Handshake, role: Role) {
         let accepts_zero = self.window.accepts_zero();
         self.window = SendWindow::new(h.snd_nxt, h.snd_wnd, h.wl1, h.snd_wscale, accepts_zero);
         self.queue.write_seq = h.snd_nxt;
         self.queue.pushed_seq = h.snd_nxt;
-        self.mss_limit = h.mss;
-        self.mss = send_mss(h.mss, self.window.max_window);
         self.sack_ok = h.sack;
         self.timestamps = h.timestamps;
         self.established = true;
@@ -225,11 +230,13 @@ impl Sender {
         if let Some(us) = h.rtt_us {
             self.rtt.sample(us, h.snd_nxt, h.snd_nxt);
         }
-        // The active end computes its pacing rate while it processes the SYN-ACK, before the route's initial
-        // window is set; the passive end afterwards.
+        // The active end computes its pacing rate while it processes the SYN-ACK, before it takes the peer's MSS
+        // and the route's initial window; the passive end afterwards.
         if role == Role::Active {
             self.update_pacing_rate();
         }
+        self.mss_limit = h.mss;
+        self.mss = send_mss(h.mss, self.window.max_window);
         self.cc.cwnd = self.init_cwnd;
         if role == Role::Passive {
             self.update_pacing_rate();
