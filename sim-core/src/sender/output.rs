@@ -473,12 +473,21 @@ impl Sender {
             self.timer.clear();
             return;
         }
-        let ticks = match self.timer.kind() {
-            Some(TimerKind::Reorder | TimerKind::LossProbe) => {
-                self.rtt.micros_to_ticks(self.rto_delta_us(now).max(1) as u64)
-            }
-            _ => self.rtt.rto(),
-        };
+        if matches!(self.timer.kind(), Some(TimerKind::Reorder | TimerKind::LossProbe)) {
+            self.resume_rto(now);
+        } else {
+            self.timer.arm(TimerKind::Retransmit, now.jiffies, self.rtt.rto());
+        }
+    }
+
+    /// Arms the retransmission timer for the rest of the oldest packet's timeout: another timer took its place
+    /// for a while.
+    pub(super) fn resume_rto(&mut self, now: Now) {
+        if self.packets_out == 0 {
+            self.timer.clear();
+            return;
+        }
+        let ticks = self.rtt.micros_to_ticks(self.rto_delta_us(now).max(1) as u64);
         self.timer.arm(TimerKind::Retransmit, now.jiffies, ticks);
     }
 
@@ -521,9 +530,10 @@ impl Sender {
             self.loss.tlp_high_seq = Some(self.window.snd_nxt);
             cx.host.counters.loss_probes += 1;
             // The timeout starts anew.
-            self.timer.clear();
+            self.rearm_rto(cx.now);
+        } else {
+            self.resume_rto(cx.now);
         }
-        self.rearm_rto(cx.now);
     }
 
     /// `tcp_probe_timer`, `tcp_send_probe0`.

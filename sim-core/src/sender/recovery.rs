@@ -328,7 +328,7 @@ impl Sender {
             self.resend_lost(cx, rx);
         }
         if self.timer.kind() != Some(TimerKind::Retransmit) {
-            self.rearm_rto(cx.now);
+            self.resume_rto(cx.now);
         }
     }
 

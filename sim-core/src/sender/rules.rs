@@ -45,12 +45,17 @@ const V5_10: SenderRules = SenderRules {
     tlp_in_micros: false,
     prr: PrrRule::Conservative,
 };
-const V6_1: SenderRules = SenderRules { tso_by_rtt: true, prr: PrrRule::Progress, ..V5_10 };
+const V6_1: SenderRules = SenderRules {
+    tso_by_rtt: true,
+    prr: PrrRule::Progress,
+    // Recorded: 3072 bytes go out at each ACK as long as the next one is more than 1 ms away.
+    defer: DeferRule::HalfRttAnd1Ms,
+    ..V5_10
+};
 const V6_12: SenderRules = SenderRules {
     tops_up: true,
     fin_exceeds_cwnd: false,
     tlp_in_micros: true,
-    defer: DeferRule::HalfRttAnd1Ms,
     ..V6_1
 };
 
