@@ -26,17 +26,14 @@ impl Endpoint {
     pub(super) fn new(kernel: &'static KernelProfile, config: &EndpointConfig, host: &HostConfig) -> Self {
         let mut rx = Receiver::new(kernel, config.sysctl.clone(), config.route.clone());
         // Time since boot: jiffies begin five minutes before their 32-bit overflow.
-        let initial = u64::from(0u32.wrapping_sub(300 * host.hz));
-        let uptime_ticks = host.jiffies.saturating_sub(initial);
-        rx.set_timestamp_clock(uptime_ticks.saturating_mul(1_000_000 / u64::from(host.hz)), 0);
+        let initial = 0u32.wrapping_sub(300 * host.hz);
+        let uptime_ticks = u64::from((host.jiffies as u32).wrapping_sub(initial));
+        rx.set_timestamp_clock(uptime_ticks * 1_000_000 / u64::from(host.hz), 0);
         let [low, pressure, high] = host.tcp_mem;
         Self {
             rx,
             tx: Sender::new(kernel, config, host),
-            host: Host {
-                memory: TcpMem { low, pressure, high, ..TcpMem::default() },
-                ..Host::default()
-            },
+            host: Host { memory: TcpMem { low, pressure, high, ..TcpMem::default() }, ..Host::default() },
             delayed_ack: None,
             wake: None,
         }

@@ -48,12 +48,7 @@ impl<O: Observer> Simulation<'_, O> {
         self.a.host.counters.out_segs += 1;
         let seg = handshake_segment(&options, Flags::SYN, Seq(0));
         if O::ACTIVE {
-            let state = SenderState {
-                snd_una: Seq(0),
-                snd_nxt: Seq(0),
-                packets_out: 1,
-                ..self.a.tx.state()
-            };
+            let state = SenderState { snd_una: Seq(0), snd_nxt: Seq(0), packets_out: 1, ..self.a.tx.state() };
             self.obs.sent(now, &seg, &state);
         }
         self.syn_sent = now.time;
@@ -74,7 +69,12 @@ impl<O: Observer> Simulation<'_, O> {
         let maxseg = self.config.receiver.sockopt.maxseg;
         let mut view = ReceiverView(&mut *self.obs);
         let mut cx = Cx { now, out: &mut self.out, host: &mut self.b.host, obs: &mut view };
-        let options = self.b.rx.passive_open(&mut cx, &syn, mss, maxseg);
+        let mut options = self.b.rx.passive_open(&mut cx, &syn, mss, maxseg);
+        if let Some(ts) = &mut options.ts {
+            // The listener reads the clock for each SYN-ACK; the new socket has no cached one yet.
+            let cached = self.b.rx.cached_clock().as_micros() / 1_000;
+            ts.val = ts.val.wrapping_add((time.as_micros() / 1_000).wrapping_sub(cached) as u32);
+        }
         let seg = handshake_segment(&options, Flags::SYN.with(Flags::ACK), Seq::FIRST);
         if O::ACTIVE {
             let packet = Transmit { seg, window: u32::from(options.window), reason: AckReason::Handshake };

@@ -8,6 +8,8 @@ mod endpoint;
 mod handshake;
 mod outcome;
 mod simulation;
+#[cfg(test)]
+mod tests;
 mod views;
 
 pub use outcome::{RunError, RunOutcome};

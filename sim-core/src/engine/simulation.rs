@@ -176,7 +176,8 @@ impl<'a, O: Observer> Simulation<'a, O> {
 
     fn done(&self) -> bool {
         let stop = &self.config.stop;
-        stop.bytes.is_some_and(|b| self.reader.bytes() >= b) || stop.packets.is_some_and(|p| self.segments >= p)
+        stop.bytes.is_some_and(|b| self.reader.bytes() >= b)
+            || stop.packets.is_some_and(|p| self.segments >= p)
     }
 
     fn earliest(&self) -> (Source, crate::queue::Key) {
@@ -395,11 +396,15 @@ impl<'a, O: Observer> Simulation<'a, O> {
         match side {
             Side::Sender => {
                 let time = time + self.cpu.transmit_timer();
-                self.on_a(time, |cx, rx, tx, d| Endpoint::timers_fire(cx, rx, tx, d));
+                self.on_a(time, |cx, rx, tx, d| {
+                    Endpoint::timers_fire(cx, rx, tx, d);
+                });
             }
             Side::Receiver => {
                 let time = time + self.cpu.ack_timer();
-                self.on_b(time, |cx, rx, tx, d| Endpoint::timers_fire(cx, rx, tx, d));
+                self.on_b(time, |cx, rx, tx, d| {
+                    Endpoint::timers_fire(cx, rx, tx, d);
+                });
             }
         }
     }

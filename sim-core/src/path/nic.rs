@@ -59,7 +59,11 @@ fn buffer(packet: &Packet, seg: &Segment, nic: NicModel, kernel: &KernelProfile,
         NicModel::Tap => {
             let size = align(frame + ETHERNET + HEADROOM) + SHARED_INFO;
             let xdp = align(frame + ETHERNET + HEADROOM + XDP_HEADROOM) + SHARED_INFO;
-            if xdp <= PAGE { in_head(built_around(size), seg, true) } else { tun(seg, frame + ETHERNET, kernel) }
+            if xdp <= PAGE {
+                in_head(built_around(size), seg, true)
+            } else {
+                tun(seg, frame + ETHERNET, kernel)
+            }
         }
         NicModel::HalfPage => in_head(built_around(PAGE / 2), seg, true),
         NicModel::Page => in_head(built_around(PAGE), seg, true),

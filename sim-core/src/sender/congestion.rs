@@ -410,9 +410,10 @@ mod tests {
                 reached = Some(tick);
             }
         }
-        // K = cbrt(2^40 / 410 * 30) / 1024 = 4.2 s; Reno would need 30 * 15/8 rounds of 100 ms = 5.6 s.
+        // K = cbrt(2^40 / 410 * 30) / 1024 = 4.2 s = 1050 ticks; the distance rounds down, so the last packets
+        // come early. Reno would need 30 * 15 / 8 rounds of 100 ms = 5.6 s.
         let t = reached.expect("the old maximum is reached");
-        assert!((900..=1_300).contains(&t), "{t}");
+        assert!((600..=1_050).contains(&t), "{t}");
     }
 
     #[test]

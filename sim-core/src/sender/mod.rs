@@ -47,8 +47,8 @@ use crate::send_half::{AckOutcome, AckPath, Cx, SendHalf};
 use crate::seq::Seq;
 use crate::time::{Jiffies, JiffyClock, Now, SimDuration, SimTime};
 use crate::timer_wheel::TimerWheel;
-use costs::Costs;
 use congestion::{AckContext, CongestionWindow, INIT_CWND};
+use costs::Costs;
 use recovery::LossState;
 use rtt::Rtt;
 use rules::SenderRules;
@@ -86,7 +86,11 @@ pub fn send_mss(mss: u32, max_window: u32) -> u32 {
 
 /// Whole milliseconds of the simulation's time, wrapping as TSval does.
 fn millis(now: Now) -> u32 {
-    (now.time.as_micros() / 1_000) as u32
+    millis_at(now.time)
+}
+
+fn millis_at(t: SimTime) -> u32 {
+    (t.as_micros() / 1_000) as u32
 }
 
 /// Which end of the handshake a socket was.

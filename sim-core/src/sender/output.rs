@@ -35,7 +35,7 @@ pub struct Emitted {
     /// When it left the socket.
     pub at: SimTime,
     /// Offsets in the payload at which a new page fragment begins.
-    breaks: [u32; MAX_BREAKS],
+    pub(crate) breaks: [u32; MAX_BREAKS],
 }
 
 impl Emitted {
@@ -99,14 +99,8 @@ impl Sender {
         cork: bool,
         push: Push,
     ) -> bool {
-        let max_segs = tso::autosize(
-            &self.rules,
-            &self.sysctl,
-            self.pacing_rate,
-            self.rtt.min_us(),
-            self.gso_max,
-            mss,
-        );
+        let max_segs =
+            tso::autosize(&self.rules, &self.sysctl, self.pacing_rate, self.rtt.min_us(), self.gso_max, mss);
         let mut limits = Limits { cwnd: false, rwnd: false };
         let mut sent = 0;
         while let Some(skb) = self.queue.unsent.front_mut() {
@@ -231,14 +225,13 @@ impl Sender {
             let idle = cx.now.jiffies - self.lsndtime;
             self.cc.on_tx_start(cx.now.jiffies, idle);
         }
-        let mut seg = Segment {
-            seq: skb.seq,
-            len: skb.len,
-            flags: skb.flags.with(Flags::ACK),
-            ..Segment::default()
-        };
+        let mut seg =
+            Segment { seq: skb.seq, len: skb.len, flags: skb.flags.with(Flags::ACK), ..Segment::default() };
+        // The sending half reads the clock for each packet; the receiving half's cached one may be older.
+        let stale = super::millis_at(rx.cached_clock());
         let window = rx.stamp(cx, &mut seg);
-        if let Some(ts) = seg.ts {
+        if let Some(ts) = &mut seg.ts {
+            ts.val = ts.val.wrapping_add(super::millis(cx.now).wrapping_sub(stale));
             self.ts_base = Some(ts.val.wrapping_sub(super::millis(cx.now)));
         }
         if skb.len > 0 {
@@ -343,15 +336,9 @@ impl Sender {
     }
 
     /// Whether a packet of several segments should wait for more (`tcp_tso_should_defer`).
-    fn should_defer(
-        &self,
-        now: Now,
-        skb: &TxSkb,
-        is_tail: bool,
-        max_segs: u32,
-        limits: &mut Limits,
-    ) -> bool {
-        if self.loss.ca_state >= CaState::Recovery || now.time.since(self.wstamp).as_nanos() > DEFER_LIMIT_NS {
+    fn should_defer(&self, now: Now, skb: &TxSkb, is_tail: bool, max_segs: u32, limits: &mut Limits) -> bool {
+        if self.loss.ca_state >= CaState::Recovery || now.time.since(self.wstamp).as_nanos() > DEFER_LIMIT_NS
+        {
             return false;
         }
         let send_win = (self.end_of_window() - skb.seq).max(0) as u64;

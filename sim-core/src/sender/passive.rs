@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use super::rtt::Rtt;
 use super::window::{AckRange, SendWindow};
-use super::{Handshake, send_mss};
+use super::{Handshake, send_mss, tso};
 use crate::config::Sysctls;
 use crate::linux::KernelProfile;
 use crate::observer::Observer;
@@ -21,13 +21,28 @@ use crate::seq::Seq;
 pub struct PassiveSender {
     window: SendWindow,
     rtt: Rtt,
-    mss: u32,
+    /// Largest segment that the handshake and the path allow, bytes.
+    mss_limit: u32,
     sndbuf: u32,
     accepts_zero: bool,
     /// Truesize of an skb without payload, bytes.
     head: u32,
-    /// Unacknowledged skbs of its own: end and truesize.
-    unacked: VecDeque<(Seq, u32)>,
+    /// Largest payload of an skb (`sk_gso_max_size`), bytes.
+    gso_max: u32,
+    /// skbs written and not yet acknowledged, sent or not.
+    queue: VecDeque<Written>,
+    /// One after the last byte written.
+    write_seq: Seq,
+    /// The FIN's sequence number, once it is queued.
+    fin: Option<Seq>,
+}
+
+/// An skb of the write or the retransmit queue.
+#[derive(Clone, Copy, Debug)]
+struct Written {
+    end: Seq,
+    truesize: u32,
+    len: u32,
 }
 
 impl PassiveSender {
@@ -36,30 +51,110 @@ impl PassiveSender {
         Self {
             window: SendWindow::new(Seq::FIRST, 0, Seq::default(), 0, kernel.accepts_zero_window_update),
             rtt: Rtt::new(hz, sysctl.tcp_rto_min_us, sysctl.tcp_rto_max_ms),
-            mss: 536,
+            mss_limit: 536,
             sndbuf: sysctl.tcp_wmem[1],
             accepts_zero: kernel.accepts_zero_window_update,
             head: kernel.sender_head().truesize,
-            unacked: VecDeque::new(),
+            gso_max: tso::gso_max(kernel.max_tcp_header),
+            queue: VecDeque::new(),
+            write_seq: Seq::FIRST,
+            fin: None,
         }
     }
 
     /// The handshake is over, or the passive side has seen the SYN: what it told about the peer.
     pub fn established(&mut self, h: &Handshake) {
         self.window = SendWindow::new(h.snd_nxt, h.snd_wnd, h.wl1, h.snd_wscale, self.accepts_zero);
-        self.mss = send_mss(h.mss, self.window.max_window);
+        self.mss_limit = h.mss;
+        self.write_seq = h.snd_nxt;
         if let Some(us) = h.rtt_us {
             self.rtt.sample(us, h.snd_nxt, h.snd_nxt);
         }
     }
 
-    /// Accounts `len` sequence numbers sent by this end (data bytes; 1 for a FIN) and the memory of their skb,
-    /// which stays charged until it is acknowledged.
-    pub fn data_sent<O: Observer>(&mut self, cx: &mut Cx<'_, O>, rx: &mut Receiver, len: u32) {
-        self.window.snd_nxt = self.window.snd_nxt + len;
+    /// The application wrote `len` bytes: the skbs that hold them are charged (`tcp_sendmsg_locked`).
+    pub fn written<O: Observer>(&mut self, cx: &mut Cx<'_, O>, rx: &mut Receiver, len: u32) {
+        let mut left = len;
+        while left > 0 {
+            let room = self.room();
+            if room == 0 {
+                self.push_skb(cx, rx, 0);
+                continue;
+            }
+            let n = room.min(left);
+            left -= n;
+            self.write_seq = self.write_seq + n;
+            let end = self.write_seq;
+            if let Some(tail) = self.queue.back_mut() {
+                tail.len += n;
+                tail.truesize += n;
+                tail.end = end;
+            }
+            rx.charge_send(cx, n);
+        }
+    }
+
+    /// Bytes that still fit into the last unsent skb; what a `send` copies before it first looks whether it can
+    /// transmit.
+    pub fn room(&self) -> u32 {
+        let goal = tso::size_goal(self.gso_max, self.mss_cache(), self.window.max_window);
+        match self.queue.back() {
+            Some(tail) if tail.end > self.window.snd_nxt || tail.len == 0 => goal.saturating_sub(tail.len),
+            _ => 0,
+        }
+    }
+
+    /// One after the last byte written.
+    pub fn write_seq(&self) -> Seq {
+        self.write_seq
+    }
+
+    /// Bytes of a new skb (`size_goal`).
+    pub fn size_goal(&self) -> u32 {
+        tso::size_goal(self.gso_max, self.mss_cache(), self.window.max_window)
+    }
+
+    fn push_skb<O: Observer>(&mut self, cx: &mut Cx<'_, O>, rx: &mut Receiver, len: u32) {
         let truesize = self.head + len;
         rx.charge_send(cx, truesize);
-        self.unacked.push_back((self.window.snd_nxt, truesize));
+        self.queue.push_back(Written { end: self.write_seq, truesize, len });
+    }
+
+    /// The FIN is queued: on the last unsent skb, or on one of its own (`tcp_send_fin`).
+    pub fn fin_written<O: Observer>(&mut self, cx: &mut Cx<'_, O>, rx: &mut Receiver) {
+        self.fin = Some(self.write_seq);
+        self.write_seq = self.write_seq + 1;
+        let end = self.write_seq;
+        match self.queue.back_mut() {
+            Some(tail) if tail.end > self.window.snd_nxt => tail.end = end,
+            _ => self.push_skb(cx, rx, 0),
+        }
+    }
+
+    /// Everything up to `end` was transmitted. An skb that is sent in part is split, and the rest has a head of its
+    /// own (`tso_fragment`).
+    pub fn transmitted<O: Observer>(&mut self, cx: &mut Cx<'_, O>, rx: &mut Receiver, end: Seq) {
+        if end <= self.window.snd_nxt {
+            return;
+        }
+        if self.write_seq < end {
+            // Written before the record begins to tell.
+            let missing = (end - self.write_seq) as u32;
+            self.written(cx, rx, missing);
+        }
+        self.window.snd_nxt = end;
+        if let Some(at) = self.queue.iter().position(|w| w.end > end) {
+            let w = self.queue[at];
+            let start = w.end.0 - i64::from(w.len) - i64::from(self.fin.is_some_and(|f| w.end > f));
+            if start < end.0 {
+                let rest = (w.end - end) as u32;
+                let rest_len = rest - u32::from(self.fin.is_some_and(|f| w.end > f));
+                let first = Written { end, len: w.len - rest_len, truesize: w.truesize - rest_len };
+                self.queue[at] = first;
+                self.queue.insert(at + 1, Written { end: w.end, len: rest_len, truesize: self.head + rest_len });
+                rx.charge_send_unreserved(self.head);
+            }
+        }
     }
 
     /// Feeds a round-trip sample known from outside, microseconds.
@@ -95,7 +190,11 @@ impl SendHalf for PassiveSender {
     }
 
     fn mss_cache(&self) -> u32 {
-        self.mss
+        send_mss(self.mss_limit, self.window.max_window)
+    }
+
+    fn fin_acked(&self) -> bool {
+        self.fin.is_some_and(|f| self.window.snd_una > f)
     }
 
     fn wmem_queued(&self) -> u32 {
@@ -127,11 +226,12 @@ impl SendHalf for PassiveSender {
             self.window.update(seg.seq, seg.ack, seg.window);
         }
         self.window.advance(seg.ack);
-        while let Some(&(end, truesize)) = self.unacked.front()
-            && end <= seg.ack
+        while let Some(&w) = self.queue.front()
+            && w.end <= seg.ack
+            && w.len + u32::from(self.fin.is_some()) > 0
         {
-            self.unacked.pop_front();
-            rx.uncharge_send(cx, truesize);
+            self.queue.pop_front();
+            rx.uncharge_send(cx, w.truesize);
         }
         AckOutcome::Ok
     }
@@ -160,6 +260,5 @@ mod tests {
         });
         assert_eq!(s.rto_ticks(), 151);
         assert_eq!((s.snd_una(), s.snd_nxt(), s.snd_wnd(), s.mss_cache()), (Seq(1), Seq(1), 65_536, 1024));
-
     }
 }

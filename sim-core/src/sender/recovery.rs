@@ -382,8 +382,8 @@ impl Sender {
         if self.loss.ca_state == CaState::Cwr {
             return;
         }
-        let quiet =
-            self.loss.sacked_out + self.loss.lost_out + self.loss.retrans_out == 0 && self.loss.undo_marker.is_none();
+        let quiet = self.loss.sacked_out + self.loss.lost_out + self.loss.retrans_out == 0
+            && self.loss.undo_marker.is_none();
         let state = if quiet { CaState::Open } else { CaState::Disorder };
         if state != self.loss.ca_state {
             self.loss.ca_state = state;
@@ -541,7 +541,8 @@ impl Sender {
             self.loss.ca_state = CaState::Open;
             self.open_or_disorder();
             cx.host.counters.loss_probe_recovery += 1;
-        } else if !(flags.una_advanced || flags.data || flags.window || flags.data_acked || flags.data_sacked) {
+        } else if !(flags.una_advanced || flags.data || flags.window || flags.data_acked || flags.data_sacked)
+        {
             self.loss.tlp_high_seq = None;
         }
     }

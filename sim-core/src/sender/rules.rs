@@ -52,12 +52,8 @@ const V6_1: SenderRules = SenderRules {
     defer: DeferRule::HalfRttAnd1Ms,
     ..V5_10
 };
-const V6_12: SenderRules = SenderRules {
-    tops_up: true,
-    fin_exceeds_cwnd: false,
-    tlp_in_micros: true,
-    ..V6_1
-};
+const V6_12: SenderRules =
+    SenderRules { tops_up: true, fin_exceeds_cwnd: false, tlp_in_micros: true, ..V6_1 };
 
 impl SenderRules {
     /// The policies of `kernel`; a profile without its own entry behaves as the newest.

@@ -23,7 +23,8 @@ impl Sender {
         if duplicate {
             cx.host.counters.dsack_recv += 1;
             flags.dsack = true;
-            if self.loss.undo_marker.is_some_and(|m| first.start >= m) && first.end <= prior_una.max(seg.ack) {
+            if self.loss.undo_marker.is_some_and(|m| first.start >= m) && first.end <= prior_una.max(seg.ack)
+            {
                 self.loss.undo_retrans = self.loss.undo_retrans.map(|n| n.saturating_sub(1));
             }
         }
@@ -55,7 +56,7 @@ impl Sender {
                 }
                 if skb.end_seq() > b.end {
                     let covered = (b.end - skb.seq) as u32;
-                    let covered = if skb.mss > 0 { covered / skb.mss * skb.mss } else { covered };
+                    let covered = covered - covered.checked_rem(skb.mss).unwrap_or(0);
                     if covered == 0 {
                         break;
                     }

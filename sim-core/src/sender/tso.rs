@@ -24,10 +24,17 @@ pub fn size_goal(gso_max: u32, mss: u32, max_window: u32) -> u32 {
 }
 
 /// `tcp_update_pacing_rate`: bytes per second. Computed even when nothing is paced.
-pub fn pacing_rate(mss: u32, cwnd: u32, ssthresh: u32, packets_out: u32, srtt8: u32, sysctl: &Sysctls) -> u64 {
-    let percent =
-        if cwnd < ssthresh / 2 { sysctl.tcp_pacing_ss_ratio } else { sysctl.tcp_pacing_ca_ratio };
-    let rate = u128::from(mss) * ((1_000_000 / 100) << 3) * u128::from(percent) * u128::from(cwnd.max(packets_out));
+pub fn pacing_rate(
+    mss: u32,
+    cwnd: u32,
+    ssthresh: u32,
+    packets_out: u32,
+    srtt8: u32,
+    sysctl: &Sysctls,
+) -> u64 {
+    let percent = if cwnd < ssthresh / 2 { sysctl.tcp_pacing_ss_ratio } else { sysctl.tcp_pacing_ca_ratio };
+    let rate =
+        u128::from(mss) * ((1_000_000 / 100) << 3) * u128::from(percent) * u128::from(cwnd.max(packets_out));
     let rate = if srtt8 == 0 { rate } else { rate / u128::from(srtt8) };
     u64::try_from(rate).unwrap_or(u64::MAX)
 }

@@ -91,8 +91,7 @@ impl Sender {
 
     /// Whether another skb may be started (`sk_stream_memory_free`).
     fn has_memory(&self) -> bool {
-        self.queue.wmem_queued < self.sndbuf
-            && self.queue.notsent(self.window.snd_nxt) < self.notsent_lowat
+        self.queue.wmem_queued < self.sndbuf && self.queue.notsent(self.window.snd_nxt) < self.notsent_lowat
     }
 
     /// Whether `poll` reports the socket writable: a third of the buffer is free.

@@ -1,0 +1,152 @@
+//! Whole runs whose outcome was recorded on real kernels.
+
+use super::{RunError, run};
+use crate::config::*;
+use crate::linux::by_name;
+use crate::observer::{Observer, SenderState, Silent};
+use crate::segment::Segment;
+use crate::time::{Now, SimDuration};
+
+/// Packets that the writing end sent: tick, sequence number, length, window and threshold.
+#[derive(Default)]
+struct Sent(Vec<(i64, i64, u32, u32, u32)>);
+
+impl Observer for Sent {
+    fn sent(&mut self, now: Now, seg: &Segment, s: &SenderState) {
+        self.0.push((now.jiffies.0, seg.seq.0, seg.len, s.cwnd, s.ssthresh));
+    }
+}
+
+/// `SO_RCVBUF` 32 KiB, RTT 200 ms, MSS 1024, nobody reads; `aws` is `tcp_adv_win_scale`.
+fn blog(kernel: &str, aws: i8, initcwnd: u32) -> RunConfig {
+    let kernel = by_name(kernel).unwrap();
+    let sysctl = Sysctls { tcp_adv_win_scale: aws, tcp_timestamps: false, ..kernel.default_sysctls() };
+    let link =
+        LinkConfig { delay: SimDuration::from_millis(100), limit: 10_000, mtu: 65_536, rate_bps: None };
+    let end = |sockopt, write| EndpointConfig {
+        sysctl: sysctl.clone(),
+        sockopt,
+        route: Route { initcwnd: Some(initcwnd), ..Route::default() },
+        offload: Offload { tso: false, gso: false, gro: false },
+        nic: NicModel::Loopback,
+        congestion: Congestion::Cubic,
+        write,
+        read: ReadConfig::Never,
+    };
+    let sockopt = SockOpts { maxseg: Some(1_024), nodelay: true, ..SockOpts::default() };
+    RunConfig {
+        kernel,
+        seed: 1,
+        forward: link.clone(),
+        reverse: link,
+        sender: end(
+            SockOpts { sndbuf: Some(4 << 20), sndbuf_force: true, ..sockopt.clone() },
+            WriteConfig::Burst {
+                total: None,
+                call: 16 << 20,
+                retry: SimDuration::from_millis(50),
+                start: SimDuration::from_micros(1_000_176),
+            },
+        ),
+        receiver: end(SockOpts { rcvbuf: Some(32 << 10), rcvbuf_force: true, ..sockopt }, WriteConfig::Never),
+        host: HostConfig {
+            hz: 250,
+            since_tick: SimDuration::from_nanos(1_535_000),
+            jiffies: 4_294_893_289,
+            tcp_mem: [188_888, 251_851, 377_776],
+            packet_cost: SimDuration::from_nanos(24_821),
+        },
+        events: Vec::new(),
+        stop: StopConfig {
+            after: SimDuration::from_secs(5),
+            bytes: None,
+            packets: None,
+            max_events: 100_000,
+        },
+    }
+}
+
+#[test]
+fn the_budget_overrun_of_6_1_follows_from_its_configuration() {
+    let mut sent = Sent::default();
+    let r = run(&blog("6.1", 0, 10_000), &mut sent).unwrap();
+    assert_eq!((r.segments, r.written, r.read), (68, 8_032_256, 0));
+    assert_eq!((r.receiver.recvq(), r.receiver.rmem, r.receiver.rcv_ssthresh), (62_464, 73_984, 2_048));
+    assert_eq!((r.receiver.drops, r.receiver.lrcvtime.map(|j| j.0)), (6, Some(351)));
+    let c = r.receiver_counters.plus(&r.sender_counters);
+    let get = |n| c.get(n).unwrap();
+    assert_eq!((get("InSegs"), get("OutSegs"), get("RetransSegs")), (87, 84, 3));
+    assert_eq!((get("TCPTimeouts"), get("TCPLossProbes"), get("TCPLostRetransmit")), (2, 1, 1));
+    assert_eq!((get("TCPRcvQDrop"), get("TCPOFODrop"), get("TCPRcvCollapsed")), (3, 3, 89));
+    assert_eq!((get("TCPHPHits"), get("TCPPureAcks")), (44, 18));
+    // Tail loss probe, then two timeouts of the head, each on its recorded tick.
+    assert_eq!(
+        sent.0[sent.0.len() - 3..],
+        [
+            (495, 64_513, 1_024, 10_000, i32::MAX as u32),
+            (655, 62_465, 1_024, 1, 7_001),
+            (967, 62_465, 1_024, 1, 7_001)
+        ]
+    );
+    assert_eq!(sent.0.len(), 38);
+}
+
+#[test]
+fn the_normal_run_of_6_1_ends_in_window_probes() {
+    let mut config = blog("6.1", 1, 1_024);
+    config.host.since_tick = SimDuration::from_nanos(333_000);
+    let mut sent = Sent::default();
+    let r = run(&config, &mut sent).unwrap();
+    assert_eq!((r.segments, r.written), (59, 7_766_016));
+    assert_eq!((r.receiver.recvq(), r.receiver.rcv_wnd, r.receiver.drops), (57_344, 0, 2));
+    let lens: Vec<u32> = sent.0.iter().map(|s| s.2).skip(18).collect();
+    assert_eq!(lens, [1_024, 9_216, 4_096, 2_048, 5_120, 3_072, 0, 0]);
+    assert_eq!(r.sender_counters.win_probe, 2);
+}
+
+#[test]
+fn later_kernels_take_more_because_they_measure_what_segments_cost() {
+    for kernel in ["6.12", "6.18", "7.2"] {
+        let r = run(&blog(kernel, 0, 10_000), &mut Silent).unwrap();
+        assert_eq!((r.receiver.recvq(), r.receiver.rmem, r.receiver.drops), (58_368, 61_952, 2), "{kernel}");
+    }
+}
+
+#[test]
+fn an_unobserved_run_is_the_same_run() {
+    let config = blog("6.1", 0, 10_000);
+    assert_eq!(run(&config, &mut Silent), run(&config, &mut Sent::default()));
+}
+
+#[test]
+fn a_reader_gets_every_byte_of_a_bounded_transfer() {
+    let mut config = blog("6.1", 1, 10);
+    config.host.packet_cost = SimDuration::ZERO;
+    config.sender.write = WriteConfig::Burst {
+        total: Some(3_000_000),
+        call: 65_536,
+        retry: SimDuration::ZERO,
+        start: SimDuration::ZERO,
+    };
+    config.receiver.read =
+        ReadConfig::Asap { buffer: 65_536, start: SimDuration::ZERO, cost: SimDuration::from_micros(10) };
+    config.stop.bytes = Some(3_000_000);
+    config.stop.after = SimDuration::from_secs(600);
+    let r = run(&config, &mut Silent).unwrap();
+    assert_eq!((r.written, r.read), (3_000_000, 3_000_000));
+    assert_eq!(r.sender_counters.retrans_segs, 0);
+}
+
+#[test]
+fn a_run_that_needs_too_many_events_is_an_error() {
+    let mut config = blog("6.1", 0, 10_000);
+    config.stop.max_events = 50;
+    assert!(matches!(run(&config, &mut Silent), Err(RunError::Budget(b)) if b.max_events == 50));
+}
+
+#[test]
+fn a_path_that_loses_the_syn_never_connects() {
+    let mut config = blog("6.1", 0, 10_000);
+    config.forward.limit = 0;
+    assert!(matches!(run(&config, &mut Silent), Err(RunError::NotEstablished { .. })));
+}
