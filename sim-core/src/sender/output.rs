@@ -290,6 +290,8 @@ impl Sender {
         }
         let Some(skb) = self.queue.rtx.get_mut(i) else { return false };
         skb.sent_at = cx.now.time;
+        // Its ACK says nothing about the round trip any more, a probe's included.
+        skb.marks.ever_retrans = true;
         let skb = *skb;
         self.transmit(cx, rx, &skb, true);
         true
@@ -308,7 +310,6 @@ impl Sender {
         }
         let skb = &mut self.queue.rtx[i];
         skb.marks.retrans = true;
-        skb.marks.ever_retrans = true;
         self.loss.retrans_out += skb.segs;
         if self.loss.retrans_stamp.is_none() {
             self.loss.retrans_stamp = Some(cx.now.time);
@@ -427,12 +428,8 @@ impl Sender {
         } else {
             // Twice the RTT; a lone packet may meet a delayed ACK.
             let two_rtt = u64::from(srtt8 >> 2);
-            match (self.rules.tlp_in_micros, self.packets_out == 1) {
-                (true, true) => self.rtt.micros_to_ticks(two_rtt + self.rtt.rto_min_us()),
-                (true, false) => self.rtt.micros_to_ticks(two_rtt + TIMEOUT_MIN_US),
-                (false, true) => self.rtt.micros_to_ticks(two_rtt) + self.rtt.rto_min(),
-                (false, false) => self.rtt.micros_to_ticks(two_rtt) + TIMEOUT_MIN,
-            }
+            let grace = if self.packets_out == 1 { self.rtt.rto_min_us() } else { TIMEOUT_MIN_US };
+            self.rtt.micros_to_ticks(two_rtt + grace)
         };
         let rto_us =
             if advancing { i64::from(self.rtt.rto()) * self.tick_us() } else { self.rto_delta_us(now) };

@@ -151,8 +151,9 @@ impl PassiveSender {
                 let rest_len = rest - u32::from(self.fin.is_some_and(|f| w.end > f));
                 let first = Written { end, len: w.len - rest_len, truesize: w.truesize - rest_len };
                 self.queue[at] = first;
-                self.queue.insert(at + 1, Written { end: w.end, len: rest_len, truesize: self.head + rest_len });
-                rx.charge_send_unreserved(self.head);
+                self.queue
+                    .insert(at + 1, Written { end: w.end, len: rest_len, truesize: self.head + rest_len });
+                rx.charge_send(cx, self.head);
             }
         }
     }

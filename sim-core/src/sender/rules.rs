@@ -31,8 +31,6 @@ pub struct SenderRules {
     pub fin_exceeds_cwnd: bool,
     /// Deferral of multi-segment packets.
     pub defer: DeferRule,
-    /// Whether the tail-loss timeout is computed in microseconds (about 6.6 and later) instead of ticks.
-    pub tlp_in_micros: bool,
     /// PRR.
     pub prr: PrrRule,
 }
@@ -42,7 +40,6 @@ const V5_10: SenderRules = SenderRules {
     tops_up: false,
     fin_exceeds_cwnd: true,
     defer: DeferRule::HalfRtt,
-    tlp_in_micros: false,
     prr: PrrRule::Conservative,
 };
 const V6_1: SenderRules = SenderRules {
@@ -52,8 +49,7 @@ const V6_1: SenderRules = SenderRules {
     defer: DeferRule::HalfRttAnd1Ms,
     ..V5_10
 };
-const V6_12: SenderRules =
-    SenderRules { tops_up: true, fin_exceeds_cwnd: false, tlp_in_micros: true, ..V6_1 };
+const V6_12: SenderRules = SenderRules { tops_up: true, fin_exceeds_cwnd: false, ..V6_1 };
 
 impl SenderRules {
     /// The policies of `kernel`; a profile without its own entry behaves as the newest.
