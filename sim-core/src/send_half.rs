@@ -72,6 +72,10 @@ pub trait SendHalf {
     fn wmem_queued(&self) -> u32;
     /// Size of the send buffer (`sk_sndbuf`), bytes.
     fn sndbuf(&self) -> u32;
+    /// Whether a FIN was sent and is acknowledged.
+    fn fin_acked(&self) -> bool {
+        false
+    }
     /// Processes the ACK field of a segment (`tcp_ack`).
     fn on_ack<O: Observer>(
         &mut self,

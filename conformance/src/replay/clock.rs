@@ -24,10 +24,18 @@ pub(super) struct Clocks {
 struct Next {
     /// The cached clock, microseconds.
     stamp: Option<i64>,
+    /// Begin of the receiver's RTT measurement, microseconds.
+    rtt_begin: Option<i64>,
+    /// Begin of the autotuning interval, microseconds.
+    drs_begin: Option<i64>,
     /// Arrival of data, jiffies.
     data: Option<i64>,
     /// Arrival of an ACK, jiffies.
     ack: Option<i64>,
+    /// Expiry of the delayed-ACK timer, jiffies.
+    expiry: Option<i64>,
+    /// When the next event was read, ns.
+    event_ns: u64,
     /// When the last probe before the decision about an ACK ran, ns; 0 if none did.
     deciding_ns: u64,
 }
@@ -61,8 +69,10 @@ impl Clocks {
         let mut next = vec![Next::default(); events.len()];
         let mut latest = Next::default();
         let mut deciding_ns = 0;
+        let mut event_ns = u64::MAX;
         for (at, (_, e)) in events.iter().enumerate().rev() {
-            next[at] = Next { deciding_ns, ..latest };
+            next[at] = Next { deciding_ns, event_ns, ..latest };
+            event_ns = time_of(e);
             match e {
                 // Merging, collapsing and pruning come before the decision about an ACK.
                 EventRef::Merge(m) => deciding_ns = deciding_ns.max(m.time_ns),
@@ -73,7 +83,7 @@ impl Clocks {
                 _ => deciding_ns = 0,
             }
             if let Some(s) = state_of(e).filter(|s| s.is_full()) {
-                latest = Next { stamp: s.tcp_mstamp, data: s.lrcvtime, ack: s.rcv_tstamp, deciding_ns: 0 };
+                latest = Next { stamp: s.tcp_mstamp, rtt_begin: s.rcv_rtt_time, drs_begin: s.drs_time, data: s.lrcvtime, ack: s.rcv_tstamp, expiry: s.delack_expires, ..Next::default() };
             }
         }
         Self { ticks: JiffyClock::new(hz, since_tick), next }
@@ -86,12 +96,19 @@ impl Clocks {
     /// Both clocks as event `at` found them.
     pub(super) fn now(&self, at: usize, e: &EventRef<'_>) -> Now {
         let ns = time_of(e);
-        let time = match self.next[at].stamp {
-            Some(us) if us >= (ns / 1_000) as i64 && us as u64 * 1_000 <= ns + MAX_LAG_NS => {
-                SimTime::from_nanos((us as u64 * 1_000).max(ns))
-            }
-            _ => SimTime::from_nanos(ns),
+        let next = &self.next[at];
+        // Of the kernel's own readings that the next state shows, the most specific that can be this event's.
+        let specific = match e {
+            EventRef::Row(_) => next.rtt_begin,
+            EventRef::App(a) if a.what == AppWhat::SpaceAdjust => next.drs_begin,
+            _ => None,
         };
+        let fits = |us: &i64| {
+            let latest = next.event_ns.min(ns + MAX_LAG_NS);
+            *us >= (ns / 1_000) as i64 && *us as u64 * 1_000 <= latest
+        };
+        let reading = specific.filter(fits).or(next.stamp.filter(fits));
+        let time = SimTime::from_nanos(reading.map_or(ns, |us| (us as u64 * 1_000).max(ns)));
         let mut now = self.ticks.now(SimTime::from_nanos(ns));
         now.time = time;
         if let Some(j) = state_of(e).and_then(|s| s.jiffies) {
@@ -106,6 +123,14 @@ impl Clocks {
             now.tick_during = TickDuring { before_ack, before_data, before_decision: before_ack || before_data || late };
         }
         now
+    }
+
+    /// The expiry of the delayed-ACK timer that the next state shows, if a tick may have fallen while event `at` was
+    /// processed.
+    pub(super) fn expiry_after_tick(&self, at: usize, ns: u64) -> Option<i64> {
+        let tick = self.ticks.tick_ns() as i64;
+        let into_tick = (ns as i64 - self.ticks.begin(Jiffies(1)).as_nanos() as i64).rem_euclid(tick);
+        if tick - into_tick < MAX_LAG_NS as i64 { self.next[at].expiry } else { None }
     }
 
     pub(super) fn time(e: &EventRef<'_>) -> SimTime {

@@ -9,16 +9,21 @@ use sim_core::time::SimTime;
 
 use crate::recording::{EventRef, MergeWhy, Recording, RowSegment};
 
+/// Time that queueing a segment takes at most, ns: less than the distance of two segments.
+const QUEUEING_NS: u64 = 10_000;
+
 /// What only the merges and the later rows of a recording tell about a segment.
 pub(super) struct Hindsight {
     /// By first sequence number: until when an skb's data was shared with the sender's copy.
     shared_until: BTreeMap<i64, SimTime>,
+    /// `MAX_TCP_HEADER`: what a local sender reserves at the front of its skbs' heads, bytes.
+    headers: u32,
     /// By position of a backlog event: the row (index) in which the segment came out.
     row_of_backlog: BTreeMap<u64, usize>,
 }
 
 impl Hindsight {
-    pub(super) fn of(rec: &Recording, events: &[(u64, EventRef<'_>)]) -> Self {
+    pub(super) fn of(rec: &Recording, events: &[(u64, EventRef<'_>)], headers: u32) -> Self {
         let mut shared_until = BTreeMap::new();
         for m in rec.merges.iter().filter(|m| !m.ret && m.why == Some(MergeWhy::Shared)) {
             shared_until.insert(m.to_seq, SimTime::from_nanos(m.time_ns + 1));
@@ -41,12 +46,12 @@ impl Hindsight {
                 _ => {}
             }
         }
-        Self { shared_until, row_of_backlog }
+        Self { shared_until, headers, row_of_backlog }
     }
 
     /// What a replay may know that takes no sharing from the merges.
-    pub(super) fn blind(rec: &Recording, events: &[(u64, EventRef<'_>)]) -> Self {
-        Self { shared_until: BTreeMap::new(), ..Self::of(rec, events) }
+    pub(super) fn blind(rec: &Recording, events: &[(u64, EventRef<'_>)], headers: u32) -> Self {
+        Self { shared_until: BTreeMap::new(), ..Self::of(rec, events, headers) }
     }
 
     /// The row in which the backlog segment of event `ev` came out.
@@ -54,24 +59,42 @@ impl Hindsight {
         self.row_of_backlog.get(&ev).copied()
     }
 
-    fn share(&self, seq: i64) -> Share {
-        self.shared_until.get(&seq).map_or(Share::None, |&t| Share::UntilTime(t))
+    /// Until when an skb that arrived at `arrival_ns` is shared. A clone is for certain while it is being queued: its
+    /// sender cannot have seen the ACK yet.
+    fn share(&self, seq: i64, cloned: bool, arrival_ns: u64) -> Share {
+        let arriving = cloned.then(|| SimTime::from_nanos(arrival_ns + QUEUEING_NS));
+        match self.shared_until.get(&seq).copied().max(arriving) {
+            Some(t) => Share::UntilTime(t),
+            None => Share::None,
+        }
+    }
+
+    /// Free bytes of the head. The recording shows them for linear skbs; a head that holds headers only is a local
+    /// sender's, which reserved room for all of them.
+    fn tailroom(&self, s: &RowSegment, data_len: u32) -> u32 {
+        if data_len == 0 {
+            s.tailroom
+        } else if !s.head_frag && s.head_size < 1_024 {
+            s.head_size.saturating_sub(self.headers)
+        } else {
+            0
+        }
     }
 
     /// The segment of a row and the memory it came in.
-    pub(super) fn segment(&self, s: &RowSegment, sack: SackList) -> (Segment, Buffer) {
+    pub(super) fn segment(&self, s: &RowSegment, sack: SackList, arrival_ns: u64) -> (Segment, Buffer) {
         let seg = header(s, s.seq, s.len, sack);
         let buf = Buffer {
             truesize: s.truesize,
             head_size: s.head_size,
             linear: s.len.saturating_sub(s.data_len),
-            tailroom: s.tailroom,
+            tailroom: self.tailroom(s, s.data_len),
             nr_frags: s.nr_frags.unwrap_or(u32::from(s.data_len > 0)).min(u32::from(u16::MAX)) as u16,
             head_frag: s.head_frag,
             frag_list: false,
             gso_size: s.gso_size.unwrap_or(0),
             gso_segs: segments(s.len, s.gso_size.unwrap_or(0)),
-            share: self.share(s.seq),
+            share: self.share(s.seq, s.cloned, arrival_ns),
         };
         (seg, buf)
     }
@@ -84,6 +107,7 @@ impl Hindsight {
         [truesize, data_len, nr_frags]: [u32; 3],
         last: bool,
         sack: SackList,
+        arrival_ns: u64,
     ) -> (Segment, Buffer) {
         let fin = last && s.flags.has(sim_core::segment::Flags::FIN);
         let len = (end_seq - seq - i64::from(fin)).clamp(0, i64::from(u32::MAX)) as u32;
@@ -96,13 +120,13 @@ impl Hindsight {
             truesize,
             head_size: s.head_size,
             linear: len.saturating_sub(data_len),
-            tailroom: if data_len == 0 { s.tailroom } else { 0 },
+            tailroom: self.tailroom(s, data_len),
             nr_frags: nr_frags.min(u32::from(u16::MAX)) as u16,
             head_frag: s.head_frag,
             frag_list: false,
             gso_size: gso,
             gso_segs: segments(len, gso),
-            share: self.share(seq),
+            share: self.share(seq, s.cloned, arrival_ns),
         };
         (seg, buf)
     }

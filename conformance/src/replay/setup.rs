@@ -168,21 +168,30 @@ impl Setup {
 
     fn script_options(&mut self, rec: &Recording) -> Option<()> {
         let script = rec.summary.script.as_ref()?;
+        // The traffic program sets them in this order, whatever the order of the lines.
+        let (mut rcvbuf, mut clamp, mut lowat) = (None, None, None);
         for line in script {
             let words: Vec<&str> = line.split_whitespace().collect();
             match words.as_slice() {
                 ["opt", name, value, ..] => {
                     let v: u32 = value.parse().ok()?;
                     match *name {
-                        "rcvbuf" => self.options.push(LiveOption::RcvBufForce(v)),
-                        "clamp" => self.options.push(LiveOption::WindowClamp(v)),
-                        "lowat" => self.options.push(LiveOption::RcvLowat(v)),
+                        "rcvbuf" => rcvbuf = Some(LiveOption::RcvBufForce(v)),
+                        "clamp" => clamp = Some(LiveOption::WindowClamp(v)),
+                        "lowat" => lowat = Some(LiveOption::RcvLowat(v)),
                         "smss" => self.maxseg = Some(v.min(65_535) as u16),
                         "mtu" => self.mtu = v,
                         _ => {}
                     }
                 }
                 ["syn", mss, scale, rest @ ..] => {
+                    let set = |o: &LiveOption| {
+                        let (LiveOption::RcvBufForce(v) | LiveOption::WindowClamp(v) | LiveOption::RcvLowat(v)) = o else {
+                            return true;
+                        };
+                        *v != 0
+                    };
+                    self.options.extend([rcvbuf, clamp, lowat].into_iter().flatten().filter(set));
                     let marks = rest.first().copied().unwrap_or("");
                     let scale: i32 = scale.parse().ok()?;
                     let ts = marks.contains('t') && self.sysctl.tcp_timestamps;

@@ -20,7 +20,7 @@ pub(super) struct SinceRow {
 }
 
 /// The observer of a replay.
-#[derive(Default, Debug)]
+#[derive(Clone, Default, Debug)]
 pub(super) struct Watch {
     pub(super) since: SinceRow,
     /// Packets sent and not yet compared.

@@ -47,6 +47,8 @@ pub struct KernelProfile {
     pub prune_ofo_spares_older: bool,
     /// Whether out-of-order segments are measured for `rcv_mss` and the payload ratio.
     pub ofo_measures_rcv_mss: bool,
+    /// Whether a DSACK for a queued skb that the drain finds old ends where that skb ends.
+    pub drain_dsack_clipped: bool,
     /// Whether `tcp_shrink_window` exists.
     pub has_shrink_window: bool,
     /// The receiver-side RTT estimator.

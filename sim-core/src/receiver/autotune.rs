@@ -147,10 +147,10 @@ impl Receiver {
         let old = u64::from(old.max(1));
         let low_rtt = u64::from(self.sysctl.tcp_rcvbuf_low_rtt);
         let rtt_us = u64::from(self.drs.rtt8 >> 3);
-        let growth = if self.kernel.autotune == Autotune::GrowthLowRtt && rtt_us < low_rtt {
-            doubled * rtt_us / low_rtt
-        } else {
-            (doubled * grown / old) << 1
+        let growth = match self.kernel.autotune {
+            Autotune::GrowthLowRtt if rtt_us < low_rtt => doubled * rtt_us / low_rtt,
+            Autotune::GrowthLowRtt => (doubled << 1) * grown / old,
+            _ => (doubled * grown / old) << 1,
         };
         let mut window = doubled + growth;
         if let Some(end) = self.ofo.last_end() {

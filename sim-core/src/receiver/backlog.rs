@@ -38,6 +38,9 @@ impl Receiver {
 
     /// Tries to merge a segment into the last one waiting.
     fn backlog_merge<O: Observer>(&mut self, cx: &mut Cx<'_, O>, seg: &Segment, skb: &Skb) -> bool {
+        if self.backlog.len() <= self.draining {
+            return false;
+        }
         let Some(tail) = self.backlog.back() else { return false };
         let never = Flags(Flags::SYN.0 | Flags::RST.0 | Flags::URG.0);
         let same_marks = Flags(Flags::ECE.0 | Flags::CWR.0);
@@ -90,22 +93,21 @@ impl Receiver {
 
     /// Processes what waits (`__release_sock`). The length stays up until all is done.
     pub fn drain_backlog<S: SendHalf, O: Observer>(&mut self, cx: &mut Cx<'_, O>, snd: &mut S) {
-        while let Some(Waiting { seg, skb }) = self.backlog.pop_front() {
-            self.process(cx, snd, &seg, skb);
-        }
-        self.backlog_len = 0;
+        while self.drain_one(cx, snd) {}
+        self.drain_done();
     }
 
     /// Processes only the oldest segment that waits, for drivers that know when each was processed. Returns
     /// whether there was one.
     pub fn drain_one<S: SendHalf, O: Observer>(&mut self, cx: &mut Cx<'_, O>, snd: &mut S) -> bool {
-        match self.backlog.pop_front() {
-            Some(Waiting { seg, skb }) => {
-                self.process(cx, snd, &seg, skb);
-                true
-            }
-            None => false,
+        if self.draining == 0 {
+            // The list is taken whole: what arrives from now on starts a new one and merges with none of these.
+            self.draining = self.backlog.len();
         }
+        let Some(Waiting { seg, skb }) = self.backlog.pop_front() else { return false };
+        self.process(cx, snd, &seg, skb);
+        self.draining -= 1;
+        true
     }
 
     /// Ends a drain made of [`Receiver::drain_one`] calls.

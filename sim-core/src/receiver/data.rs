@@ -4,7 +4,7 @@ use super::Receiver;
 use super::ack::{MAX_QUICKACKS, ato_min};
 use super::memory::NoMemory;
 use crate::linux::InOrderGate;
-use crate::observer::{DropReason, Observer, Queue, Rule};
+use crate::observer::{AckReason, DropReason, Observer, Queue, Rule};
 use crate::segment::Segment;
 use crate::send_half::{Cx, SendHalf};
 use crate::skb::{MergeRefusal, Skb, try_coalesce};
@@ -120,10 +120,10 @@ impl Receiver {
             self.data_received(cx, snd, seg, &skb);
         }
         if skb.has_fin() {
-            self.fin_received(cx);
+            self.fin_received(cx, snd);
         }
         if !self.ofo.is_empty() {
-            self.drain_ofo(cx);
+            self.drain_ofo(cx, snd);
             if self.ofo.is_empty() {
                 // RFC 5681, 4.2: the ACK for a filled gap does not wait.
                 self.ack.pending.set(AckPending::NOW);
@@ -218,7 +218,7 @@ impl Receiver {
     }
 
     /// A FIN in order (`tcp_fin`).
-    pub(super) fn fin_received<O: Observer>(&mut self, cx: &mut Cx<'_, O>) {
+    pub(super) fn fin_received<S: SendHalf, O: Observer>(&mut self, cx: &mut Cx<'_, O>, snd: &S) {
         self.ack.pending.set(AckPending::SCHED);
         self.read_shutdown = true;
         match self.state {
@@ -226,8 +226,15 @@ impl Receiver {
                 self.state = TcpState::CloseWait;
                 self.enter_pingpong();
             }
-            TcpState::FinWait1 => self.state = TcpState::Closing,
-            TcpState::FinWait2 => self.state = TcpState::TimeWait,
+            // Both ends have closed: the FIN is acknowledged at once.
+            TcpState::FinWait1 => {
+                self.send_ack(cx, snd, AckReason::Now);
+                self.state = TcpState::Closing;
+            }
+            TcpState::FinWait2 => {
+                self.send_ack(cx, snd, AckReason::Now);
+                self.state = TcpState::TimeWait;
+            }
             _ => {}
         }
         self.purge_ofo(cx);
@@ -237,6 +244,25 @@ impl Receiver {
         if self.kernel.idle_reclaims {
             self.reclaim(cx);
         }
+    }
+
+    /// The application will send no more: a FIN follows its last data (`tcp_shutdown`).
+    pub fn shutdown_write(&mut self) {
+        self.state = match self.state {
+            TcpState::CloseWait => TcpState::LastAck,
+            TcpState::Established | TcpState::SynRecv => TcpState::FinWait1,
+            other => other,
+        };
+    }
+
+    /// Our FIN was acknowledged (`tcp_rcv_state_process`).
+    pub(super) fn fin_was_acked(&mut self) {
+        self.state = match self.state {
+            TcpState::FinWait1 => TcpState::FinWait2,
+            TcpState::Closing => TcpState::TimeWait,
+            TcpState::LastAck => TcpState::Close,
+            other => other,
+        };
     }
 
     /// Whether a reader would be woken (`tcp_data_ready`, `tcp_stream_is_readable`).

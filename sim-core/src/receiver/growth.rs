@@ -1,6 +1,7 @@
 //! Estimating the peer's segment size and the payload ratio, and opening `rcv_ssthresh`.
 
 use super::Receiver;
+use super::sockopt::MIN_WINDOW_CLAMP;
 use crate::linux::{PayloadRatio, RemeasuredClamp};
 use crate::observer::{Observer, Rule};
 use crate::segment::{Flags, Segment};
@@ -69,7 +70,7 @@ impl Receiver {
         let full = self.full_space().max(0) as u32;
         match clamp {
             RemeasuredClamp::Store => self.window_clamp = full,
-            RemeasuredClamp::Procedure => self.change_window_clamp(full),
+            RemeasuredClamp::Procedure => self.change_window_clamp(full.max(MIN_WINDOW_CLAMP)),
         }
         self.drs.space = self.drs.space.min(self.window_clamp);
     }

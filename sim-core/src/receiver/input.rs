@@ -328,6 +328,9 @@ impl Receiver {
         if self.state == TcpState::SynRecv {
             self.passive_established(cx, snd, seg);
         }
+        if snd.fin_acked() {
+            self.fin_was_acked();
+        }
         let ignored = matches!(self.state, TcpState::CloseWait | TcpState::Closing | TcpState::LastAck)
             && seg.seq >= self.rcv_nxt;
         if ignored {

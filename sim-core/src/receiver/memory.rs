@@ -38,6 +38,13 @@ impl Receiver {
         self.return_surplus(cx);
     }
 
+    /// The write timer has run: kernels before 6.0 return all whole pages then (`tcp_write_timer_handler`).
+    pub fn write_timer_ran<O: Observer>(&mut self, cx: &mut Cx<'_, O>) {
+        if self.kernel.reclaim == Reclaim::Above2MiB {
+            self.reclaim(cx);
+        }
+    }
+
     /// Gives back what an skb was charged (`sock_rfree`), and to the host what the socket no longer needs.
     pub(super) fn uncharge<O: Observer>(&mut self, cx: &mut Cx<'_, O>, truesize: u32) {
         self.rmem -= truesize as i32;

@@ -166,6 +166,8 @@ pub struct Receiver {
     ofo: SkbTree,
     backlog: VecDeque<Waiting>,
     backlog_len: u32,
+    /// Segments at the front of the backlog that belong to the drain in progress.
+    draining: usize,
     owned: bool,
     reading: ReadCall,
 
@@ -228,6 +230,7 @@ impl Receiver {
             ofo: SkbTree::default(),
             backlog: VecDeque::new(),
             backlog_len: 0,
+            draining: 0,
             owned: false,
             reading: ReadCall::default(),
             sacks: Vec::with_capacity(4),
@@ -309,8 +312,9 @@ impl Receiver {
         self.mstamp.unwrap_or_default().as_micros()
     }
 
-    /// `tcp_mstamp_refresh`.
-    fn refresh_clock<O: Observer>(&mut self, cx: &Cx<'_, O>) {
+    /// Reads the clock into the socket's cache (`tcp_mstamp_refresh`). The sending half does so whenever it begins to
+    /// transmit data.
+    pub fn refresh_clock<O: Observer>(&mut self, cx: &Cx<'_, O>) {
         self.mstamp = Some(cx.now.time);
     }
 

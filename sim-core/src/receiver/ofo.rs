@@ -157,7 +157,7 @@ impl Receiver {
     }
 
     /// Moves what has become in order to the receive queue (`tcp_ofo_queue`).
-    pub(super) fn drain_ofo<O: Observer>(&mut self, cx: &mut Cx<'_, O>) {
+    pub(super) fn drain_ofo<S: SendHalf, O: Observer>(&mut self, cx: &mut Cx<'_, O>, snd: &S) {
         let mut dsack_high = self.rcv_nxt;
         loop {
             let n = self.ofo.first();
@@ -166,8 +166,12 @@ impl Receiver {
             }
             let skb = self.ofo.remove(n);
             if skb.seq < dsack_high {
-                let known = dsack_high;
-                dsack_high = dsack_high.min(skb.end_seq);
+                let clipped = dsack_high.min(skb.end_seq);
+                let known = if self.kernel.drain_dsack_clipped {
+                    clipped
+                } else {
+                    std::mem::replace(&mut dsack_high, clipped)
+                };
                 self.dsack_extend(cx, skb.seq, known);
             }
             if skb.end_seq <= self.rcv_nxt {
@@ -183,7 +187,7 @@ impl Receiver {
                 self.queue.push_back(skb);
             }
             if skb.has_fin() {
-                self.fin_received(cx);
+                self.fin_received(cx, snd);
                 return;
             }
         }

@@ -98,7 +98,7 @@ impl Receiver {
                 if self.kernel.idle_reclaims {
                     self.reclaim(cx);
                 }
-                if self.can_ingest(&skb) && !cx.host.memory.under_pressure {
+                if self.can_ingest(incoming) && !cx.host.memory.under_pressure {
                     break;
                 }
                 goal = portion;

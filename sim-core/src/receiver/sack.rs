@@ -107,6 +107,17 @@ impl Receiver {
         self.dsack = None;
     }
 
+    /// Bytes that the SACK option would take in a segment sent now.
+    pub fn sack_option_len(&self) -> u32 {
+        let blocks = (self.sacks.len() + usize::from(self.dsack.is_some())).min(self.sack_blocks_that_fit());
+        if blocks == 0 { 0 } else { 4 + 8 * blocks as u32 }
+    }
+
+    fn sack_blocks_that_fit(&self) -> usize {
+        let timestamps = if self.tstamp_ok { 12 } else { 0 };
+        (OPTION_SPACE - timestamps - 4) / 8
+    }
+
     /// The SACK option of an outgoing segment: the duplicate range first, then as many blocks as fit. Writing
     /// it takes the duplicate range off the list (`tcp_established_options`, `tcp_options_write`).
     pub(super) fn sack_option(&mut self) -> SackList {
@@ -114,8 +125,7 @@ impl Receiver {
         if self.dsack.is_none() && self.sacks.is_empty() {
             return list;
         }
-        let timestamps = if self.tstamp_ok { 12 } else { 0 };
-        let fit = (OPTION_SPACE - timestamps - 4) / 8;
+        let fit = self.sack_blocks_that_fit();
         for &b in self.dsack.take().iter().chain(&self.sacks).take(fit) {
             list.push(b);
         }

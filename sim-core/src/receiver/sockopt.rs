@@ -9,6 +9,8 @@ use crate::state::{AckPending, TcpState};
 
 /// `SOCK_MIN_RCVBUF`: `TCP_SKB_MIN_TRUESIZE`, 2048 + one `sk_buff`.
 const MIN_RCVBUF: u32 = 2_304;
+/// Smallest `TCP_WINDOW_CLAMP`, `SOCK_MIN_RCVBUF / 2`.
+pub(super) const MIN_WINDOW_CLAMP: u32 = MIN_RCVBUF / 2;
 
 impl Receiver {
     /// Sets an option, before or during the connection (`setsockopt`). `SO_SNDBUF` concerns the sending half
@@ -30,7 +32,7 @@ impl Receiver {
         self.userlocks |= RCVBUF_LOCK;
         self.rcvbuf = (2 * v).max(MIN_RCVBUF) as i32;
         if self.kernel.rcvbuf_sets_clamp {
-            self.change_window_clamp(self.full_space().max(0) as u32);
+            self.change_window_clamp((self.full_space().max(0) as u32).max(MIN_WINDOW_CLAMP));
         }
     }
 
@@ -42,7 +44,7 @@ impl Receiver {
             }
             return;
         }
-        let clamp = v.max(MIN_RCVBUF / 2);
+        let clamp = v.max(MIN_WINDOW_CLAMP);
         match self.kernel.window_clamp {
             WindowClampRule::ClampOnly => self.window_clamp = clamp,
             WindowClampRule::MovesSsthresh => self.change_window_clamp(clamp),

@@ -46,7 +46,7 @@ pub fn try_coalesce(to: &mut Skb, from: &Skb, to_shared: bool, rules: MergeRules
     if to_shared {
         return Err(MergeRefusal::Shared);
     }
-    if from.len <= to.buf.tailroom {
+    if from.len <= to.tailroom() {
         to.buf.tailroom -= from.len;
         to.buf.linear += from.len;
         to.len += from.len;
@@ -72,7 +72,6 @@ pub fn try_coalesce(to: &mut Skb, from: &Skb, to_shared: bool, rules: MergeRules
         to.buf.nr_frags = frags;
         from.buf.truesize - skb_truesize(from.buf.head_size)
     };
-    to.buf.tailroom = 0;
     to.buf.truesize += delta;
     to.len += from.len;
     Ok(delta)
@@ -83,8 +82,7 @@ pub fn try_coalesce(to: &mut Skb, from: &Skb, to_shared: bool, rules: MergeRules
 pub fn condense(skb: &mut Skb, shared: bool) {
     let in_frags = skb.data_len();
     if in_frags > 0 {
-        let room = skb.buf.head_size.saturating_sub(skb.buf.linear);
-        if in_frags > skb.buf.tailroom.min(room) || shared {
+        if in_frags > skb.buf.tailroom || shared {
             return;
         }
         skb.buf.tailroom -= in_frags;

@@ -28,7 +28,8 @@ pub struct Buffer {
     pub head_size: u32,
     /// Payload bytes in the head; the rest is in page fragments (`skb_headlen` once headers are pulled).
     pub linear: u32,
-    /// Free bytes behind the data (`skb_tailroom`); 0 unless the skb is linear.
+    /// Free bytes of the head behind what it holds (`skb->end - skb->tail`). Appending may use them only while the
+    /// skb is linear ([`Skb::tailroom`]).
     pub tailroom: u32,
     /// Page fragments.
     pub nr_frags: u16,
@@ -63,6 +64,11 @@ impl Skb {
     /// Payload bytes in page fragments (`skb->data_len`).
     pub fn data_len(&self) -> u32 {
         self.len - self.buf.linear
+    }
+
+    /// Bytes that can be appended to the head (`skb_tailroom`): none once there is data in fragments.
+    pub fn tailroom(&self) -> u32 {
+        if self.data_len() == 0 && self.buf.nr_frags == 0 { self.buf.tailroom } else { 0 }
     }
 
     /// Whether the segment carries FIN.
