@@ -1,2 +1,26 @@
-//! The command `skmem`.
-fn main() {}
+//! `skmem`: the command. Arguments become calls of the libraries, their answers become text and exit codes.
+
+mod claims;
+mod cli;
+mod cmd;
+mod failure;
+mod input;
+mod settings;
+mod simulate;
+mod terminal;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    claims::clean_up_on_interrupt();
+    let args = match cli::Cli::try_parse() {
+        Ok(args) => args,
+        Err(e) => return terminal::usage_error(&e),
+    };
+    match cmd::dispatch(args) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(),
+    }
+}

@@ -1,0 +1,282 @@
+//! `skmem run`: scenarios in, reports and folders out.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use clap::ValueEnum;
+use plots::{TerminalStyle, terminal_chart};
+use rayon::prelude::*;
+use results::csv_write::{write_acks, write_reads, write_trace, write_tx};
+use results::record::TraceRow;
+use results::report::{ReportOptions, report};
+use results::{ColumnSet, OutputDir};
+use scenarios::{Outcome, check_unique_names};
+use sim_core::config::Congestion;
+
+use crate::claims::Claims;
+use crate::failure::{Failure, csv_failure, write_failure};
+use crate::input::{self, Changes, Named};
+use crate::simulate::{self, Run};
+use crate::terminal;
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+enum TraceFormat {
+    /// trace.csv, acks.csv, tx.csv and reads.csv
+    Csv,
+    /// No trace
+    None,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+enum PlotFormat {
+    /// chart.png
+    Png,
+    /// chart.svg
+    Svg,
+    /// No chart
+    None,
+}
+
+/// Arguments of `run`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Without -o a report and a small chart are printed and nothing is written. With -o DIR the folder is filled under a
+temporary name and renamed when it is complete; a folder that exists is never overwritten. It holds trace.csv (one
+line per segment that reached the receiving socket), acks.csv, tx.csv, reads.csv, summary.json, chart.png and
+chart.svg; several scenarios get a folder each below DIR.
+
+A scenario that does not show what its `expect` says ends with exit code 1. Where --set, --kernel or --seed change
+the run, its expectations are shown but not held against it; those given with --set expect.NAME=VALUE are.")]
+pub(crate) struct Args {
+    /// Files, or names from `skmem list`
+    #[arg(required = true, value_name = "SCENARIO")]
+    scenarios: Vec<String>,
+    /// Write the results to this folder, which must not exist yet
+    #[arg(short, long, value_name = "DIR")]
+    output: Option<PathBuf>,
+    /// What to write of the trace
+    #[arg(long, value_enum, default_value = "csv", value_name = "FORMAT")]
+    trace: TraceFormat,
+    /// Columns of the trace: standard, all, or names of columns of trace.csv separated by commas
+    #[arg(long, default_value = "standard", value_name = "COLUMNS")]
+    columns: String,
+    /// Which charts to write; both PNG and SVG unless one is named
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    plot: Option<PlotFormat>,
+    #[command(flatten)]
+    changes: Changes,
+    /// Print summary.json instead of the report, one document per scenario
+    #[arg(long)]
+    json: bool,
+    /// Print one line per scenario instead of the report and the chart
+    #[arg(long, conflicts_with = "json")]
+    quiet: bool,
+}
+
+/// A scenario that was run: what to print, and what its expectations came to.
+struct Finished {
+    text: String,
+    /// What to say on stderr where the report is not printed.
+    notes: Vec<String>,
+    fell_short: bool,
+}
+
+pub(crate) fn run(args: &Args) -> Result<(), Failure> {
+    let columns = ColumnSet::parse(&args.columns);
+    columns.resolve::<TraceRow>().map_err(|e| Failure::BadInput(format!("--columns: {e}")))?;
+    let named = input::scenarios(&args.scenarios, &args.changes)?;
+    check_unique_names(named.iter().map(|n| (n.from.as_str(), &n.scenario))).map_err(Failure::BadInput)?;
+    let targets = args.output.as_deref().map(|dir| input::folders(dir, &named)).unwrap_or_default();
+    let claims = Claims::new(&targets)?;
+
+    let work = |(at, named): (usize, &Named)| {
+        let run = simulate::run(&named.scenario).map_err(Failure::FellShort)?;
+        if args.output.is_some() {
+            let files = Files::draw(named, &run, args, &columns)?;
+            claims.fill(at, |dir| files.write(dir))?;
+        }
+        finished(named, &run, args)
+    };
+    let results: Vec<Result<Finished, Failure>> = named.par_iter().enumerate().map(work).collect();
+    drop(claims);
+    print(&named, results, args, &targets)
+}
+
+/// Prints everything in the order of the scenarios; a failed one does not hide the others.
+fn print(
+    named: &[Named],
+    results: Vec<Result<Finished, Failure>>,
+    args: &Args,
+    targets: &[PathBuf],
+) -> Result<(), Failure> {
+    let mut short = Vec::new();
+    let mut failed = None;
+    for (at, (named, result)) in named.iter().zip(results).enumerate() {
+        match result {
+            Ok(done) => {
+                let gap = if at > 0 && !args.json && !args.quiet { "\n" } else { "" };
+                terminal::data(&format!("{gap}{}", done.text))?;
+                done.notes.iter().for_each(|n| terminal::note(n));
+                if let Some(dir) = targets.get(at).filter(|_| !args.quiet) {
+                    terminal::note(&format!("written to {}", dir.display()));
+                }
+                if done.fell_short {
+                    short.push(named.scenario.name.as_str());
+                }
+            }
+            // The last failure becomes the end of the command, those before it are said here.
+            Err(failure) => {
+                if let Some(earlier) = failed.replace(failure) {
+                    let _ = earlier.report();
+                }
+            }
+        }
+    }
+    match (failed, short.is_empty()) {
+        (Some(failure), _) => Err(failure),
+        (None, true) => Ok(()),
+        (None, false) => {
+            Err(Failure::FellShort(format!("{} fell short of what `expect` says", short.join(", "))))
+        }
+    }
+}
+
+fn finished(named: &Named, run: &Run, args: &Args) -> Result<Finished, Failure> {
+    let outcomes = run.outcomes(&named.scenario);
+    let binding = |o: &Outcome<'_>| !args.changes.change_the_run() || o.expectation.file == "--set";
+    let missed = |o: &&Outcome<'_>| !o.passed();
+    let fell_short = outcomes.iter().filter(missed).any(binding);
+    let expectations = expectation_lines(&outcomes, binding);
+    let mut notes = Vec::new();
+    let text = if args.json {
+        let json = run.summary.to_json();
+        json.map_err(|e| Failure::FellShort(format!("{}: summary.json: {e}", named.scenario.name)))?
+    } else if args.quiet {
+        one_line(run, &outcomes, binding)
+    } else {
+        let mut text = report(&run.trace, &run.summary, &report_options(named));
+        text.push_str(&expectations);
+        let style = TerminalStyle {
+            width: terminal::width().min(100),
+            color: terminal::stdout_colored(),
+            ..TerminalStyle::default()
+        };
+        text.push('\n');
+        text.push_str(&terminal_chart(&run.chart_rows(), &style));
+        text
+    };
+    if args.json || args.quiet {
+        notes.extend(named.scenario.warnings.iter().map(ToString::to_string));
+        if fell_short {
+            notes.push(format!("{}: {}", named.scenario.name, expectations.trim_end()));
+        }
+    }
+    Ok(Finished { text, notes, fell_short })
+}
+
+fn report_options(named: &Named) -> ReportOptions {
+    let c = &named.scenario.config;
+    let congestion = match c.receiver.congestion {
+        Congestion::Reno => "reno",
+        Congestion::Cubic => "cubic",
+    };
+    ReportOptions {
+        width: terminal::width(),
+        hz: c.host.hz,
+        congestion: Some(congestion),
+        ..ReportOptions::default()
+    }
+}
+
+/// Columns of the labels of a report.
+const LABEL: usize = 23;
+
+/// How many expectations were met, and every one that was not with its place.
+fn expectation_lines(outcomes: &[Outcome<'_>], binding: impl Fn(&Outcome<'_>) -> bool) -> String {
+    if outcomes.is_empty() {
+        return String::new();
+    }
+    let met = outcomes.iter().filter(|o| o.passed()).count();
+    let mut text = format!("{:<LABEL$}{met} of {} met\n", "Expectations", outcomes.len());
+    for o in outcomes.iter().filter(|o| !o.passed()) {
+        let e = o.expectation;
+        let place = match binding(o) {
+            true => format!("{}:{}:{}", e.file, e.line, e.column),
+            false => "not held against this run: the command line changed it".to_owned(),
+        };
+        text.push_str(&format!("{:<LABEL$}{o} ({place})\n", ""));
+    }
+    text
+}
+
+fn one_line(run: &Run, outcomes: &[Outcome<'_>], binding: impl Fn(&Outcome<'_>) -> bool) -> String {
+    let s = &run.summary;
+    let bound: Vec<bool> = outcomes.iter().filter(|o| binding(o)).map(Outcome::passed).collect();
+    let met = bound.iter().filter(|met| **met).count();
+    let expected = match bound.len() {
+        0 => String::new(),
+        n => format!("; {met} of {} met", terminal::count(n, "expectation")),
+    };
+    format!(
+        "{}: {} bytes fitted, {} dropped{expected}; digest {}\n",
+        s.scenario, s.fitted, s.dropped, s.digest
+    )
+}
+
+/// What a folder will hold, the pictures drawn already: a folder is locked only while it is written.
+struct Files<'a> {
+    run: &'a Run,
+    columns: Option<&'a ColumnSet>,
+    summary: String,
+    png: Option<Vec<u8>>,
+    svg: Option<String>,
+}
+
+impl<'a> Files<'a> {
+    fn draw(named: &Named, run: &'a Run, args: &Args, columns: &'a ColumnSet) -> Result<Self, Failure> {
+        let failed = |e: String| Failure::FellShort(format!("{}: {e}", named.scenario.name));
+        let wanted = |format| args.plot.is_none_or(|p| p == format);
+        let (mut png, mut svg) = (None, None);
+        if args.plot != Some(PlotFormat::None) {
+            let chart = simulate::chart(&named.scenario, run.chart_rows()).map_err(Failure::FellShort)?;
+            if wanted(PlotFormat::Png) {
+                png = Some(chart.png().map_err(|e| failed(e.to_string()))?);
+            }
+            if wanted(PlotFormat::Svg) {
+                svg = Some(chart.svg().map_err(|e| failed(e.to_string()))?);
+            }
+        }
+        Ok(Self {
+            run,
+            columns: (args.trace == TraceFormat::Csv).then_some(columns),
+            summary: run.summary.to_json().map_err(|e| failed(e.to_string()))?,
+            png,
+            svg,
+        })
+    }
+
+    fn write(&self, dir: &OutputDir) -> Result<(), Failure> {
+        let trace = &self.run.trace;
+        if let Some(columns) = self.columns {
+            // Names are those of trace.csv; the other files have columns of their own.
+            let others = if *columns == ColumnSet::All { ColumnSet::All } else { ColumnSet::Standard };
+            dir.file("trace.csv", |f| write_trace(f, trace, columns).map_err(csv_failure("trace.csv")))?;
+            dir.file("acks.csv", |f| write_acks(f, trace, &others).map_err(csv_failure("acks.csv")))?;
+            dir.file("tx.csv", |f| write_tx(f, trace, &others).map_err(csv_failure("tx.csv")))?;
+            dir.file("reads.csv", |f| write_reads(f, trace, &others).map_err(csv_failure("reads.csv")))?;
+        }
+        bytes(dir, "summary.json", self.summary.as_bytes())?;
+        if let Some(png) = &self.png {
+            bytes(dir, "chart.png", png)?;
+        }
+        if let Some(svg) = &self.svg {
+            bytes(dir, "chart.svg", svg.as_bytes())?;
+        }
+        Ok(())
+    }
+}
+
+fn bytes(dir: &OutputDir, name: &str, content: &[u8]) -> Result<(), Failure> {
+    let shown = Path::new(name).display().to_string();
+    dir.file(name, |f| f.write_all(content).map_err(write_failure(&shown)))
+}
