@@ -94,8 +94,29 @@ fn backlog_at_ack(events: &[(u64, EventRef<'_>)]) -> Vec<Option<u32>> {
     out
 }
 
+/// What a recorded packet of the server carries of its own.
+fn server_segment(ack: &AckRow) -> Segment {
+    Segment { seq: Seq(ack.seq), len: ack.len, flags: ack.flags.without(Flags::ACK), ..Segment::default() }
+}
+
+/// For every event, the server's data packets that follow it before anything else happens at the receiver: what it
+/// sends in answer to that segment.
+fn data_in_answer(events: &[(u64, EventRef<'_>)], at: usize) -> Vec<Segment> {
+    let mut out = Vec::new();
+    for (_, e) in &events[at + 1..] {
+        match e {
+            EventRef::Ack(a) if a.len > 0 => out.push(server_segment(a)),
+            EventRef::Ack(_) | EventRef::Tx(_) | EventRef::Merge(_) => {}
+            EventRef::App(a) if matches!(a.what, AppWhat::Collapse | AppWhat::PruneOfo | AppWhat::Backlog) => {}
+            _ => break,
+        }
+    }
+    out
+}
+
 struct Drive<'a> {
     rec: &'a Recording,
+    events: &'a [(u64, EventRef<'a>)],
     setup: &'a Setup,
     oracle: Oracle,
     version: KernelVersion,
@@ -108,7 +129,7 @@ struct Drive<'a> {
     first_wup: Option<Seq>,
     /// Backlog segments already fed for the row that comes out next.
     in_recv: bool,
-    /// Bytes of the `send` in progress, and how many of them are copied.
+    /// Bytes that the `send` in progress takes, and how many of them are copied.
     writing: u32,
     wrote: u32,
     /// The `recv` has copied everything, and its end is still to come.
@@ -127,7 +148,7 @@ struct Drive<'a> {
 }
 
 impl<'a> Drive<'a> {
-    fn new(rec: &'a Recording, setup: &'a Setup, events: &[(u64, EventRef<'_>)], oracle: Oracle) -> Self {
+    fn new(rec: &'a Recording, setup: &'a Setup, events: &'a [(u64, EventRef<'a>)], oracle: Oracle) -> Self {
         let clocks = Clocks::new(rec, events);
         let headers = setup.kernel.max_tcp_header;
         let hindsight = match oracle {
@@ -145,6 +166,7 @@ impl<'a> Drive<'a> {
         rx.set_timestamp_clock(origin_us, ts_offset.unwrap_or(0));
         Self {
             rec,
+            events,
             setup,
             oracle,
             version: rec.version(),
@@ -281,6 +303,10 @@ impl<'a> Drive<'a> {
         if row.entry == Entry::End {
             return;
         }
+        for seg in data_in_answer(self.events, at) {
+            self.copy_written(now, seg.end_seq());
+            self.m.snd.will_send(seg);
+        }
         // Jiffies may change between the arrival and the decision about its ACK; the timer's expiry shows it.
         let expiry = self.clocks.expiry_after_tick(at, row.time_ns);
         let before = expiry.map(|_| self.m.clone());
@@ -294,6 +320,7 @@ impl<'a> Drive<'a> {
             late.tick_during.before_decision = true;
             self.arrival(late, row, segment);
         }
+        self.m.snd.take_unsent();
     }
 
     /// The segment of a row goes in.
@@ -331,6 +358,10 @@ impl<'a> Drive<'a> {
         }
         self.emitted.push(SimTime::from_nanos(ack.time_ns));
         self.finish_read(now);
+        if ack.flags.has(Flags::RST) && self.m.watch.sent.is_empty() {
+            self.reset_of_closed(now, ack);
+            return;
+        }
         if ack.len > 0 || ack.flags.has(Flags::FIN) {
             self.server_data(now, ack);
             return;
@@ -339,53 +370,56 @@ impl<'a> Drive<'a> {
             // The drain is over and the owner lets go: what was deferred goes now.
             self.with(now, |rx, snd, cx| rx.release(cx, snd));
         }
+        self.watch_answer(ack);
+    }
+
+    /// The answer to a segment for a connection that is gone: no row shows that segment, the script does.
+    fn reset_of_closed(&mut self, now: Now, ack: &AckRow) {
+        let gone = matches!(self.m.rx.tcp_state(), TcpState::Close | TcpState::TimeWait);
+        if gone {
+            let seg = Segment { flags: Flags::ACK, ack: self.m.snd.snd_nxt(), ..Segment::default() };
+            self.with(now, |rx, snd, cx| rx.reset_in_answer(cx, snd, &seg));
+        }
+        self.watch_answer(ack);
+    }
+
+    /// Compares the oldest packet that the model sent.
+    fn watch_answer(&mut self, ack: &AckRow) {
         let Some((packet, state)) = self.m.watch.sent.pop_front() else {
             self.score_ack(ack, vec![Difference { column: "(packet)", recorded: Some(1), model: None }]);
             return;
         };
         let mut differences = compare_ack(ack, &packet.seg, None);
-        let mut state = state;
-        state.owned = ack.state.owned.unwrap_or(state.owned);
-        differences.extend(self.compare(&ack.state, &state));
+        if !packet.seg.flags.has(Flags::RST) {
+            let mut state = state;
+            state.owned = ack.state.owned.unwrap_or(state.owned);
+            differences.extend(self.compare(&ack.state, &state));
+        }
         self.score_ack(ack, differences);
     }
 
     /// Data or FIN of the server itself: an input, but its acknowledgement and window are the model's.
     fn server_data(&mut self, now: Now, ack: &AckRow) {
-        let mut seg = Segment {
-            seq: Seq(ack.seq),
-            len: ack.len,
-            flags: ack.flags.without(Flags::ACK),
-            ..Segment::default()
-        };
-        let end = seg.end_seq();
-        self.copy_written(now, end);
-        // Sent before, and not by a call of the application: by the write timer.
-        let again = end <= self.m.snd.snd_nxt() && !self.m.rx.is_owned();
+        let seg = server_segment(ack);
         // One packet of several segments is cut on its way to the device.
         let mss = self.m.snd.mss_cache().saturating_sub(self.m.rx.sack_option_len()).max(1);
         for _ in 1..seg.len.div_ceil(mss) {
             self.emitted.push(SimTime::from_nanos(ack.time_ns));
         }
-        self.with(now, |rx, snd, cx| {
-            rx.refresh_clock(cx);
-            rx.stamp(cx, &mut seg);
-            if seg.len > 0 {
-                rx.data_sent(cx.now);
-            }
-            snd.transmitted(cx, rx, end);
-            if again {
-                rx.write_timer_ran(cx);
-            }
-        });
-        self.m.watch.since.n_ack += 1;
-        let state = self.m.rx.state(&self.m.snd);
-        let mut differences = compare_ack(ack, &seg, None);
-        // The packet is read before its sequence numbers count as sent.
-        differences.extend(
-            self.compare(&ack.state, &state).into_iter().filter(|d| d.column != "snd_nxt" && d.column != "owned"),
-        );
+        let mut timer = false;
+        if self.m.watch.sent.front().is_none_or(|(p, _)| p.seg.seq != seg.seq || p.seg.len != seg.len) {
+            self.copy_written(now, seg.end_seq());
+            // Sent before, and not by a call of the application: by the write timer.
+            timer = seg.end_seq() <= self.m.snd.snd_nxt() && !self.m.rx.is_owned();
+            self.with(now, |rx, snd, cx| snd.transmit(cx, rx, seg));
+        }
+        let Some((packet, state)) = self.m.watch.sent.pop_front() else { return };
+        let mut differences = compare_ack(ack, &packet.seg, None);
+        differences.extend(self.compare(&ack.state, &state));
         self.score_ack(ack, differences);
+        if timer {
+            self.with(now, |rx, _, cx| rx.write_timer_ran(cx));
+        }
     }
 
     fn score_ack(&mut self, ack: &AckRow, differences: Vec<Difference>) {
@@ -445,14 +479,21 @@ impl<'a> Drive<'a> {
             }
             AppAction::Send(len) => {
                 self.with(now, |rx, _, _| rx.own());
-                self.writing = len.clamp(0, i64::from(u32::MAX)) as u32;
+                // What the call will take is known from its return.
+                let taken = self.events[at + 1..].iter().find_map(|(_, e)| match e {
+                    EventRef::App(a) if a.what == AppWhat::SendRet => a.ret,
+                    _ => None,
+                });
+                self.writing = taken.unwrap_or(len).clamp(0, len.clamp(0, i64::from(u32::MAX))) as u32;
                 // The copy goes on until an skb is full; only then the call looks whether it can transmit.
                 let room = self.m.snd.room();
                 self.write(now, if room == 0 { self.m.snd.size_goal() } else { room });
+                // Whether or not anything can be sent, pushing reads the clock.
+                self.with(now, |rx, _, cx| rx.refresh_clock(cx));
             }
-            AppAction::SendRet(ret) => {
-                let accepted = ret.clamp(0, i64::from(u32::MAX)) as u32;
-                self.write(now, accepted.saturating_sub(self.wrote));
+            AppAction::Release => self.write(now, u32::MAX),
+            AppAction::SendRet(_) => {
+                self.write(now, u32::MAX);
                 (self.writing, self.wrote) = (0, 0);
                 self.with(now, |rx, snd, cx| rx.release(cx, snd));
             }
@@ -498,7 +539,12 @@ impl<'a> Drive<'a> {
             rx.recv_skip(cx);
             rx.recv_finish(cx, snd)
         });
-        self.read_ret = Some(if copied == 0 { -1 } else { i64::from(copied) });
+        self.read_ret = Some(match copied {
+            0 if self.m.rx.peer_closed() => 0,
+            // EAGAIN, as the traffic program notes it.
+            0 => -1,
+            n => i64::from(n),
+        });
     }
 
     fn backlog(&mut self, now: Now, ev: u64, seqs: [i64; 2], figures: [u32; 3]) {
@@ -531,6 +577,13 @@ impl<'a> Drive<'a> {
                 self.with(now, |rx, snd, cx| rx.compressed_ack_timer(cx, snd));
             }
         }
+        if let Some(j) = self.m.snd.write_timer_due() {
+            let at = ticks.begin(j + 1);
+            if at < time {
+                let now = ticks.now(at);
+                self.with(now, |rx, snd, cx| snd.write_timer_idle(cx, rx));
+            }
+        }
         if let Some(j) = self.m.rx.delayed_ack_due() {
             // The timer wheel fires one tick after the expiry; a recorded timer may have waited for the processor.
             let late = if self.oracle == Oracle::With { 2 } else { 1 };
@@ -560,7 +613,7 @@ impl<'a> Drive<'a> {
             check("read_ret", step.read_ret, self.read_ret);
         }
         // SIOCINQ does not count the peer's FIN.
-        let fin = i64::from(model.state == TcpState::CloseWait && model.recvq() > 0);
+        let fin = i64::from(self.m.rx.peer_closed() && model.recvq() > 0);
         check("inq", Some(step.inq), Some(model.recvq() - fin));
         check("meminfo.rmem_alloc", Some(i64::from(step.meminfo.rmem_alloc)), Some(i64::from(model.rmem as u32)));
         check("meminfo.rcvbuf", Some(i64::from(step.meminfo.rcvbuf)), Some(i64::from(model.rcvbuf as u32)));

@@ -68,6 +68,19 @@ fn three(text: &str, default: [u32; 3]) -> [u32; 3] {
     out
 }
 
+/// What the set-up lines write below `/proc/sys/net/ipv4`, by name; a later line wins.
+fn sysctls_written(setup: &[String]) -> BTreeMap<String, String> {
+    let mut out = BTreeMap::new();
+    for line in setup {
+        let Some((value, path)) = line.strip_prefix("echo ").and_then(|l| l.split_once('>')) else { continue };
+        let path = path.split_whitespace().next().unwrap_or("");
+        if let Some(name) = path.strip_prefix("/proc/sys/net/ipv4/") {
+            out.insert(name.to_owned(), value.trim().trim_matches('"').to_owned());
+        }
+    }
+    out
+}
+
 /// Applies the recorded sysctls to the kernel's defaults.
 fn sysctls(kernel: &KernelProfile, recorded: &BTreeMap<String, String>) -> Sysctls {
     let mut s = kernel.default_sysctls();
@@ -111,7 +124,9 @@ impl Setup {
         let s = &rec.summary;
         let missing = |what: &str| SetupError::Missing { case: rec.case.clone(), what: what.to_owned() };
         let kernel = profile(rec)?;
-        let sysctl = sysctls(kernel, &s.sysctl);
+        let mut written = sysctls_written(&s.setup);
+        written.extend(s.sysctl.iter().map(|(k, v)| (k.clone(), v.clone())));
+        let sysctl = sysctls(kernel, &written);
         let route = words_of(&s.setup, "ip route");
         let route = Route {
             initcwnd: word_after(&route, "initcwnd"),

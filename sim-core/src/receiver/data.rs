@@ -246,6 +246,11 @@ impl Receiver {
         }
     }
 
+    /// Whether the peer's FIN has arrived in order: after the queued data a read finds the end of the stream.
+    pub fn peer_closed(&self) -> bool {
+        self.read_shutdown
+    }
+
     /// The application will send no more: a FIN follows its last data (`tcp_shutdown`).
     pub fn shutdown_write(&mut self) {
         self.state = match self.state {

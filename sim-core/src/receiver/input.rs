@@ -1,9 +1,9 @@
 //! A segment arrives on an established connection: header prediction, acceptability, and the order of things.
 
 use super::ack::MAX_QUICKACKS;
-use super::{AckState, Receiver};
+use super::Receiver;
 use crate::linux::SequenceCheck;
-use crate::observer::{AckReason, DropReason, Observer, Rule};
+use crate::observer::{AckReason, DropReason, Observer, Rule, Transmit};
 use crate::segment::{Flags, Segment};
 use crate::send_half::{AckOutcome, AckPath, Cx, SendHalf};
 use crate::skb::Skb;
@@ -220,8 +220,7 @@ impl Receiver {
         }
         if seg.flags.has(Flags::RST) {
             if seg.seq == self.rcv_nxt {
-                self.state = TcpState::Close;
-                self.ack = AckState { rcv_mss: self.ack.rcv_mss, ..AckState::default() };
+                self.close_now(cx);
             }
             return false;
         }
@@ -333,6 +332,17 @@ impl Receiver {
         }
         let ignored = matches!(self.state, TcpState::CloseWait | TcpState::Closing | TcpState::LastAck)
             && seg.seq >= self.rcv_nxt;
+        let after_fin = self.read_shutdown
+            && !ignored
+            && self.state != TcpState::Established
+            && skb.len > 0
+            && skb.seq + skb.len > self.rcv_nxt;
+        if after_fin {
+            // RFC 1122, 4.2.2.13: data that nobody will read is answered with a reset.
+            self.reset_in_answer(cx, snd, seg);
+            self.close_now(cx);
+            return;
+        }
         if ignored {
             self.discard_silently(&skb);
         } else {
@@ -340,6 +350,32 @@ impl Receiver {
         }
         snd.push_pending(cx, self);
         self.ack_check(cx, snd, true);
+    }
+
+    /// Answers a segment with a reset (`tcp_v4_send_reset`).
+    pub fn reset_in_answer<S: SendHalf, O: Observer>(&mut self, cx: &mut Cx<'_, O>, snd: &S, seg: &Segment) {
+        let mut rst = Segment { flags: Flags::RST, ..Segment::default() };
+        if seg.flags.has(Flags::ACK) {
+            rst.seq = seg.ack;
+        } else {
+            rst.flags = rst.flags.with(Flags::ACK);
+            rst.ack = seg.end_seq();
+        }
+        cx.host.counters.out_segs += 1;
+        let packet = Transmit { seg: rst, window: 0, reason: AckReason::Now };
+        if O::ACTIVE {
+            cx.obs.transmit(cx.now, &packet, &self.state(snd));
+        }
+        cx.out.push(packet);
+    }
+
+    /// The connection ends here and now (`tcp_reset`).
+    fn close_now<O: Observer>(&mut self, cx: &mut Cx<'_, O>) {
+        self.state = TcpState::Close;
+        self.ack.pending = AckPending::default();
+        self.ack.timer = None;
+        self.ack.compressed_timer = None;
+        self.purge_ofo(cx);
     }
 
     /// Counts a discarded segment.

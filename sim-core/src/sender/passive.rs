@@ -7,11 +7,17 @@ use super::window::{AckRange, SendWindow};
 use super::{Handshake, send_mss, tso};
 use crate::config::Sysctls;
 use crate::linux::KernelProfile;
-use crate::observer::Observer;
+use crate::observer::{AckReason, Observer, Transmit};
 use crate::receiver::Receiver;
-use crate::segment::Segment;
+use crate::segment::{Flags, Segment};
 use crate::send_half::{AckOutcome, AckPath, Cx, SendHalf};
 use crate::seq::Seq;
+use crate::time::{Jiffies, Now};
+
+/// `TCP_RTO_MIN`: a lone packet's loss probe waits for the peer's delayed ACK, microseconds.
+const LONE_PACKET_US: u64 = 200_000;
+/// What a loss probe waits beyond two round trips, microseconds.
+const PROBE_SLACK_US: u64 = 2_000;
 
 /// Keeps the numbers of a sending half whose transmissions are known from outside.
 ///
@@ -35,6 +41,10 @@ pub struct PassiveSender {
     write_seq: Seq,
     /// The FIN's sequence number, once it is queued.
     fin: Option<Seq>,
+    /// Packets to be sent at the next occasion.
+    pending: VecDeque<Segment>,
+    /// Expiry of the write timer as armed. It stays armed when everything is acknowledged, and then fires idly.
+    write_timer: Option<Jiffies>,
 }
 
 /// An skb of the write or the retransmit queue.
@@ -59,6 +69,8 @@ impl PassiveSender {
             queue: VecDeque::new(),
             write_seq: Seq::FIRST,
             fin: None,
+            pending: VecDeque::new(),
+            write_timer: None,
         }
     }
 
@@ -131,31 +143,107 @@ impl PassiveSender {
         }
     }
 
-    /// Everything up to `end` was transmitted. An skb that is sent in part is split, and the rest has a head of its
-    /// own (`tso_fragment`).
-    pub fn transmitted<O: Observer>(&mut self, cx: &mut Cx<'_, O>, rx: &mut Receiver, end: Seq) {
-        if end <= self.window.snd_nxt {
-            return;
-        }
-        if self.write_seq < end {
+    /// Packets known from outside that this half sends the next time it may ([`SendHalf::push_pending`]), in answer
+    /// to the segment that is about to be processed.
+    pub fn will_send(&mut self, seg: Segment) {
+        self.pending.push_back(seg);
+    }
+
+    /// Whether packets given to [`PassiveSender::will_send`] are still waiting; forgets them.
+    pub fn take_unsent(&mut self) -> usize {
+        let n = self.pending.len();
+        self.pending.clear();
+        n
+    }
+
+    /// A data segment leaves: it gets the receiver's part, and the skbs follow its borders.
+    pub fn transmit<O: Observer>(&mut self, cx: &mut Cx<'_, O>, rx: &mut Receiver, mut seg: Segment) {
+        rx.refresh_clock(cx);
+        if seg.end_seq() > self.write_seq {
             // Written before the record begins to tell.
-            let missing = (end - self.write_seq) as u32;
+            let fin = seg.flags.has(Flags::FIN) && self.fin.is_none();
+            let missing = (seg.end_seq() - self.write_seq) as u32 - u32::from(fin);
             self.written(cx, rx, missing);
-        }
-        self.window.snd_nxt = end;
-        if let Some(at) = self.queue.iter().position(|w| w.end > end) {
-            let w = self.queue[at];
-            let start = w.end.0 - i64::from(w.len) - i64::from(self.fin.is_some_and(|f| w.end > f));
-            if start < end.0 {
-                let rest = (w.end - end) as u32;
-                let rest_len = rest - u32::from(self.fin.is_some_and(|f| w.end > f));
-                let first = Written { end, len: w.len - rest_len, truesize: w.truesize - rest_len };
-                self.queue[at] = first;
-                self.queue
-                    .insert(at + 1, Written { end: w.end, len: rest_len, truesize: self.head + rest_len });
-                rx.charge_send(cx, self.head);
+            if fin {
+                self.fin_written(cx, rx);
             }
         }
+        self.split_at(cx, rx, seg.seq);
+        self.split_at(cx, rx, seg.end_seq());
+        self.join(cx, rx, &seg);
+        let window = rx.stamp(cx, &mut seg);
+        if seg.len > 0 {
+            rx.data_sent(cx.now);
+        }
+        if O::ACTIVE {
+            // The packet is seen before its sequence numbers count as sent.
+            let packet = Transmit { seg, window, reason: AckReason::Data };
+            cx.obs.transmit(cx.now, &packet, &rx.state(self));
+        }
+        self.window.snd_nxt = self.window.snd_nxt.max(seg.end_seq());
+        self.arm_write_timer(cx.now);
+    }
+
+    /// Arms the loss probe, or the retransmission timer if that is earlier (`tcp_schedule_loss_probe`).
+    fn arm_write_timer(&mut self, now: Now) {
+        let in_flight = self.queue.iter().filter(|w| w.end <= self.window.snd_nxt).count();
+        let srtt_us = u64::from(self.rtt.srtt8()) >> 3;
+        let rto = self.rtt.rto();
+        let ticks = if srtt_us == 0 {
+            rto
+        } else {
+            let alone_us = if in_flight <= 1 { LONE_PACKET_US } else { PROBE_SLACK_US };
+            let probe = ((2 * srtt_us + alone_us) * u64::from(now.hz)).div_ceil(1_000_000) as u32;
+            probe.min(rto)
+        };
+        self.write_timer = Some(now.jiffies + ticks);
+    }
+
+    /// Expiry of the write timer, if armed.
+    pub fn write_timer_due(&self) -> Option<Jiffies> {
+        self.write_timer
+    }
+
+    /// The write timer fires. What it sends again is known from outside; if nothing is outstanding it only gives
+    /// memory back.
+    pub fn write_timer_idle<O: Observer>(&mut self, cx: &mut Cx<'_, O>, rx: &mut Receiver) {
+        self.write_timer = None;
+        if self.window.snd_una == self.window.snd_nxt {
+            rx.write_timer_ran(cx);
+        }
+    }
+
+    /// Joins the skbs that one packet carries: small ones are collapsed when they are sent again
+    /// (`tcp_retrans_try_collapse`), and newer kernels fill up an skb from the next before they send it. All but one
+    /// head become free.
+    fn join<O: Observer>(&mut self, cx: &mut Cx<'_, O>, rx: &mut Receiver, seg: &Segment) {
+        let Some(first) = self.queue.iter().position(|w| w.end > seg.seq) else { return };
+        while self.queue[first].end < seg.end_seq() {
+            let Some(next) = self.queue.remove(first + 1) else { return };
+            let w = &mut self.queue[first];
+            w.end = next.end;
+            w.len += next.len;
+            w.truesize += next.len;
+            rx.uncharge_send(cx, self.head);
+        }
+    }
+
+    /// Splits the skb that holds `at` in its middle; the second part has a head of its own (`tso_fragment`).
+    fn split_at<O: Observer>(&mut self, cx: &mut Cx<'_, O>, rx: &mut Receiver, at: Seq) {
+        let Some(i) = self.queue.iter().position(|w| w.end > at) else { return };
+        let w = self.queue[i];
+        let fin = i64::from(self.fin.is_some_and(|f| w.end > f));
+        let start = Seq(w.end.0 - i64::from(w.len) - fin);
+        if at <= start || w.len == 0 {
+            return;
+        }
+        let rest = (w.end - at - fin).max(0) as u32;
+        if rest == 0 {
+            return;
+        }
+        self.queue[i] = Written { end: at, len: w.len - rest, truesize: w.truesize - rest };
+        self.queue.insert(i + 1, Written { end: w.end, len: rest, truesize: self.head + rest });
+        rx.charge_send(cx, self.head);
     }
 
     /// Feeds a round-trip sample known from outside, microseconds.
@@ -237,7 +325,11 @@ impl SendHalf for PassiveSender {
         AckOutcome::Ok
     }
 
-    fn push_pending<O: Observer>(&mut self, _cx: &mut Cx<'_, O>, _rx: &mut Receiver) {}
+    fn push_pending<O: Observer>(&mut self, cx: &mut Cx<'_, O>, rx: &mut Receiver) {
+        while let Some(seg) = self.pending.pop_front() {
+            self.transmit(cx, rx, seg);
+        }
+    }
 }
 
 #[cfg(test)]
