@@ -1,0 +1,14 @@
+//! The product from outside: the command as a user types it, and the libraries through their public interfaces.
+
+mod bad_input;
+mod check;
+mod command;
+mod conform;
+mod determinism;
+mod expectations;
+mod licences;
+mod output;
+mod overrun;
+mod plot;
+mod properties;
+mod support;

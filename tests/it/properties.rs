@@ -1,0 +1,98 @@
+//! What holds for any scenario, through the public interfaces alone.
+
+use proptest::prelude::*;
+use results::TraceRecorder;
+use scenarios::{Overrides, Source, resolve};
+use sim_core::engine;
+
+/// A scenario of random settings, as its text.
+fn scenario() -> impl Strategy<Value = String> {
+    let kernel = prop::sample::select(vec!["5.10", "6.1", "6.12", "6.18", "7.2"]);
+    let rcvbuf = prop_oneof![Just(None), (1_u32..300).prop_map(|k| Some(k * 1024))];
+    let mss = 88_u32..9000;
+    let read = prop_oneof![
+        Just("{mode: never}".to_owned()),
+        (1_u32..40_000, 1_u32..80).prop_map(|(b, ms)| format!("{{mode: fixed, bytes: {b}, every: {ms}ms}}")),
+        (1_u32..200).prop_map(|k| format!("{{mode: asap, buffer: {k}KiB}}")),
+    ];
+    let write = prop_oneof![
+        (1_u32..600).prop_map(|k| format!("{{mode: burst, bytes: {k}KiB}}")),
+        (1_u32..3000, 100_u32..3000).prop_map(|(size, us)| {
+            format!("{{mode: chunks, sizes: [{size}], every: {us}us, in_flight: 10}}")
+        }),
+    ];
+    let offload = prop::sample::select(vec!["on", "off"]);
+    let timestamps = 0..2;
+    let nic = prop::sample::select(vec![
+        "loopback",
+        "veth",
+        "tun",
+        "tap",
+        "half-page",
+        "page",
+        "page-16k",
+        "virtio",
+    ]);
+    (kernel, rcvbuf, mss, read, write, offload, timestamps, nic, 0_u32..120, 1_u32..200).prop_map(
+        |(kernel, rcvbuf, mss, read, write, offload, ts, nic, rtt, initcwnd)| {
+            let rcvbuf = rcvbuf.map_or_else(String::new, |n| format!("SO_RCVBUF: {n}, "));
+            format!(
+                "kernel: \"{kernel}\"\n\
+                 path: {{rtt: {rtt}ms, limit: 5000}}\n\
+                 sender:\n  sysctl: {{net.ipv4.tcp_timestamps: {ts}}}\n  sockopt: {{TCP_MAXSEG: {mss}}}\n  \
+                 route: {{initcwnd: {initcwnd}}}\n  offload: {{tso: {offload}, gso: {offload}}}\n  write: {write}\n\
+                 receiver:\n  sysctl: {{net.ipv4.tcp_timestamps: {ts}}}\n  sockopt: {{{rcvbuf}TCP_MAXSEG: {mss}}}\n  \
+                 nic: {nic}\n  read: {read}\n\
+                 stop: {{after: 2s, packets: 3000}}\n"
+            )
+        },
+    )
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 150, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn data_is_neither_made_nor_lost_and_memory_covers_it(text in scenario()) {
+        let source = Source::new("random.yaml", text.as_str());
+        let scenario = resolve(&source, &Overrides::default()).map_err(|e| TestCaseError::fail(e.to_string()))?;
+        let mut recorder = TraceRecorder::new();
+        let end = match engine::run(&scenario.config, &mut recorder) {
+            Ok(end) => end,
+            Err(e) => return Err(TestCaseError::fail(format!("{e}\n{text}"))),
+        };
+        let trace = recorder
+            .finish(end.ended, &end.receiver, &end.receiver_counters, &end.sender_counters)
+            .map_err(|e| TestCaseError::fail(e.to_string()))?;
+
+        // What was read and what waits is what was taken, and no more than was written.
+        let first = trace.rows.first().map_or(end.receiver.rcv_nxt, |r| r.state.rcv_nxt);
+        let taken = end.receiver.rcv_nxt - first;
+        prop_assert!(taken <= i64::try_from(end.written).unwrap(), "{taken} of {} in\n{text}", end.written);
+        prop_assert_eq!(end.receiver.recvq() + i64::try_from(end.read).unwrap(), taken, "in\n{}", text);
+        prop_assert_eq!(trace.bytes_read(), end.read);
+
+        let mut before: Option<&results::TraceRow> = None;
+        for row in trace.rows_and_closing() {
+            let s = &row.state;
+            // Every byte that waits is paid for, and nothing is paid for twice.
+            prop_assert!(s.recvq() >= 0 && i64::from(s.rmem) >= s.recvq(), "row {} in\n{text}", row.idx);
+            prop_assert!(s.rcv_wup <= s.rcv_nxt, "row {} in\n{text}", row.idx);
+            if let Some(b) = before {
+                prop_assert!(b.time <= row.time && b.state.rcv_nxt <= s.rcv_nxt && b.acked <= row.acked);
+                // The promise to the sender is kept: the right edge of the window never moves back.
+                let edge = |s: &sim_core::state::SocketState| s.rcv_wup + s.rcv_wnd;
+                prop_assert!(edge(&b.state) <= edge(s), "row {}: the window shrinks in\n{text}", row.idx);
+            }
+            before = Some(row);
+        }
+    }
+
+    #[test]
+    fn a_resolved_scenario_is_the_same_run(text in scenario()) {
+        let resolved = |text: &str| resolve(&Source::new("random.yaml", text), &Overrides::default());
+        let first = resolved(&text).map_err(|e| TestCaseError::fail(e.to_string()))?;
+        let again = resolved(&scenarios::resolved_yaml(&first)).map_err(|e| TestCaseError::fail(e.to_string()))?;
+        prop_assert_eq!(first.config, again.config);
+    }
+}

@@ -1,0 +1,102 @@
+//! Running the command, and running a scenario through the libraries.
+
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+use results::{RunInfo, Summary, Trace, TraceRecorder};
+use scenarios::{Overrides, Scenario, Source, gallery_text, resolve};
+use sim_core::engine::{self, RunOutcome};
+use sim_core::time::SimDuration;
+
+/// What a command came to.
+pub(crate) struct Ran {
+    pub(crate) code: i32,
+    pub(crate) out: String,
+    pub(crate) err: String,
+}
+
+impl Ran {
+    /// Fails with everything that was printed unless the exit code is `code`.
+    #[track_caller]
+    pub(crate) fn exits(self, code: i32) -> Self {
+        assert_eq!(self.code, code, "stdout:\n{}\nstderr:\n{}", self.out, self.err);
+        self
+    }
+
+    /// Fails unless stderr holds every one of `texts`.
+    #[track_caller]
+    pub(crate) fn says(self, texts: &[&str]) -> Self {
+        for t in texts {
+            assert!(self.err.contains(t), "`{t}` is not in stderr:\n{}", self.err);
+        }
+        self
+    }
+}
+
+/// The command, in the folder `dir`, without a terminal.
+pub(crate) fn command(dir: &Path, args: &[&str]) -> Command {
+    let mut c = Command::new(env!("CARGO_BIN_EXE_skmem"));
+    c.current_dir(dir).args(args).stdin(Stdio::null()).env_remove("RAYON_NUM_THREADS");
+    c
+}
+
+pub(crate) fn ran(output: Output) -> Ran {
+    Ran {
+        code: output.status.code().expect("the command was killed"),
+        out: String::from_utf8(output.stdout).unwrap(),
+        err: String::from_utf8(output.stderr).unwrap(),
+    }
+}
+
+pub(crate) fn skmem_in(dir: &Path, args: &[&str]) -> Ran {
+    ran(command(dir, args).output().unwrap())
+}
+
+/// The command in the folder of the project.
+pub(crate) fn skmem(args: &[&str]) -> Ran {
+    skmem_in(Path::new(env!("CARGO_MANIFEST_DIR")), args)
+}
+
+/// Names of everything below `dir`, sorted, folders with a `/` at the end.
+pub(crate) fn listing(dir: &Path) -> Vec<String> {
+    fn walk(root: &Path, dir: &Path, out: &mut Vec<String>) {
+        for entry in std::fs::read_dir(dir).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.strip_prefix(root).unwrap().to_str().unwrap().to_owned();
+            if path.is_dir() {
+                out.push(format!("{name}/"));
+                walk(root, &path, out);
+            } else {
+                out.push(name);
+            }
+        }
+    }
+    let mut out = Vec::new();
+    walk(dir, dir, &mut out);
+    out.sort();
+    out
+}
+
+/// A gallery scenario, on another kernel if one is named.
+pub(crate) fn gallery_scenario(name: &str, kernel: Option<&str>) -> Scenario {
+    let source = Source::new(name, gallery_text(name).unwrap());
+    let overrides = Overrides { kernel: kernel.map(str::to_owned), ..Overrides::default() };
+    resolve(&source, &overrides).unwrap()
+}
+
+/// Runs a scenario with everything recorded.
+pub(crate) fn simulate(scenario: &Scenario) -> (RunOutcome, Trace, Summary) {
+    let mut recorder = TraceRecorder::new();
+    let c = &scenario.config;
+    let outcome = engine::run(c, &mut recorder).unwrap();
+    let trace = recorder
+        .finish(outcome.ended, &outcome.receiver, &outcome.receiver_counters, &outcome.sender_counters)
+        .unwrap();
+    let info = RunInfo {
+        scenario: scenario.name.clone(),
+        rtt: SimDuration::from_nanos(c.forward.delay.as_nanos() + c.reverse.delay.as_nanos()),
+        ..RunInfo::default()
+    };
+    let summary = Summary::new(&trace, &info);
+    (outcome, trace, summary)
+}
