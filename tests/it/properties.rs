@@ -4,6 +4,7 @@ use proptest::prelude::*;
 use results::TraceRecorder;
 use scenarios::{Overrides, Source, resolve};
 use sim_core::engine;
+use sim_core::linux::InOrderGate;
 
 /// A scenario of random settings, as its text.
 fn scenario() -> impl Strategy<Value = String> {
@@ -35,6 +36,8 @@ fn scenario() -> impl Strategy<Value = String> {
     ]);
     (kernel, rcvbuf, mss, read, write, offload, timestamps, nic, 0_u32..120, 1_u32..200).prop_map(
         |(kernel, rcvbuf, mss, read, write, offload, ts, nic, rtt, initcwnd)| {
+            // Frames of the drivers that fill pages have the size of Ethernet's.
+            let mss = if matches!(nic, "loopback" | "veth" | "tun" | "tap") { mss } else { mss.min(1400) };
             let rcvbuf = rcvbuf.map_or_else(String::new, |n| format!("SO_RCVBUF: {n}, "));
             format!(
                 "kernel: \"{kernel}\"\n\
@@ -80,9 +83,12 @@ proptest! {
             prop_assert!(s.rcv_wup <= s.rcv_nxt, "row {} in\n{text}", row.idx);
             if let Some(b) = before {
                 prop_assert!(b.time <= row.time && b.state.rcv_nxt <= s.rcv_nxt && b.acked <= row.acked);
-                // The promise to the sender is kept: the right edge of the window never moves back.
+                // The promise to the sender is kept: the right edge of the window never moves back, unless the
+                // kernel (6.6 and later) answers data that it has no memory for with a window of 0.
                 let edge = |s: &sim_core::state::SocketState| s.rcv_wup + s.rcv_wnd;
-                prop_assert!(edge(&b.state) <= edge(s), "row {}: the window shrinks in\n{text}", row.idx);
+                let shut = scenario.config.kernel.in_order_gate != InOrderGate::Silent
+                    && trace.acks.iter().any(|a| a.window == 0 && a.after_idx < row.idx);
+                prop_assert!(edge(&b.state) <= edge(s) || shut, "row {}: the window shrinks in\n{text}", row.idx);
             }
             before = Some(row);
         }
