@@ -183,7 +183,7 @@ pub fn compare_merge(recorded: &MergeRow, model: &ModelMerge) -> Vec<Difference>
     let mut out = Differences::default();
     out.number("queue", recorded.queue as i64, model.queue as i64);
     out.number("ret", recorded.ret, model.refused.is_none());
-    if recorded.why != Some(MergeWhy::FragsUnknown) {
+    if !matches!(recorded.why, Some(MergeWhy::FragsUnknown | MergeWhy::Unexplained)) {
         out.check("why", recorded.why.map(|w| w as i64), model.refused.map(|w| w as i64));
     }
     if let Some(delta) = recorded.delta {

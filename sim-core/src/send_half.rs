@@ -76,6 +76,13 @@ pub trait SendHalf {
     fn fin_acked(&self) -> bool {
         false
     }
+    /// The connection was reset: whatever is queued is freed (`tcp_write_queue_purge`).
+    fn purge<O: Observer>(&mut self, cx: &mut Cx<'_, O>, rx: &mut Receiver) {
+        let _ = (cx, rx);
+    }
+    /// Predicted data brought nothing new for this half: only the sequence number of the last window update moves
+    /// on (`tcp_update_wl`).
+    fn note_predicted(&mut self, seq: Seq);
     /// Processes the ACK field of a segment (`tcp_ack`).
     fn on_ack<O: Observer>(
         &mut self,

@@ -374,6 +374,8 @@ words! {
         Head = "head",
         /// The fragment count is unknown.
         FragsUnknown = "frags?",
+        /// The recorder found no reason.
+        Unexplained = "unexplained",
     }
 }
 

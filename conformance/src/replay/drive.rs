@@ -26,7 +26,7 @@ use crate::score::{CaseScore, LineDifference};
 const SOL_SOCKET: i32 = 1;
 /// The traffic program reads the device before it reads the state: a packet sent this shortly before the state
 /// was read is counted in this step or in the next, ns.
-const POLL_NS: u64 = 80_000;
+const POLL_NS: u64 = 150_000;
 /// `SOL_TCP`.
 const SOL_TCP: i32 = 6;
 
@@ -94,6 +94,31 @@ fn backlog_at_ack(events: &[(u64, EventRef<'_>)]) -> Vec<Option<u32>> {
     out
 }
 
+/// A moment of the recording's microsecond scale.
+fn micros(us: i64) -> SimTime {
+    SimTime::from_nanos(us.max(0) as u64 * 1_000)
+}
+
+/// For every event, the backlog's length that the next event of the application or the backlog shows.
+fn backlog_after(events: &[(u64, EventRef<'_>)]) -> Vec<Option<u32>> {
+    let mut next = None;
+    let mut out: Vec<_> = events
+        .iter()
+        .rev()
+        .map(|(_, e)| {
+            let here = next;
+            if let EventRef::App(a) = e
+                && a.state.backlog_len.is_some()
+            {
+                next = a.state.backlog_len;
+            }
+            here
+        })
+        .collect();
+    out.reverse();
+    out
+}
+
 /// What a recorded packet of the server carries of its own.
 fn server_segment(ack: &AckRow) -> Segment {
     Segment { seq: Seq(ack.seq), len: ack.len, flags: ack.flags.without(Flags::ACK), ..Segment::default() }
@@ -137,9 +162,17 @@ struct Drive<'a> {
     /// For every event, the backlog's length at the next ACK of the same call: segments may be put to the backlog
     /// between the probe at the end of a read and the choice of its window.
     backlog_at_ack: Vec<Option<u32>>,
+    /// For every event, the backlog's length at the next event of the application or the backlog.
+    backlog_after: Vec<Option<u32>>,
     /// The model's states since the counters were read for the last time: the closing row was read somewhere
     /// among them, the recorder does not say where.
     closing: Option<Vec<SocketState>>,
+    /// An option whose call waits for the socket.
+    waiting: Option<LiveOption>,
+    /// The state that the last script step read.
+    last_step: Option<SocketState>,
+    /// When a timer fired last, and the state before it.
+    before_timer: Option<(SimTime, SocketState)>,
     /// Script steps: packets sent since the previous one, and of these the ones sent so shortly before now
     /// that the traffic program may not have seen them yet.
     emitted: Vec<SimTime>,
@@ -187,7 +220,11 @@ impl<'a> Drive<'a> {
             wrote: 0,
             finishing: false,
             backlog_at_ack: backlog_at_ack(events),
+            backlog_after: backlog_after(events),
             closing: None,
+            waiting: None,
+            last_step: None,
+            before_timer: None,
             emitted: Vec::new(),
             read_ret: None,
             row_index: 0,
@@ -278,7 +315,7 @@ impl<'a> Drive<'a> {
         self.unexpected_acks(row);
         let mut model = self.m.rx.state(&self.m.snd);
         if row.entry == Entry::End {
-            let read = self.closing.iter().flatten().find(|s| self.compare(&row.state, s).is_empty());
+            let read = self.closing.iter().flatten().chain(&self.last_step).find(|s| self.compare(&row.state, s).is_empty());
             model = read.copied().unwrap_or(model);
         }
         let owned = row.state.owned.unwrap_or(model.owned);
@@ -447,12 +484,21 @@ impl<'a> Drive<'a> {
                 self.with(now, |rx, _, _| rx.recv_begin(len.clamp(0, i64::from(u32::MAX)) as u32));
             }
             AppAction::SpaceAdjust => {
+                // Which microsecond the cached clock holds is an input: it was read during some earlier call.
+                if let (Some(stamp), Some(begin)) = (app.state.tcp_mstamp, app.state.drs_time) {
+                    self.m.rx.set_cached_clock(micros(stamp), micros(begin));
+                }
                 self.with(now, |rx, _, cx| rx.recv_copy(cx));
             }
             AppAction::CleanupRbuf(_) if self.in_recv => {
                 self.finishing = true;
                 if self.backlog_at_ack[at].is_none_or(|len| len == self.m.rx.state(&self.m.snd).backlog_len) {
                     self.finish_read(now);
+                }
+            }
+            AppAction::CleanupRbuf(_) => {
+                if let Some(opt) = self.waiting.take() {
+                    self.with(now, |rx, snd, cx| rx.set_option(cx, snd, opt));
                 }
             }
             AppAction::RecvRet(_) => {
@@ -470,12 +516,15 @@ impl<'a> Drive<'a> {
                     (SOL_TCP, 12) => Some(LiveOption::QuickAck(v)),
                     _ => None,
                 };
-                if let Some(opt) = opt {
-                    self.with(now, |rx, snd, cx| rx.set_option(cx, snd, opt));
+                match opt {
+                    // The call waits for the socket: its effect is recorded when it has it.
+                    Some(opt @ LiveOption::QuickAck(_)) if self.cleanup_follows(at) => self.waiting = Some(opt),
+                    Some(opt) => self.with(now, |rx, snd, cx| rx.set_option(cx, snd, opt)),
+                    None => {}
                 }
             }
             AppAction::Backlog { seq, end_seq, truesize, data_len, nr_frags } => {
-                self.backlog(now, ev, [seq, end_seq], [truesize, data_len, nr_frags]);
+                self.backlog(at, now, ev, [seq, end_seq], [truesize, data_len, nr_frags]);
             }
             AppAction::Send(len) => {
                 self.with(now, |rx, _, _| rx.own());
@@ -497,22 +546,43 @@ impl<'a> Drive<'a> {
                 (self.writing, self.wrote) = (0, 0);
                 self.with(now, |rx, snd, cx| rx.release(cx, snd));
             }
+            AppAction::Close => self.with(now, |rx, snd, cx| {
+                if rx.close(cx, snd) {
+                    snd.fin_written(cx, rx);
+                }
+            }),
             AppAction::Shutdown => self.with(now, |rx, snd, cx| {
                 rx.shutdown_write();
                 snd.fin_written(cx, rx);
             }),
             AppAction::DelackTimer => {
+                self.note_before_timer(now);
                 if self.m.rx.delayed_ack_due().is_some_and(|j| j <= now.jiffies) {
                     self.with(now, |rx, snd, cx| rx.delayed_ack_timer(cx, snd));
                 }
             }
             AppAction::CompSackTimer => {
+                self.note_before_timer(now);
                 if self.m.rx.compressed_ack_due().is_some() {
                     self.with(now, |rx, snd, cx| rx.compressed_ack_timer(cx, snd));
                 }
             }
             _ => {}
         }
+    }
+
+    /// Whether the next application event is `tcp_cleanup_rbuf` outside a read: the effect of `TCP_QUICKACK`.
+    fn cleanup_follows(&self, at: usize) -> bool {
+        let mut later = self.events[at + 1..].iter().filter_map(|(_, e)| match e {
+            EventRef::App(a) if !matches!(a.what, AppWhat::Collapse | AppWhat::PruneOfo | AppWhat::Backlog) => Some(a),
+            _ => None,
+        });
+        later.next().is_some_and(|a| a.what == AppWhat::CleanupRbuf)
+    }
+
+    /// The state just before a timer fires, for a script step whose state was read at about the same time.
+    fn note_before_timer(&mut self, now: Now) {
+        self.before_timer = Some((now.time, self.m.rx.state(&self.m.snd)));
     }
 
     /// A `send` in progress copies up to `n` more bytes.
@@ -547,8 +617,8 @@ impl<'a> Drive<'a> {
         });
     }
 
-    fn backlog(&mut self, now: Now, ev: u64, seqs: [i64; 2], figures: [u32; 3]) {
-        let Some(row) = self.hindsight.row_of_backlog(ev).and_then(|at| self.rec.rows.get(at)) else { return };
+    fn backlog(&mut self, at: usize, now: Now, ev: u64, seqs: [i64; 2], figures: [u32; 3]) {
+        let Some(row) = self.hindsight.row_of_backlog(ev).and_then(|row| self.rec.rows.get(row)) else { return };
         let Some(s) = &row.segment else { return };
         let [seq, end_seq] = seqs;
         let [truesize, data_len, nr_frags] = figures;
@@ -556,10 +626,23 @@ impl<'a> Drive<'a> {
         let last = end_seq == s.end_seq;
         let (seg, buf): (Segment, Buffer) =
             self.hindsight.backlog_segment(s, [seq, end_seq], [truesize, data_len, nr_frags], last, sack, row.time_ns);
-        self.with(now, |rx, snd, cx| {
-            rx.own();
-            rx.segment_arrives(cx, snd, &seg, buf);
-        });
+        let feed = |m: &mut Machine, buf: Buffer| {
+            m.with(now, |rx, snd, cx| {
+                rx.own();
+                rx.segment_arrives(cx, snd, &seg, buf);
+            });
+            m.rx.state(&m.snd).backlog_len
+        };
+        // Whether a segment that was joined to others was a clone shows in what the backlog grew by.
+        let expected = self.backlog_after[at].filter(|_| self.oracle == Oracle::With && s.bl_segs > 1);
+        let before = expected.map(|_| self.m.clone());
+        let len = feed(&mut self.m, buf);
+        if let (Some(expected), Some(mut before)) = (expected, before)
+            && len != expected
+            && feed(&mut before, Hindsight::other_share(buf)) == expected
+        {
+            self.m = before;
+        }
     }
 
     // --- timers ----------------------------------------------------------------------------------------------
@@ -598,7 +681,15 @@ impl<'a> Drive<'a> {
     // --- script steps ----------------------------------------------------------------------------------------
 
     fn script_step(&mut self, step: &Step) {
-        let model = self.m.rx.state(&self.m.snd);
+        let mut model = self.m.rx.state(&self.m.snd);
+        // A timer that fired while the traffic program was about to read the state came before or after it.
+        if let Some((t, before)) = self.before_timer
+            && t.as_nanos() + POLL_NS >= step.time_ns
+            && !self.compare(&step.state, &model).is_empty()
+            && self.compare(&step.state, &before).is_empty()
+        {
+            model = before;
+        }
         let mut differences = self.compare(&step.state, &model);
         let mut check = |column, recorded: Option<i64>, model: Option<i64>| {
             if recorded != model {
@@ -621,6 +712,7 @@ impl<'a> Drive<'a> {
         check("meminfo.drops", Some(i64::from(step.meminfo.drops)), Some(i64::from(model.drops)));
         self.emitted.drain(..emitted);
         self.read_ret = None;
+        self.last_step = Some(model);
         self.score.steps.add(differences.is_empty());
         self.score.note(LineDifference::of(LineKind::Step, step.step.max(0) as u64, step.time_ns, differences));
     }

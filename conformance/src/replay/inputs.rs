@@ -54,6 +54,12 @@ impl Hindsight {
         Self { shared_until: BTreeMap::new(), ..Self::of(rec, events, headers) }
     }
 
+    /// The same buffer with its sharing turned round: what is known of one segment that was joined to others.
+    pub(super) fn other_share(buf: Buffer) -> Buffer {
+        let share = if buf.share == Share::None { Share::UntilTime(SimTime::NEVER) } else { Share::None };
+        Buffer { share, ..buf }
+    }
+
     /// The row in which the backlog segment of event `ev` came out.
     pub(super) fn row_of_backlog(&self, ev: u64) -> Option<usize> {
         self.row_of_backlog.get(&ev).copied()

@@ -5,6 +5,7 @@ use crate::linux::CompSack;
 use crate::observer::{AckReason, Observer, Rule, Transmit};
 use crate::segment::{Flags, Segment, Timestamps};
 use crate::send_half::{Cx, SendHalf};
+use crate::seq::Seq;
 use crate::state::{AckPending, TcpState};
 use crate::time::{Jiffies, Now, SimDuration, SimTime};
 
@@ -133,11 +134,7 @@ impl Receiver {
         if self.state == TcpState::Close {
             return;
         }
-        let window_end = snd.snd_una() + snd.snd_wnd();
-        // `tcp_acceptable_seq`: never beyond what the peer's window allows.
-        let beyond = snd.snd_nxt() - window_end;
-        let slack = if self.wscale_ok { 1i64 << self.rcv_wscale } else { 0 };
-        let seq = if beyond <= 0 || beyond < slack { snd.snd_nxt() } else { window_end };
+        let seq = self.acceptable_seq(snd);
         let mut seg = Segment { seq, ..Segment::default() };
         let window = self.stamp(cx, &mut seg);
         cx.host.counters.out_segs += 1;
@@ -146,6 +143,14 @@ impl Receiver {
             cx.obs.transmit(cx.now, &packet, &self.state(snd));
         }
         cx.out.push(packet);
+    }
+
+    /// Sequence number of a packet without data: never beyond what the peer's window allows (`tcp_acceptable_seq`).
+    pub(super) fn acceptable_seq<S: SendHalf>(&self, snd: &S) -> Seq {
+        let window_end = snd.snd_una() + snd.snd_wnd();
+        let beyond = snd.snd_nxt() - window_end;
+        let slack = if self.wscale_ok { 1i64 << self.rcv_wscale } else { 0 };
+        if beyond <= 0 || beyond < slack { snd.snd_nxt() } else { window_end }
     }
 
     // --- deciding -------------------------------------------------------------------------------------------

@@ -105,6 +105,8 @@ impl Receiver {
             if !self.ack.pending.has(AckPending::SCHED) {
                 return;
             }
+        } else {
+            snd.note_predicted(seg.seq);
         }
         self.ack_check(cx, snd, false);
     }
@@ -220,7 +222,7 @@ impl Receiver {
         }
         if seg.flags.has(Flags::RST) {
             if seg.seq == self.rcv_nxt {
-                self.close_now(cx);
+                self.close_now(cx, snd);
             }
             return false;
         }
@@ -340,7 +342,7 @@ impl Receiver {
         if after_fin {
             // RFC 1122, 4.2.2.13: data that nobody will read is answered with a reset.
             self.reset_in_answer(cx, snd, seg);
-            self.close_now(cx);
+            self.close_now(cx, snd);
             return;
         }
         if ignored {
@@ -369,8 +371,33 @@ impl Receiver {
         cx.out.push(packet);
     }
 
+    /// The application closes the socket (`tcp_close`). Unread data means that the peer must be told that not all was
+    /// taken: a reset goes out and the connection is gone. Otherwise the sending half has a FIN to send; returns
+    /// whether it has.
+    pub fn close<S: SendHalf, O: Observer>(&mut self, cx: &mut Cx<'_, O>, snd: &mut S) -> bool {
+        let unread = self.queue.iter().any(|skb| skb.seq + skb.len > self.copied_seq);
+        while let Some(skb) = self.queue.pop_front() {
+            self.uncharge(cx, skb.buf.truesize);
+        }
+        if !unread {
+            self.shutdown_write();
+            return true;
+        }
+        let mut rst = Segment { seq: self.acceptable_seq(snd), flags: Flags::RST, ..Segment::default() };
+        let window = self.stamp(cx, &mut rst);
+        cx.host.counters.out_segs += 1;
+        let packet = Transmit { seg: rst, window, reason: AckReason::Now };
+        if O::ACTIVE {
+            cx.obs.transmit(cx.now, &packet, &self.state(snd));
+        }
+        cx.out.push(packet);
+        self.close_now(cx, snd);
+        false
+    }
+
     /// The connection ends here and now (`tcp_reset`).
-    fn close_now<O: Observer>(&mut self, cx: &mut Cx<'_, O>) {
+    fn close_now<S: SendHalf, O: Observer>(&mut self, cx: &mut Cx<'_, O>, snd: &mut S) {
+        snd.purge(cx, self);
         self.state = TcpState::Close;
         self.ack.pending = AckPending::default();
         self.ack.timer = None;

@@ -307,6 +307,13 @@ impl Receiver {
         }
     }
 
+    /// Sets the cached clock and the begin of the autotuning interval, for drivers that know from a recording which
+    /// microsecond the kernel read.
+    pub fn set_cached_clock(&mut self, stamp: SimTime, autotune_begin: SimTime) {
+        self.mstamp = Some(stamp);
+        self.drs.time = autotune_begin;
+    }
+
     /// The cached clock in microseconds, as DRS and timestamps use it.
     fn stamp_us(&self) -> u64 {
         self.mstamp.unwrap_or_default().as_micros()

@@ -366,6 +366,10 @@ impl SendHalf for Sender {
         self.sndbuf
     }
 
+    fn note_predicted(&mut self, seq: Seq) {
+        self.window.note_predicted(seq);
+    }
+
     fn on_ack<O: Observer>(
         &mut self,
         cx: &mut Cx<'_, O>,

@@ -186,7 +186,9 @@ impl PassiveSender {
 
     /// Arms the loss probe, or the retransmission timer if that is earlier (`tcp_schedule_loss_probe`).
     fn arm_write_timer(&mut self, now: Now) {
-        let in_flight = self.queue.iter().filter(|w| w.end <= self.window.snd_nxt).count();
+        let mss = self.mss_cache().max(1);
+        let sent = self.queue.iter().filter(|w| w.end <= self.window.snd_nxt);
+        let in_flight: u32 = sent.map(|w| w.len.div_ceil(mss)).sum();
         let srtt_us = u64::from(self.rtt.srtt8()) >> 3;
         let rto = self.rtt.rto();
         let ticks = if srtt_us == 0 {
@@ -280,6 +282,16 @@ impl SendHalf for PassiveSender {
 
     fn mss_cache(&self) -> u32 {
         send_mss(self.mss_limit, self.window.max_window)
+    }
+
+    fn purge<O: Observer>(&mut self, cx: &mut Cx<'_, O>, rx: &mut Receiver) {
+        while let Some(w) = self.queue.pop_front() {
+            rx.uncharge_send(cx, w.truesize);
+        }
+    }
+
+    fn note_predicted(&mut self, seq: Seq) {
+        self.window.note_predicted(seq);
     }
 
     fn fin_acked(&self) -> bool {
