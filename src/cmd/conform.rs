@@ -35,9 +35,9 @@ impl How {
 /// Arguments of `conform`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Every row, ACK and script step of a recording is compared in every compared column; nothing is tolerated. A case that
-is not exact is shown with its first difference and the recorded lines before it. The last line is the total.
-Exit code 1 if a case is below its committed floor (floors.csv beside the folder of recordings).")]
+Every row, ACK and script step of a recording is compared in every compared column; nothing is tolerated. A case that \
+is not exact is shown with its first difference and the recorded lines before it. The last line is the total. Exit \
+code 1 if a case is below its committed floor (floors.csv beside the folder of recordings).")]
 pub(crate) struct Args {
     /// A folder of recordings, packed or raw [default: validation/recordings]
     #[arg(value_name = "RECORDINGS")]

@@ -14,7 +14,7 @@ use crate::terminal;
 /// Arguments of `plot`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-A trace is a trace.csv, or the rows of a recording of a real kernel. One trace goes to FILE.png or FILE.svg; several
+A trace is a trace.csv, or the rows of a recording of a real kernel. One trace goes to FILE.png or FILE.svg; several \
 go to a folder, one PNG each. Without -o the charts are drawn in the terminal.")]
 pub(crate) struct Args {
     /// Traces

@@ -40,12 +40,12 @@ enum PlotFormat {
 /// Arguments of `run`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Without -o a report and a small chart are printed and nothing is written. With -o DIR the folder is filled under a
-temporary name and renamed when it is complete; a folder that exists is never overwritten. It holds trace.csv (one
-line per segment that reached the receiving socket), acks.csv, tx.csv, reads.csv, summary.json, chart.png and
+Without -o a report and a small chart are printed and nothing is written. With -o DIR the folder is filled under a \
+temporary name and renamed when it is complete; a folder that exists is never overwritten. It holds trace.csv (one \
+line per segment that reached the receiving socket), acks.csv, tx.csv, reads.csv, summary.json, chart.png and \
 chart.svg; several scenarios get a folder each below DIR.
 
-A scenario that does not show what its `expect` says ends with exit code 1. Where --set, --kernel or --seed change
+A scenario that does not show what its `expect` says ends with exit code 1. Where --set, --kernel or --seed change \
 the run, its expectations are shown but not held against it; those given with --set expect.NAME=VALUE are.")]
 pub(crate) struct Args {
     /// Files, or names from `skmem list`
