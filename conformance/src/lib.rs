@@ -5,12 +5,14 @@
 //! * [`compact`]: the compact form, one small file per kernel and case, as `validation/recordings/` holds it;
 //! * [`columns`] and [`compare`]: which columns a model must give, and the comparison of one state with another;
 //! * [`replay`]: the recorded inputs through the model's receiver;
+//! * [`end_to_end`]: recorded configurations through the whole model;
 //! * [`script`]: the scripts of the injection cases, typed;
 //! * [`score`]: tallies, tables, pictures and the committed floors.
 
 pub mod columns;
 pub mod compact;
 pub mod compare;
+pub mod end_to_end;
 pub mod recording;
 pub mod replay;
 pub mod score;

@@ -1,6 +1,5 @@
 //! What the receiving half of a socket needs from its sending half.
 
-use crate::config::Sysctls;
 use crate::host::Host;
 use crate::observer::{Observer, Transmit};
 use crate::receiver::Receiver;
@@ -90,7 +89,6 @@ pub trait SendHalf {
         rx: &mut Receiver,
         seg: &Segment,
         path: AckPath,
-        sysctl: &Sysctls,
     ) -> AckOutcome;
     /// Sends what may be sent now (`tcp_data_snd_check`). Data segments carry `rx`'s acknowledgement: the
     /// implementer calls [`Receiver::stamp`] for each packet.

@@ -67,7 +67,10 @@ impl Hindsight {
 
     /// Until when an skb that arrived at `arrival_ns` is shared. A clone is for certain while it is being queued: its
     /// sender cannot have seen the ACK yet.
-    fn share(&self, seq: i64, cloned: bool, arrival_ns: u64) -> Share {
+    fn share(&self, seq: i64, len: u32, cloned: bool, arrival_ns: u64) -> Share {
+        if len == 0 {
+            return Share::None;
+        }
         let arriving = cloned.then(|| SimTime::from_nanos(arrival_ns + QUEUEING_NS));
         match self.shared_until.get(&seq).copied().max(arriving) {
             Some(t) => Share::UntilTime(t),
@@ -100,7 +103,7 @@ impl Hindsight {
             frag_list: false,
             gso_size: s.gso_size.unwrap_or(0),
             gso_segs: segments(s.len, s.gso_size.unwrap_or(0)),
-            share: self.share(s.seq, s.cloned, arrival_ns),
+            share: self.share(s.seq, s.len, s.cloned, arrival_ns),
         };
         (seg, buf)
     }
@@ -132,7 +135,7 @@ impl Hindsight {
             frag_list: false,
             gso_size: gso,
             gso_segs: segments(len, gso),
-            share: self.share(seq, s.cloned, arrival_ns),
+            share: self.share(seq, len, s.cloned, arrival_ns),
         };
         (seg, buf)
     }

@@ -7,12 +7,25 @@
 //! | `clock` | which "now" each event had |
 //! | `watch` | gathers what the model did |
 //! | `inputs` | segments and their buffers, from recorded lines |
-//! | `drive` | the event loop and the comparison |
+//! | `lookahead` | what later lines tell about earlier ones |
+//! | `machine` | the model |
+//! | `drive` | the event loop |
+//! | `opening`, `rows`, `acks`, `calls`, `timers`, `steps`, `merges`, `counters` | what each kind of line does, and its comparison |
 
+mod acks;
+mod calls;
 mod clock;
+mod counters;
 mod drive;
 mod inputs;
-mod setup;
+mod lookahead;
+mod machine;
+mod merges;
+mod opening;
+mod rows;
+pub(crate) mod setup;
+mod steps;
+mod timers;
 mod watch;
 
 pub use drive::{Oracle, replay};

@@ -51,11 +51,11 @@ pub(super) fn profile(rec: &Recording) -> Result<&'static KernelProfile, SetupEr
 }
 
 /// The words of the set-up line that contains `needle`, from the last such line.
-fn words_of<'a>(setup: &'a [String], needle: &str) -> Vec<&'a str> {
+pub(crate) fn words_of<'a>(setup: &'a [String], needle: &str) -> Vec<&'a str> {
     setup.iter().rev().find(|l| l.contains(needle)).map(|l| l.split_whitespace().collect()).unwrap_or_default()
 }
 
-fn word_after<T: std::str::FromStr>(words: &[&str], key: &str) -> Option<T> {
+pub(crate) fn word_after<T: std::str::FromStr>(words: &[&str], key: &str) -> Option<T> {
     let at = words.iter().position(|w| *w == key)?;
     words.get(at + 1)?.parse().ok()
 }

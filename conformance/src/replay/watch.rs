@@ -4,9 +4,12 @@ use std::collections::VecDeque;
 
 use sim_core::observer::{Observer, PruneStep, Queue, Rule, Transmit};
 use sim_core::segment::Segment;
-use sim_core::skb::Skb;
+use sim_core::seq::Seq;
+use sim_core::skb::{MergeRefusal, Skb};
 use sim_core::state::SocketState;
 use sim_core::time::Now;
+
+use crate::recording::{MergeWhy, RecordedQueue};
 
 /// What happened since the previous row.
 #[derive(Clone, Copy, Default, Debug)]
@@ -19,12 +22,46 @@ pub(super) struct SinceRow {
     pub(super) n_ack: u32,
 }
 
+/// An attempt of the model to merge.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Attempt {
+    pub(super) queue: RecordedQueue,
+    pub(super) seq: Seq,
+    pub(super) refused: Option<MergeWhy>,
+    pub(super) delta: u32,
+}
+
 /// The observer of a replay.
 #[derive(Clone, Default, Debug)]
 pub(super) struct Watch {
     pub(super) since: SinceRow,
     /// Packets sent and not yet compared.
     pub(super) sent: VecDeque<(Transmit, SocketState)>,
+    /// Attempts to merge that are not compared yet.
+    pub(super) merges: VecDeque<Attempt>,
+}
+
+impl Watch {
+    fn merge(&mut self, queue: Queue, seq: Seq, refused: Option<MergeRefusal>, delta: u32) {
+        let queue = match queue {
+            Queue::Receive => RecordedQueue::Receive,
+            Queue::OutOfOrder => RecordedQueue::OutOfOrder,
+            // Merges in the backlog are not recorded.
+            Queue::Backlog => return,
+        };
+        let refused = refused.map(|why| match why {
+            MergeRefusal::Gap => MergeWhy::Gap,
+            MergeRefusal::Shared => MergeWhy::Shared,
+            MergeRefusal::Frags | MergeRefusal::FragList => MergeWhy::Frags,
+            MergeRefusal::Head => MergeWhy::Head,
+        });
+        if refused.is_some() {
+            self.since.coal_fail += 1;
+        } else {
+            self.since.coal_ok += 1;
+        }
+        self.merges.push_back(Attempt { queue, seq, refused, delta });
+    }
 }
 
 impl Observer for Watch {
@@ -38,8 +75,8 @@ impl Observer for Watch {
     fn rule(&mut self, _: Now, rule: Rule) {
         let s = &mut self.since;
         match rule {
-            Rule::Merged { queue: Queue::Receive | Queue::OutOfOrder, .. } => s.coal_ok += 1,
-            Rule::MergeRefused { queue: Queue::Receive | Queue::OutOfOrder, .. } => s.coal_fail += 1,
+            Rule::Merged { queue, delta, seq } => self.merge(queue, seq, None, delta),
+            Rule::MergeRefused { queue, why, seq } => self.merge(queue, seq, Some(why), 0),
             Rule::Prune(PruneStep::Collapse { queue: Queue::Receive, .. }) => s.n_collapse += 1,
             Rule::Prune(PruneStep::Collapse { .. }) => s.n_collapse_ofo += 1,
             Rule::Prune(PruneStep::OfoPruned { .. }) => s.n_prune_ofo += 1,

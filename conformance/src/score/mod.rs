@@ -162,6 +162,8 @@ pub struct CaseScore {
     pub app: Tally,
     /// Merges.
     pub merges: Tally,
+    /// Counters (`nstat`).
+    pub counters: Tally,
     /// Packets that the model sent and the kernel did not. A case with any is not exact.
     #[serde(default)]
     pub unexpected: u64,
@@ -265,6 +267,8 @@ pub struct Totals {
     pub app: Tally,
     /// Merges.
     pub merges: Tally,
+    /// Counters (`nstat`).
+    pub counters: Tally,
     /// Packets that the model sent and the kernels did not.
     #[serde(default)]
     pub unexpected: u64,
@@ -281,6 +285,7 @@ impl Totals {
             t.steps = t.steps.plus(c.steps);
             t.app = t.app.plus(c.app);
             t.merges = t.merges.plus(c.merges);
+            t.counters = t.counters.plus(c.counters);
             t.unexpected += c.unexpected;
         }
         t

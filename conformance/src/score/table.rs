@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::{CaseScore, Scoreboard, Tally, Totals};
 
-const HEAD: [&str; 8] = ["kernel", "case", "rows", "acks", "steps", "app", "merges", "first difference"];
+const HEAD: [&str; 8] = ["kernel", "case", "rows", "acks", "steps", "merges", "counters", "first difference"];
 
 /// A table: one line per kernel and case, one per kernel, and the totals as the last line. Every figure reads
 /// `exact/compared`, that of the ACKs with `+n` if the model sent `n` packets that the kernel did not.
@@ -93,8 +93,8 @@ fn case_line(c: &CaseScore) -> [String; 8] {
         show(c.rows),
         show_acks(c.acks, c.unexpected),
         show(c.steps),
-        show(c.app),
         show(c.merges),
+        show(c.counters),
         first,
     ]
 }
@@ -106,8 +106,8 @@ fn sum_line(kernel: &str, what: String, t: &Totals) -> [String; 8] {
         show(t.rows),
         show_acks(t.acks, t.unexpected),
         show(t.steps),
-        show(t.app),
         show(t.merges),
+        show(t.counters),
         String::new(),
     ]
 }

@@ -263,14 +263,14 @@ impl Receiver {
         ato = ato.min(self.delack_max(now));
         let jiffies = now.decision_jiffies();
         let mut due = jiffies + ato;
-        if self.ack.pending.has(AckPending::TIMER) {
-            if let Some(armed) = self.ack.timeout {
-                if armed <= jiffies + (ato >> 2) {
-                    self.send_ack(cx, snd, AckReason::DelayedDue);
-                    return;
-                }
-                due = due.min(armed);
+        if self.ack.pending.has(AckPending::TIMER)
+            && let Some(armed) = self.ack.timeout
+        {
+            if armed <= jiffies + (ato >> 2) {
+                self.send_ack(cx, snd, AckReason::DelayedDue);
+                return;
             }
+            due = due.min(armed);
         }
         self.ack.pending.set(AckPending::SCHED | AckPending::TIMER);
         self.ack.timeout = Some(due);

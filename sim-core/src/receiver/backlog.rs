@@ -100,14 +100,20 @@ impl Receiver {
     /// Processes only the oldest segment that waits, for drivers that know when each was processed. Returns
     /// whether there was one.
     pub fn drain_one<S: SendHalf, O: Observer>(&mut self, cx: &mut Cx<'_, O>, snd: &mut S) -> bool {
-        if self.draining == 0 {
-            // The list is taken whole: what arrives from now on starts a new one and merges with none of these.
-            self.draining = self.backlog.len();
-        }
+        self.begin_drain();
         let Some(Waiting { seg, skb }) = self.backlog.pop_front() else { return false };
         self.process(cx, snd, &seg, skb);
         self.draining -= 1;
+        // The list that has formed meanwhile is taken at once.
+        self.begin_drain();
         true
+    }
+
+    /// The drain takes the list whole: what arrives from now on starts a new one and merges with none of these.
+    pub fn begin_drain(&mut self) {
+        if self.draining == 0 {
+            self.draining = self.backlog.len();
+        }
     }
 
     /// Ends a drain made of [`Receiver::drain_one`] calls.

@@ -148,8 +148,7 @@ impl Receiver {
         path: AckPath,
     ) -> AckOutcome {
         let window = snd.snd_wnd();
-        let sysctl = self.sysctl.clone();
-        let outcome = snd.on_ack(cx, self, seg, path, &sysctl);
+        let outcome = snd.on_ack(cx, self, seg, path);
         if outcome == AckOutcome::Ok {
             self.rcv_tstamp = Some(cx.now.ack_jiffies());
             if path == AckPath::Slow && seg.seq <= self.rcv_wup {
@@ -187,17 +186,15 @@ impl Receiver {
         skb: &Skb,
     ) -> bool {
         self.note_timestamps(seg);
-        if self.paws_rejects(cx, snd, seg) {
-            if !seg.flags.has(Flags::RST) {
-                cx.host.counters.paws_estab += 1;
-                if !self.answer_suppressed(cx.now, seg) {
-                    self.send_dupack(cx, snd, seg);
-                } else {
-                    cx.host.counters.ack_skipped_paws += 1;
-                }
-                self.discard(cx, skb, DropReason::Paws);
-                return false;
+        if !seg.flags.has(Flags::RST) && self.paws_rejects(cx, snd, seg) {
+            cx.host.counters.paws_estab += 1;
+            if self.answer_suppressed(cx.now, seg) {
+                cx.host.counters.ack_skipped_paws += 1;
+            } else {
+                self.send_dupack(cx, snd, seg);
             }
+            self.discard(cx, skb, DropReason::Paws);
+            return false;
         }
         match self.acceptable(seg) {
             Acceptable::Yes => {}
@@ -346,7 +343,7 @@ impl Receiver {
             return;
         }
         if ignored {
-            self.discard_silently(&skb);
+            self.count_drop(&skb);
         } else {
             self.data_queue(cx, snd, seg, skb);
         }
@@ -412,7 +409,4 @@ impl Receiver {
         cx.rule(|| Rule::Dropped { reason, seq });
     }
 
-    fn discard_silently(&mut self, skb: &Skb) {
-        self.count_drop(skb);
-    }
 }

@@ -31,7 +31,7 @@ impl Receiver {
     fn mss_to_advertise(&self, link_mss: u32, maxseg: Option<u16>) -> u32 {
         let by_route = match self.route.advmss {
             Some(v) => u32::from(v),
-            None => link_mss.max(MIN_ADVMSS).min(MAX_ADVMSS),
+            None => link_mss.clamp(MIN_ADVMSS, MAX_ADVMSS),
         };
         maxseg.map_or(by_route, |m| by_route.min(u32::from(m)))
     }

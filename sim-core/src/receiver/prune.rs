@@ -10,12 +10,12 @@ use crate::skb::Skb;
 impl Receiver {
     /// Makes room for `incoming` by force (`tcp_prune_queue`).
     pub(super) fn prune<O: Observer>(&mut self, cx: &mut Cx<'_, O>, incoming: &Skb) -> Result<(), NoMemory> {
-        cx.host.counters.prune_called += 1;
-        cx.rule(|| Rule::Prune(PruneStep::Called));
         if self.kernel.prune_fails_when_empty && self.rmem == 0 {
-            // The host has no memory; there is nothing to prune.
+            // Nothing is charged, so nothing can be pruned.
             return Err(NoMemory);
         }
+        cx.host.counters.prune_called += 1;
+        cx.rule(|| Rule::Prune(PruneStep::Called));
         let at_limit = if self.kernel.clamp_on_ingest {
             !self.can_ingest(incoming)
         } else {

@@ -31,12 +31,11 @@ pub(crate) struct SkbTree {
     nodes: Vec<Node>,
     free: Vec<NodeId>,
     root: NodeId,
-    len: u32,
 }
 
 impl Default for SkbTree {
     fn default() -> Self {
-        Self { nodes: Vec::new(), free: Vec::new(), root: NIL, len: 0 }
+        Self { nodes: Vec::new(), free: Vec::new(), root: NIL }
     }
 }
 
@@ -50,10 +49,6 @@ pub(crate) struct Slot {
 impl SkbTree {
     pub(crate) fn is_empty(&self) -> bool {
         self.root == NIL
-    }
-
-    pub(crate) fn len(&self) -> u32 {
-        self.len
     }
 
     pub(crate) fn root(&self) -> NodeId {
@@ -161,7 +156,6 @@ impl SkbTree {
         } else {
             self.node_mut(slot.parent).right = n;
         }
-        self.len += 1;
         self.balance_after_insert(n);
         n
     }
@@ -281,7 +275,6 @@ impl SkbTree {
         if !removed_red {
             self.balance_after_remove(child, child_parent);
         }
-        self.len -= 1;
         self.free.push(n);
         self.nodes[n as usize].skb
     }
@@ -333,7 +326,6 @@ impl SkbTree {
         self.nodes.clear();
         self.free.clear();
         self.root = NIL;
-        self.len = 0;
     }
 
     /// One after the highest sequence number of the last skb.
@@ -392,7 +384,6 @@ mod tests {
                 n = t.next(n);
             }
             assert!(seen.iter().eq(keys.iter()));
-            assert_eq!(t.len() as usize, keys.len());
             if let Some(&k) = keys.last() {
                 assert_eq!(t.get(t.last()).seq, Seq(k));
                 assert_eq!(t.prev(t.first()), NIL);

@@ -376,7 +376,6 @@ impl SendHalf for Sender {
         rx: &mut Receiver,
         seg: &Segment,
         path: AckPath,
-        _sysctl: &Sysctls,
     ) -> AckOutcome {
         self.ack_arrives(cx, rx, seg, path)
     }

@@ -312,7 +312,6 @@ impl SendHalf for PassiveSender {
         rx: &mut Receiver,
         seg: &Segment,
         path: AckPath,
-        _sysctl: &Sysctls,
     ) -> AckOutcome {
         match self.window.classify(seg.ack) {
             AckRange::Old => return AckOutcome::Old,

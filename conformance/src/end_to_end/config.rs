@@ -1,0 +1,226 @@
+//! The configuration of a loop case, from its summary.
+
+use std::collections::BTreeMap;
+
+use sim_core::config::{
+    Change, Congestion, EndpointConfig, HostConfig, LinkConfig, LiveOption, NicModel, Offload, ReadConfig,
+    RunConfig, SockOpts, StopConfig, TimedChange, WriteConfig,
+};
+use sim_core::time::SimDuration;
+use thiserror::Error;
+
+use crate::recording::{CaseKind, Recording};
+use crate::replay::setup::{Setup, SetupError, word_after, words_of};
+
+/// Bytes that the traffic program offers per `send` of a burst: the size of its buffer.
+const SEND_CALL: u32 = 16 << 20;
+/// What a sleeping program's wake-up is late by (`timer_slack_ns` of a normal task), ns.
+const TIMER_SLACK_NS: u64 = 50_000;
+/// From the establishment of the connection to the sleep, and from the wake-up to the mark START, ns: two system
+/// calls and the way through the scheduler on the recorded machine.
+const PROGRAM_START_NS: u64 = 19_000;
+/// The cost of a segment on the recorded machine where the case has no burst to measure it in, ns.
+const PACKET_COST_NS: u64 = 24_800;
+/// Distances of segments outside this range are not those of a burst but of a writer or a slow link, ns.
+const BURST_GAPS_NS: std::ops::RangeInclusive<u64> = 20_000..=30_000;
+/// Packets that fit a link without a queueing discipline.
+const NO_LIMIT: u32 = u32::MAX;
+/// Events after which a run is given up.
+const MAX_EVENTS: u64 = 20_000_000;
+
+/// Why a case is not a configuration of the engine.
+#[derive(Clone, PartialEq, Eq, Debug, Error)]
+pub enum ConfigError {
+    /// Its set-up could not be read.
+    #[error(transparent)]
+    Setup(#[from] SetupError),
+    /// It is not a loop case.
+    #[error("{0}: an injection case has no sender; it can only be replayed")]
+    Injection(String),
+    /// An option that the engine does not know.
+    #[error("{case}: the engine has no {what}")]
+    Unsupported {
+        /// The case.
+        case: String,
+        /// What is missing.
+        what: String,
+    },
+}
+
+/// The traffic program's options.
+struct Options<'a>(&'a BTreeMap<String, String>);
+
+impl Options<'_> {
+    fn number(&self, key: &str) -> i64 {
+        self.0.get(key).and_then(|v| v.parse().ok()).unwrap_or(0)
+    }
+
+    fn text(&self, key: &str) -> &str {
+        self.0.get(key).map_or("", String::as_str)
+    }
+
+    /// A positive number; options that are 0 are not set.
+    fn set(&self, key: &str) -> Option<u32> {
+        u32::try_from(self.number(key)).ok().filter(|&v| v > 0)
+    }
+
+    fn micros(&self, key: &str) -> SimDuration {
+        SimDuration::from_micros(u64::from(self.set(key).unwrap_or(0)))
+    }
+
+    fn millis(&self, key: &str) -> SimDuration {
+        SimDuration::from_millis(u64::from(self.set(key).unwrap_or(0)))
+    }
+
+    /// Bytes in all; negative is endless.
+    fn total(&self) -> Option<u64> {
+        u64::try_from(self.number("total")).ok()
+    }
+}
+
+/// The configuration of a loop case.
+///
+/// # Errors
+/// If the case is not a loop case, its set-up cannot be read, or it uses what the engine does not have.
+pub fn run_config(rec: &Recording) -> Result<RunConfig, ConfigError> {
+    if rec.kind == CaseKind::Injection {
+        return Err(ConfigError::Injection(rec.case.clone()));
+    }
+    let setup = Setup::of(rec)?;
+    let empty = BTreeMap::new();
+    let options = Options(rec.summary.options.as_ref().unwrap_or(&empty));
+    let link = link(rec, &setup)?;
+    let packet_cost = rec.summary.row_gap_ns.filter(|g| BURST_GAPS_NS.contains(g)).unwrap_or(PACKET_COST_NS);
+    let start = options.millis("pre_ms") + SimDuration::from_nanos(TIMER_SLACK_NS + PROGRAM_START_NS);
+    let plain = rec.summary.setup.iter().any(|l| l.starts_with("ethtool") && l.contains("gso off"));
+    let offload = Offload { tso: !plain, gso: !plain, gro: !plain };
+    let end = |sockopt, write, read| EndpointConfig {
+        sysctl: setup.sysctl.clone(),
+        sockopt,
+        route: setup.route.clone(),
+        offload,
+        nic: NicModel::Loopback,
+        congestion: Congestion::Cubic,
+        write,
+        read,
+    };
+    let common = |maxseg: &str| SockOpts {
+        maxseg: options.set(maxseg).map(|v| v.min(65_535) as u16),
+        nodelay: options.number("nodelay") != 0,
+        ..SockOpts::default()
+    };
+    let sender = SockOpts { sndbuf: options.set("sndbuf"), sndbuf_force: true, ..common("cmss") };
+    let receiver = SockOpts {
+        rcvbuf: options.set("rcvbuf"),
+        rcvbuf_force: true,
+        rcvlowat: options.set("llowat"),
+        window_clamp: options.set("lclamp"),
+        ..common("smss")
+    };
+    let clock = &rec.summary.clock;
+    Ok(RunConfig {
+        kernel: setup.kernel,
+        seed: 1,
+        forward: link.clone(),
+        reverse: link.clone(),
+        sender: end(sender, writer(&options, start), ReadConfig::Never),
+        receiver: end(receiver, WriteConfig::Never, reader(rec, &options)?),
+        host: HostConfig {
+            hz: if clock.hz == 0 { 250 } else { clock.hz.min(10_000) },
+            since_tick: SimDuration::from_nanos(clock.jiffy0_time_ns.min(0).unsigned_abs()),
+            jiffies: u64::from(clock.jiffies_at_t0),
+            tcp_mem: [188_888, 251_851, 377_776],
+            packet_cost: SimDuration::from_nanos(packet_cost),
+        },
+        events: accepted(&options, link.delay),
+        stop: StopConfig {
+            after: options.millis("dur_ms"),
+            bytes: options.total(),
+            packets: None,
+            max_events: MAX_EVENTS,
+        },
+    })
+}
+
+/// The options that the program sets on the accepted socket, at a moment at which nothing else happens.
+fn accepted(options: &Options<'_>, delay: SimDuration) -> Vec<TimedChange> {
+    let at = delay + delay + delay + SimDuration::from_millis(10);
+    [
+        options.set("sclamp").map(LiveOption::WindowClamp),
+        options.set("slowat").map(LiveOption::RcvLowat),
+        options.set("srcvbuf").map(LiveOption::RcvBufForce),
+    ]
+    .into_iter()
+    .flatten()
+    .map(|o| TimedChange { at, change: Change::ReceiverOption(o) })
+    .collect()
+}
+
+fn link(rec: &Recording, setup: &Setup) -> Result<LinkConfig, ConfigError> {
+    let unsupported =
+        |what: &str| ConfigError::Unsupported { case: rec.case.clone(), what: what.to_owned() };
+    let words = words_of(&rec.summary.setup, "netem");
+    let delay = match word_after::<String>(&words, "delay") {
+        None => SimDuration::ZERO,
+        Some(text) => text
+            .strip_suffix("ms")
+            .and_then(|t| t.parse().ok())
+            .map(SimDuration::from_millis)
+            .ok_or_else(|| unsupported(&format!("delay {text}")))?,
+    };
+    let rate_bps = match word_after::<String>(&words, "rate") {
+        None => None,
+        Some(text) => Some(
+            text.strip_suffix("mbit")
+                .and_then(|t| t.parse::<u64>().ok())
+                .map(|m| m * 1_000_000)
+                .ok_or_else(|| unsupported(&format!("rate {text}")))?,
+        ),
+    };
+    if rec.summary.setup.iter().any(|l| l.contains("action gact")) {
+        return Err(unsupported("loss"));
+    }
+    Ok(LinkConfig { delay, limit: word_after(&words, "limit").unwrap_or(NO_LIMIT), mtu: setup.mtu, rate_bps })
+}
+
+fn writer(options: &Options<'_>, start: SimDuration) -> WriteConfig {
+    let total = options.total();
+    match options.text("fill").strip_prefix("chunk:") {
+        None => WriteConfig::Burst { total, call: SEND_CALL, retry: options.micros("wait_us"), start },
+        Some(sizes) => WriteConfig::Chunks {
+            sizes: sizes.split(',').filter_map(|s| s.parse().ok()).collect(),
+            every: options.micros("chunk_us"),
+            in_flight: options.set("maxinflight").unwrap_or(0),
+            prefill: options.set("prefill").unwrap_or(0),
+            total,
+            start,
+            receiver_quickack: options.number("setquickack") != 0,
+        },
+    }
+}
+
+fn reader(rec: &Recording, options: &Options<'_>) -> Result<ReadConfig, ConfigError> {
+    let unsupported =
+        |what: String| ConfigError::Unsupported { case: rec.case.clone(), what };
+    if options.number("echo") != 0 {
+        return Err(unsupported("application that writes back what it read".to_owned()));
+    }
+    let start = options.millis("drain_delay_ms");
+    let drain = options.text("drain");
+    let mut parts = drain.split(':');
+    let kind = parts.next().unwrap_or("");
+    let mut number = || parts.next().and_then(|t| t.parse::<u32>().ok());
+    match kind {
+        "none" | "" => Ok(ReadConfig::Never),
+        "fixed" => match (number(), number()) {
+            (Some(bytes), Some(us)) => {
+                Ok(ReadConfig::Fixed { bytes, every: SimDuration::from_micros(u64::from(us)), start })
+            }
+            _ => Err(unsupported(format!("drain {drain}"))),
+        },
+        "fast" => number()
+            .map(|buffer| ReadConfig::Asap { buffer, start, cost: SimDuration::ZERO })
+            .ok_or_else(|| unsupported(format!("drain {drain}"))),
+        _ => Err(unsupported(format!("drain {drain}"))),
+    }
+}

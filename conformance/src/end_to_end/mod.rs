@@ -1,0 +1,66 @@
+//! Recorded configurations through the whole model.
+//!
+//! Only the configuration of a loop case goes in: sysctls, routes, queueing discipline, socket options, what the
+//! traffic program does, and how the machine's clock stood. Sender, path, applications and receiver are the
+//! model's.
+//!
+//! Kernels differ from themselves between two passes of the same case, because a reader wakes a moment earlier or
+//! a timer falls on the other side of a segment. So a run is compared in two ways:
+//!
+//! * **line by line** up to the kernel's own first divergence between its passes (all lines if it has none), on
+//!   the columns on which the recorder itself compares its passes, since the divergence is defined on them:
+//!   * rows: `fn seq len flags truesize rcv_ssthresh window_clamp rcvbuf recvq rmem win rcv_wnd rcv_wup rcv_nxt
+//!     copied_seq scaling_ratio quick pingpong rcv_mss ofo num_sacks coal_ok coal_fail n_collapse`, PSH aside
+//!     (`coal_fail` not on 5.10, where it is undefined);
+//!   * ACKs: `flags ack win_raw sack len`, PSH aside;
+//!   * packets of the client: `seq len flags ack win_raw`, PSH aside, and beyond what the recorder compares
+//!     `cwnd snd_ssthresh packets_out ca_state`;
+//! * **as a whole**: counters, final state, maxima and the numbers of rows, ACKs and packets lie within what the
+//!   passes gave, from the least to the greatest.
+//!
+//! In the score the packets of the client stand under `steps` (loop cases have no script), and the figures of the
+//! whole under `counters`.
+//!
+//! | file | concern |
+//! |---|---|
+//! | `config` | the configuration, from the summary |
+//! | `trace` | gathers what the model did |
+//! | `compare` | line by line |
+//! | `envelope` | as a whole |
+
+mod compare;
+mod config;
+mod envelope;
+mod trace;
+
+use sim_core::engine;
+
+pub use config::{ConfigError, run_config};
+
+use crate::recording::Recording;
+use crate::score::CaseScore;
+use trace::Trace;
+
+/// Runs the configuration of one loop case and compares the run with the recording.
+///
+/// A run that fails stands in the score as an error; its lines count as compared.
+///
+/// # Errors
+/// If the case cannot be expressed as a configuration of the engine.
+pub fn end_to_end(rec: &Recording) -> Result<CaseScore, ConfigError> {
+    let config = run_config(rec)?;
+    let mut score = CaseScore::new(&rec.kernel, &rec.case);
+    let mut trace = Trace::new();
+    match engine::run(&config, &mut trace) {
+        Ok(outcome) => {
+            trace.close(&outcome);
+            compare::lines(rec, &trace, &mut score);
+            envelope::compare(rec, &trace, &outcome, &mut score);
+        }
+        Err(e) => {
+            compare::lines(rec, &trace, &mut score);
+            score.error = Some(e.to_string());
+        }
+    }
+    Ok(score)
+}

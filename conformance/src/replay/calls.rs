@@ -1,0 +1,213 @@
+//! What the application did: reads, writes, options, and the backlog that forms meanwhile.
+
+use sim_core::config::LiveOption;
+use sim_core::segment::Segment;
+use sim_core::seq::Seq;
+use sim_core::skb::Buffer;
+use sim_core::time::Now;
+
+use super::drive::{Drive, Oracle};
+use super::inputs::Hindsight;
+use super::lookahead::micros;
+use super::machine::Machine;
+use crate::recording::{AppAction, AppEvent, AppWhat, EventRef};
+
+/// `SOL_SOCKET`.
+const SOL_SOCKET: i32 = 1;
+/// `SOL_TCP`.
+const SOL_TCP: i32 = 6;
+
+impl Drive<'_> {
+    pub(super) fn app(&mut self, at: usize, now: Now, ev: u64, app: &AppEvent) {
+        let Ok(action) = app.action() else { return };
+        self.end_of_call(now, app);
+        match action {
+            AppAction::Mark("NSTAT") => self.closing = Some(vec![self.m.rx.state(&self.m.snd)]),
+            AppAction::Recv(len) => {
+                self.in_recv = true;
+                self.with(now, |rx, _, _| rx.recv_begin(len.clamp(0, i64::from(u32::MAX)) as u32));
+            }
+            AppAction::SpaceAdjust => {
+                // Which microsecond the cached clock holds is an input: it was read during some earlier call.
+                if let (Some(stamp), Some(begin)) = (app.state.tcp_mstamp, app.state.drs_time) {
+                    self.m.rx.set_cached_clock(micros(stamp), micros(begin));
+                }
+                self.with(now, |rx, _, cx| rx.recv_copy(cx));
+            }
+            AppAction::CleanupRbuf(_) if self.in_recv => {
+                self.finishing = true;
+                if self.backlog_at_ack[at].is_none_or(|len| len == self.m.rx.state(&self.m.snd).backlog_len) {
+                    self.finish_read(now);
+                }
+            }
+            AppAction::CleanupRbuf(_) => {
+                if let Some(opt) = self.waiting.take() {
+                    self.with(now, |rx, snd, cx| rx.set_option(cx, snd, opt));
+                }
+            }
+            AppAction::RecvRet(_) => {
+                self.finish_read(now);
+                self.in_recv = false;
+                self.with(now, |rx, snd, cx| rx.release(cx, snd));
+            }
+            AppAction::SetSockOpt { level, opt, value } => {
+                let v = value.clamp(0, i64::from(u32::MAX)) as u32;
+                let opt = match (level, opt) {
+                    (SOL_SOCKET, 8) => Some(LiveOption::RcvBuf(v)),
+                    (SOL_SOCKET, 33) => Some(LiveOption::RcvBufForce(v)),
+                    (SOL_SOCKET, 18) => Some(LiveOption::RcvLowat(v)),
+                    (SOL_TCP, 10) => Some(LiveOption::WindowClamp(v)),
+                    (SOL_TCP, 12) => Some(LiveOption::QuickAck(v)),
+                    _ => None,
+                };
+                match opt {
+                    // The call waits for the socket: its effect is recorded when it has it.
+                    Some(opt @ LiveOption::QuickAck(_)) if self.cleanup_follows(at) => self.waiting = Some(opt),
+                    Some(opt) => self.with(now, |rx, snd, cx| rx.set_option(cx, snd, opt)),
+                    None => {}
+                }
+            }
+            AppAction::Backlog { seq, end_seq, truesize, data_len, nr_frags } => {
+                self.backlog(at, now, ev, [seq, end_seq], [truesize, data_len, nr_frags]);
+            }
+            AppAction::Send(len) => {
+                self.in_send = true;
+                self.with(now, |rx, _, _| rx.own());
+                // What the call will take is known from its return.
+                let taken = self.events[at + 1..].iter().find_map(|(_, e)| match e {
+                    EventRef::App(a) if a.what == AppWhat::SendRet => a.ret,
+                    _ => None,
+                });
+                self.writing = taken.unwrap_or(len).clamp(0, len.clamp(0, i64::from(u32::MAX))) as u32;
+                // The copy goes on until an skb is full; only then the call looks whether it can transmit.
+                let room = self.m.snd.room();
+                self.write(now, if room == 0 { self.m.snd.size_goal() } else { room });
+                // Whether or not anything can be sent, pushing reads the clock.
+                self.with(now, |rx, _, cx| rx.refresh_clock(cx));
+            }
+            AppAction::Release => self.write(now, u32::MAX),
+            AppAction::Drain => self.with(now, |rx, _, _| rx.begin_drain()),
+            AppAction::SendRet(_) => {
+                self.write(now, u32::MAX);
+                (self.writing, self.wrote) = (0, 0);
+                self.in_send = false;
+                self.with(now, |rx, snd, cx| rx.release(cx, snd));
+            }
+            AppAction::Close => self.with(now, |rx, snd, cx| {
+                if rx.close(cx, snd) {
+                    snd.fin_written(cx, rx);
+                }
+            }),
+            AppAction::Shutdown => self.with(now, |rx, snd, cx| {
+                rx.shutdown_write();
+                snd.fin_written(cx, rx);
+            }),
+            AppAction::DelackTimer => {
+                self.note_before_timer(now);
+                if self.m.rx.delayed_ack_due().is_some_and(|j| j <= now.jiffies) {
+                    self.with(now, |rx, snd, cx| rx.delayed_ack_timer(cx, snd));
+                }
+            }
+            AppAction::CompSackTimer => {
+                self.note_before_timer(now);
+                if self.m.rx.compressed_ack_due().is_some() {
+                    self.with(now, |rx, snd, cx| rx.compressed_ack_timer(cx, snd));
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// A call whose return is not recorded (`setsockopt`) has let go of the socket before the next one begins.
+    fn end_of_call(&mut self, now: Now, app: &AppEvent) {
+        let inside = matches!(
+            app.what,
+            AppWhat::Backlog
+                | AppWhat::Drain
+                | AppWhat::Release
+                | AppWhat::Collapse
+                | AppWhat::PruneOfo
+                | AppWhat::DelackTimer
+                | AppWhat::CompSackTimer
+                | AppWhat::CleanupRbuf
+        );
+        let idle = !self.in_recv && !self.in_send && self.m.rx.is_owned() && self.m.rx.backlog_waiting() == 0;
+        if !inside && idle {
+            self.with(now, |rx, snd, cx| rx.release(cx, snd));
+        }
+    }
+
+    /// Whether the next application event is `tcp_cleanup_rbuf` outside a read: the effect of `TCP_QUICKACK`.
+    pub(super) fn cleanup_follows(&self, at: usize) -> bool {
+        let mut later = self.events[at + 1..].iter().filter_map(|(_, e)| match e {
+            EventRef::App(a) if !matches!(a.what, AppWhat::Collapse | AppWhat::PruneOfo | AppWhat::Backlog) => Some(a),
+            _ => None,
+        });
+        later.next().is_some_and(|a| a.what == AppWhat::CleanupRbuf)
+    }
+
+    /// The state just before a timer fires, for a script step whose state was read at about the same time.
+    pub(super) fn note_before_timer(&mut self, now: Now) {
+        self.before_timer = Some((now.time, self.m.rx.state(&self.m.snd)));
+    }
+
+    /// A `send` in progress copies up to `n` more bytes.
+    pub(super) fn write(&mut self, now: Now, n: u32) {
+        let n = n.min(self.writing - self.wrote.min(self.writing));
+        self.wrote += n;
+        self.with(now, |rx, snd, cx| snd.written(cx, rx, n));
+    }
+
+    /// What is about to be transmitted up to `end` must have been copied.
+    pub(super) fn copy_written(&mut self, now: Now, end: Seq) {
+        let missing = end - self.m.snd.write_seq();
+        if missing > 0 {
+            self.write(now, missing as u32);
+        }
+    }
+
+    /// The end of a `recv`: its window is chosen.
+    pub(super) fn finish_read(&mut self, now: Now) {
+        if !std::mem::take(&mut self.finishing) {
+            return;
+        }
+        let copied = self.with(now, |rx, snd, cx| {
+            rx.recv_skip(cx);
+            rx.recv_finish(cx, snd)
+        });
+        self.read_ret = Some(match copied {
+            0 if self.m.rx.peer_closed() => 0,
+            // EAGAIN, as the traffic program notes it.
+            0 => -1,
+            n => i64::from(n),
+        });
+    }
+
+    pub(super) fn backlog(&mut self, at: usize, now: Now, ev: u64, seqs: [i64; 2], figures: [u32; 3]) {
+        let Some(row) = self.hindsight.row_of_backlog(ev).and_then(|row| self.rec.rows.get(row)) else { return };
+        let Some(s) = &row.segment else { return };
+        let [seq, end_seq] = seqs;
+        let [truesize, data_len, nr_frags] = figures;
+        let sack = self.sack_of(s);
+        let last = end_seq == s.end_seq;
+        let (seg, buf): (Segment, Buffer) =
+            self.hindsight.backlog_segment(s, [seq, end_seq], [truesize, data_len, nr_frags], last, sack, row.time_ns);
+        let feed = |m: &mut Machine, buf: Buffer| {
+            m.with(now, |rx, snd, cx| {
+                rx.own();
+                rx.segment_arrives(cx, snd, &seg, buf);
+            });
+            m.rx.state(&m.snd).backlog_len
+        };
+        // Whether a segment that was joined to others was a clone shows in what the backlog grew by.
+        let expected = self.backlog_after[at].filter(|_| self.oracle == Oracle::With && s.bl_segs > 1);
+        let before = expected.map(|_| self.m.clone());
+        let len = feed(&mut self.m, buf);
+        if let (Some(expected), Some(mut before)) = (expected, before)
+            && len != expected
+            && feed(&mut before, Hindsight::other_share(buf)) == expected
+        {
+            self.m = before;
+        }
+    }
+}

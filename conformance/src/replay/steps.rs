@@ -1,0 +1,49 @@
+//! Script steps of injection cases.
+
+use super::drive::Drive;
+use crate::compare::Difference;
+use crate::recording::{LineKind, Step};
+use crate::score::LineDifference;
+
+/// The traffic program reads the device before it reads the state: a packet sent this shortly before the state
+/// was read is counted in this step or in the next, ns.
+const POLL_NS: u64 = 150_000;
+
+impl Drive<'_> {
+    pub(super) fn script_step(&mut self, step: &Step) {
+        let mut model = self.m.rx.state(&self.m.snd);
+        // A timer that fired while the traffic program was about to read the state came before or after it.
+        if let Some((t, before)) = self.before_timer
+            && t.as_nanos() + POLL_NS >= step.time_ns
+            && !self.compare(&step.state, &model).is_empty()
+            && self.compare(&step.state, &before).is_empty()
+        {
+            model = before;
+        }
+        let mut differences = self.compare(&step.state, &model);
+        let mut check = |column, recorded: Option<i64>, model: Option<i64>| {
+            if recorded != model {
+                differences.push(Difference { column, recorded, model });
+            }
+        };
+        let seen = self.emitted.len().min(step.emitted as usize);
+        let all_late = self.emitted[seen..].iter().all(|t| t.as_nanos() + POLL_NS >= step.time_ns);
+        let emitted = if all_late { seen } else { self.emitted.len() };
+        check("emitted", Some(i64::from(step.emitted)), Some(emitted as i64));
+        if step.cmd.starts_with("r ") {
+            check("read_ret", step.read_ret, self.read_ret);
+        }
+        // SIOCINQ does not count the peer's FIN.
+        let fin = i64::from(self.m.rx.peer_closed() && model.recvq() > 0);
+        check("inq", Some(step.inq), Some(model.recvq() - fin));
+        check("meminfo.rmem_alloc", Some(step.meminfo.rmem_alloc), Some(i64::from(model.rmem as u32)));
+        check("meminfo.rcvbuf", Some(step.meminfo.rcvbuf), Some(i64::from(model.rcvbuf as u32)));
+        check("meminfo.fwd_alloc", Some(step.meminfo.fwd_alloc), Some(i64::from(model.fwd_alloc as u32)));
+        check("meminfo.drops", Some(step.meminfo.drops), Some(i64::from(model.drops)));
+        self.emitted.drain(..emitted);
+        self.read_ret = None;
+        self.last_step = Some(model);
+        self.score.steps.add(differences.is_empty());
+        self.score.note(LineDifference::of(LineKind::Step, step.step.max(0) as u64, step.time_ns, differences));
+    }
+}

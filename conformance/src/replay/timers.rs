@@ -1,0 +1,50 @@
+//! Timers of the model that the record does not show.
+
+use sim_core::time::{SimDuration, SimTime};
+
+use super::drive::{Drive, Oracle};
+use crate::recording::AppWhat;
+
+impl Drive<'_> {
+    /// Fires timers of the model that were due well before `time` and were not recorded.
+    pub(super) fn overdue_timers(&mut self, time: SimTime) {
+        let slack = SimDuration::from_nanos(self.setup.sysctl.tcp_comp_sack_slack_ns);
+        let ticks = *self.clocks.ticks();
+        let tick = SimDuration::from_nanos(ticks.tick_ns());
+        if let Some(due) = self.m.rx.compressed_ack_due() {
+            // A recorded timer may be late by its slack, by whatever kept the processor, and by up to a tick if it was due
+            // when it was armed.
+            let grace = if self.oracle == Oracle::With { SimDuration::from_millis(1) } else { SimDuration::ZERO };
+            let at = due + slack + grace;
+            if at < time && !self.recorded(AppWhat::CompSackTimer, due, due + slack + tick) {
+                let now = ticks.now(at);
+                self.with(now, |rx, snd, cx| rx.compressed_ack_timer(cx, snd));
+            }
+        }
+        if let Some(j) = self.m.snd.write_timer_due() {
+            let at = ticks.begin(j + 1);
+            if at < time {
+                let now = ticks.now(at);
+                self.with(now, |rx, snd, cx| snd.write_timer_idle(cx, rx));
+            }
+        }
+        if let Some(j) = self.m.rx.delayed_ack_due() {
+            // The timer wheel fires one tick after the expiry.
+            let at = ticks.begin(j + 1);
+            if at < time && !self.recorded(AppWhat::DelackTimer, ticks.begin(j), at + tick + tick) {
+                let now = ticks.now(at);
+                self.with(now, |rx, snd, cx| rx.delayed_ack_timer(cx, snd));
+            }
+        }
+    }
+
+    /// Whether a timer of this kind was recorded between two moments: then it fires there, however late the processor
+    /// let it run.
+    fn recorded(&self, what: AppWhat, from: SimTime, to: SimTime) -> bool {
+        if self.oracle == Oracle::Without {
+            return false;
+        }
+        let first = self.timers.partition_point(|&(t, _)| t < from);
+        self.timers[first..].iter().take_while(|&&(t, _)| t <= to).any(|&(_, w)| w == what)
+    }
+}
