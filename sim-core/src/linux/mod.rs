@@ -49,6 +49,8 @@ pub struct KernelProfile {
     pub ofo_measures_rcv_mss: bool,
     /// Whether a DSACK for a queued skb that the drain finds old ends where that skb ends.
     pub drain_dsack_clipped: bool,
+    /// Whether pure ACKs with an old timestamp and an old sequence number are dropped without an answer (6.18 and later).
+    pub paws_ignores_old_acks: bool,
     /// Whether `tcp_shrink_window` exists.
     pub has_shrink_window: bool,
     /// The receiver-side RTT estimator.

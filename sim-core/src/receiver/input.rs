@@ -187,6 +187,12 @@ impl Receiver {
     ) -> bool {
         self.note_timestamps(seg);
         if !seg.flags.has(Flags::RST) && self.paws_rejects(cx, snd, seg) {
+            let old_ack = seg.seq == seg.end_seq() && seg.seq < self.rcv_nxt;
+            if old_ack && self.kernel.paws_ignores_old_acks {
+                cx.host.counters.paws_old_ack += 1;
+                self.discard(cx, skb, DropReason::Paws);
+                return false;
+            }
             cx.host.counters.paws_estab += 1;
             if self.answer_suppressed(cx.now, seg) {
                 cx.host.counters.ack_skipped_paws += 1;

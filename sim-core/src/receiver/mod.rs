@@ -393,7 +393,8 @@ impl Receiver {
             rcv_wscale: self.rcv_wscale,
             snd_wscale: self.snd_wscale,
             advmss: self.advmss,
-            state: self.state,
+            // A connection in TIME-WAIT lives on in a smaller record; the socket itself is closed (`tcp_time_wait`).
+            state: if self.state == TcpState::TimeWait { TcpState::Close } else { self.state },
         }
     }
 
