@@ -75,7 +75,7 @@ fn a_file_without_permission() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("s.yaml");
     fs::write(&path, "kernel: 6.1\n").unwrap();
-    fs::set_permissions(&path, fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o000)).unwrap();
     // The superuser may read everything.
     if fs::read(&path).is_err() {
         skmem_in(dir.path(), &["run", "s.yaml"]).exits(2).says(&["cannot read s.yaml", "Permission denied"]);

@@ -49,7 +49,7 @@ fn equals(scenario: &str, case: &str) {
     let model = [Some(end.recvq()), Some(end.rmem.into()), Some(end.rcvbuf.into()), Some(end.win().into())];
     let wide = |n: Option<i32>| n.map(i64::from);
     let of_kernel = [
-        recorded.recvq.map(i64::from),
+        recorded.recvq,
         wide(recorded.rmem),
         wide(recorded.rcvbuf),
         recorded.win.map(i64::from),
