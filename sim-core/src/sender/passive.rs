@@ -230,6 +230,30 @@ impl PassiveSender {
         }
     }
 
+    /// Frees what is acknowledged: whole skbs, and of an skb of several segments the bytes in front
+    /// (`tcp_clean_rtx_queue`, `tcp_tso_acked`).
+    fn free_acked<O: Observer>(&mut self, cx: &mut Cx<'_, O>, rx: &mut Receiver, ack: Seq) {
+        while let Some(&w) = self.queue.front()
+            && w.end <= ack
+            && w.len + u32::from(self.fin.is_some()) > 0
+        {
+            self.queue.pop_front();
+            rx.uncharge_send(cx, w.truesize);
+        }
+        let mss = self.mss_cache();
+        let fin = self.fin;
+        if let Some(w) = self.queue.front_mut() {
+            let data_end = w.end.0 - i64::from(fin.is_some_and(|f| w.end > f));
+            let acked = ack.0 - (data_end - i64::from(w.len));
+            if acked > 0 && w.len > mss {
+                let n = (acked as u32).min(w.len);
+                w.len -= n;
+                w.truesize -= n;
+                rx.uncharge_send(cx, n);
+            }
+        }
+    }
+
     /// Splits the skb that holds `at` in its middle; the second part has a head of its own (`tso_fragment`).
     fn split_at<O: Observer>(&mut self, cx: &mut Cx<'_, O>, rx: &mut Receiver, at: Seq) {
         let Some(i) = self.queue.iter().position(|w| w.end > at) else { return };
@@ -326,13 +350,7 @@ impl SendHalf for PassiveSender {
             self.window.update(seg.seq, seg.ack, seg.window);
         }
         self.window.advance(seg.ack);
-        while let Some(&w) = self.queue.front()
-            && w.end <= seg.ack
-            && w.len + u32::from(self.fin.is_some()) > 0
-        {
-            self.queue.pop_front();
-            rx.uncharge_send(cx, w.truesize);
-        }
+        self.free_acked(cx, rx, seg.ack);
         AckOutcome::Ok
     }
 
