@@ -48,12 +48,7 @@ fn equals(scenario: &str, case: &str) {
     let (end, recorded) = (&trace.closing.state, &rec.rows.last().unwrap().state);
     let model = [Some(end.recvq()), Some(end.rmem.into()), Some(end.rcvbuf.into()), Some(end.win().into())];
     let wide = |n: Option<i32>| n.map(i64::from);
-    let of_kernel = [
-        recorded.recvq,
-        wide(recorded.rmem),
-        wide(recorded.rcvbuf),
-        recorded.win.map(i64::from),
-    ];
+    let of_kernel = [recorded.recvq, wide(recorded.rmem), wide(recorded.rcvbuf), recorded.win.map(i64::from)];
     assert_eq!(model, of_kernel, "{case}: the end");
 }
 
