@@ -77,8 +77,6 @@ pub struct KernelProfile {
     pub delack_flushes_compressed: bool,
     /// How long SACK ACKs are held back.
     pub comp_sack: CompSack,
-    /// Whether a third SACK block flushes the compressed ACK (6.9 and later).
-    pub sack_flush_on_third_block: bool,
     /// Whether header prediction requires `snd_una <= ack` (6.1.y and later).
     pub prediction_checks_old_ack: bool,
     /// Whether header prediction refuses data beyond the window (6.17 and later).

@@ -38,7 +38,6 @@ pub(super) static V5_10: KernelProfile = KernelProfile {
     pingpong_counts: false,
     delack_flushes_compressed: false,
     comp_sack: CompSack::FivePercent,
-    sack_flush_on_third_block: false,
     prediction_checks_old_ack: false,
     prediction_checks_window: false,
     idle_reclaims: true,
@@ -86,7 +85,6 @@ pub(super) static V6_12: KernelProfile = KernelProfile {
     delack_max_from_rto_min: true,
     ato_bounded: true,
     pingpong_counts: true,
-    sack_flush_on_third_block: true,
     accepts_zero_window_update: true,
     ..V6_1
 };
