@@ -2,7 +2,7 @@
 
 use plots::{Chart, ChartRow, ChartSettings, rows_from_trace};
 use results::{RunInfo, Summary, Trace, TraceRecorder, metric};
-use scenarios::{Outcome, Scenario, Severity, evaluate};
+use scenarios::{Diagnostic, Outcome, Scenario, Severity, evaluate};
 use sim_core::engine;
 use sim_core::time::SimDuration;
 
@@ -60,9 +60,15 @@ fn info(scenario: &Scenario) -> RunInfo {
         seed: c.seed,
         version: env!("CARGO_PKG_VERSION").to_owned(),
         rtt,
-        warnings: warnings.map(ToString::to_string).collect(),
+        warnings: warnings.map(one_line).collect(),
         inferred: scenario.inferred.clone(),
     }
+}
+
+/// A warning with its place and remedy, without the word itself.
+fn one_line(d: &Diagnostic) -> String {
+    let help = d.help.as_ref().map(|h| format!(" ({h})")).unwrap_or_default();
+    format!("{}:{}:{}: {}{help}", d.file(), d.line(), d.column(), d.message)
 }
 
 /// The chart of a run, titled with what makes the run what it is.
