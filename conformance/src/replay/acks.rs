@@ -27,6 +27,10 @@ impl Drive<'_> {
             self.server_data(now, ack);
             return;
         }
+        if self.m.rx.tcp_state() == TcpState::TimeWait && self.m.watch.sent.is_empty() {
+            self.time_wait_answer(now, ack);
+            return;
+        }
         if self.m.watch.sent.is_empty() && self.m.rx.is_owned() && self.m.rx.backlog_waiting() == 0 {
             // The drain is over and the owner lets go: what was deferred goes now.
             self.with(now, |rx, snd, cx| rx.release(cx, snd));
@@ -42,6 +46,14 @@ impl Drive<'_> {
             self.with(now, |rx, snd, cx| rx.reset_in_answer(cx, snd, &seg));
         }
         self.watch_answer(ack);
+    }
+
+    /// A connection in TIME-WAIT answers what is out of order. Its record is no socket, so there is no state to compare,
+    /// and no row shows the segment.
+    pub(super) fn time_wait_answer(&mut self, now: Now, ack: &AckRow) {
+        self.with(now, |rx, snd, cx| rx.answer_in_time_wait(cx, snd));
+        let Some((packet, _)) = self.m.watch.sent.pop_front() else { return };
+        self.score_ack(ack, compare_ack(ack, &packet.seg, None));
     }
 
     /// Compares the oldest packet that the model sent.

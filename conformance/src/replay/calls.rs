@@ -67,6 +67,7 @@ impl Drive<'_> {
                     None => {}
                 }
             }
+            AppAction::Backlog { .. } if self.early_backlog.remove(&ev) => {}
             AppAction::Backlog { seq, end_seq, truesize, data_len, nr_frags } => {
                 self.backlog(at, now, ev, [seq, end_seq], [truesize, data_len, nr_frags]);
             }
@@ -181,6 +182,31 @@ impl Drive<'_> {
             0 => -1,
             n => i64::from(n),
         });
+    }
+
+    /// Segments that joined the backlog after the row at `at` was read and before its ACK was decided upon: they count in
+    /// the ACK's window, so they go in first.
+    pub(super) fn backlog_before_ack(&mut self, at: usize, now: Now) {
+        let mut early = Vec::new();
+        for (i, (ev, e)) in self.events.iter().enumerate().skip(at + 1) {
+            match e {
+                EventRef::App(a) if a.what == AppWhat::Backlog => early.push((i, *ev, *a)),
+                EventRef::Merge(_) | EventRef::Tx(_) => {}
+                EventRef::Ack(a) => {
+                    let shown = a.state.backlog_len;
+                    let has = self.m.rx.state(&self.m.snd).backlog_len;
+                    if a.len > 0 || shown.is_none_or(|len| len == has) {
+                        return;
+                    }
+                    break;
+                }
+                _ => return,
+            }
+        }
+        for (i, ev, a) in early {
+            self.app(i, now, ev, a);
+            self.early_backlog.insert(ev);
+        }
     }
 
     pub(super) fn backlog(&mut self, at: usize, now: Now, ev: u64, seqs: [i64; 2], figures: [u32; 3]) {

@@ -1,5 +1,7 @@
 //! The event loop of a replay, and the comparison.
 
+use std::collections::BTreeSet;
+
 use sim_core::config::LiveOption;
 use sim_core::host::Host;
 use sim_core::receiver::Receiver;
@@ -71,6 +73,8 @@ pub(super) struct Drive<'a> {
     pub(super) backlog_at_ack: Vec<Option<u32>>,
     /// For every event, the backlog's length at the next event of the application or the backlog.
     pub(super) backlog_after: Vec<Option<u32>>,
+    /// Backlog events that went in ahead of their place.
+    pub(super) early_backlog: BTreeSet<u64>,
     /// The model's states since the counters were read for the last time: the closing row was read somewhere
     /// among them, the recorder does not say where.
     pub(super) closing: Option<Vec<SocketState>>,
@@ -135,6 +139,7 @@ impl<'a> Drive<'a> {
             finishing: false,
             backlog_at_ack: backlog_at_ack(events),
             backlog_after: backlog_after(events),
+            early_backlog: BTreeSet::new(),
             closing: None,
             waiting: None,
             last_step: None,

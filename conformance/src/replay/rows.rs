@@ -56,6 +56,9 @@ impl Drive<'_> {
             self.copy_written(now, seg.end_seq());
             self.m.snd.will_send(seg);
         }
+        if segment.bl_segs > 0 {
+            self.backlog_before_ack(at, now);
+        }
         // Jiffies may change between the arrival and the decision about its ACK; the timer's expiry shows it.
         let expiry = self.clocks.expiry_after_tick(at, row.time_ns);
         let before = expiry.map(|_| self.m.clone());

@@ -4,7 +4,7 @@ use super::ack::MAX_QUICKACKS;
 use super::Receiver;
 use crate::linux::SequenceCheck;
 use crate::observer::{AckReason, DropReason, Observer, Rule, Transmit};
-use crate::segment::{Flags, Segment};
+use crate::segment::{Flags, Segment, Timestamps};
 use crate::send_half::{AckOutcome, AckPath, Cx, SendHalf};
 use crate::skb::Skb;
 use crate::state::{AckPending, TcpState};
@@ -368,6 +368,27 @@ impl Receiver {
         }
         cx.host.counters.out_segs += 1;
         let packet = Transmit { seg: rst, window: 0, reason: AckReason::Now };
+        if O::ACTIVE {
+            cx.obs.transmit(cx.now, &packet, &self.state(snd));
+        }
+        cx.out.push(packet);
+    }
+
+    /// A connection in TIME-WAIT answers a segment that is not its last one (`tcp_timewait_state_process`): the numbers
+    /// and the window are those it ended with.
+    pub fn answer_in_time_wait<S: SendHalf, O: Observer>(&mut self, cx: &mut Cx<'_, O>, snd: &S) {
+        let window = (self.rcv_wnd >> self.rcv_wscale).min(65_535) as u16;
+        let seg = Segment {
+            seq: snd.snd_nxt(),
+            flags: Flags::ACK,
+            ack: self.rcv_nxt,
+            window,
+            ts: self.tstamp_ok.then(|| Timestamps { val: self.tsval(), ecr: self.ts_recent }),
+            ..Segment::default()
+        };
+        cx.host.counters.out_segs += 1;
+        let window = u32::from(window) << self.rcv_wscale;
+        let packet = Transmit { seg, window, reason: AckReason::DupAck };
         if O::ACTIVE {
             cx.obs.transmit(cx.now, &packet, &self.state(snd));
         }
