@@ -334,6 +334,10 @@ impl Receiver {
         }
         if snd.fin_acked() {
             self.fin_was_acked();
+            if matches!(self.state, TcpState::TimeWait | TcpState::Close) {
+                // The last segment of the connection; whatever else it carries is of no use.
+                return;
+            }
         }
         let ignored = matches!(self.state, TcpState::CloseWait | TcpState::Closing | TcpState::LastAck)
             && seg.seq >= self.rcv_nxt;
