@@ -2,6 +2,7 @@
 
 use sim_core::segment::{Flags, Segment};
 use sim_core::send_half::SendHalf as _;
+use sim_core::seq::Seq;
 use sim_core::state::TcpState;
 use sim_core::time::{Now, SimTime};
 
@@ -18,6 +19,7 @@ impl Drive<'_> {
             return;
         }
         self.emitted.push(SimTime::from_nanos(ack.time_ns));
+        self.acks_under_way.push_back((SimTime::from_nanos(ack.time_ns) + self.setup.delay, Seq(ack.ack)));
         self.finish_read(now);
         if ack.flags.has(Flags::RST) && self.m.watch.sent.is_empty() {
             self.reset_of_closed(now, ack);

@@ -1,6 +1,6 @@
 //! The event loop of a replay, and the comparison.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 
 use sim_core::config::LiveOption;
 use sim_core::host::Host;
@@ -26,7 +26,7 @@ pub enum Oracle {
     /// Timers fire where they were recorded, shared data is known from refused merges.
     #[default]
     With,
-    /// Timers fire by the model's own clock; nothing is shared.
+    /// Timers fire by the model's own clock; data is shared until the ACK for it has reached the sender.
     Without,
 }
 
@@ -61,6 +61,8 @@ pub(super) struct Drive<'a> {
     /// Backlog segments already fed for the row that comes out next.
     /// When timers fired.
     pub(super) timers: Vec<(SimTime, AppWhat)>,
+    /// ACKs on their way to the sender, which then frees its copies.
+    pub(super) acks_under_way: VecDeque<(SimTime, Seq)>,
     pub(super) in_send: bool,
     pub(super) in_recv: bool,
     /// Bytes that the `send` in progress takes, and how many of them are copied.
@@ -132,6 +134,7 @@ impl<'a> Drive<'a> {
                 .filter(|a| matches!(a.what, AppWhat::DelackTimer | AppWhat::CompSackTimer))
                 .map(|a| (SimTime::from_nanos(a.time_ns), a.what))
                 .collect(),
+            acks_under_way: VecDeque::new(),
             in_send: false,
             in_recv: false,
             writing: 0,
@@ -158,6 +161,12 @@ impl<'a> Drive<'a> {
     pub(super) fn step(&mut self, at: usize, ev: u64, event: &EventRef<'_>) {
         let now = self.clocks.now(at, event);
         self.overdue_timers(Clocks::time(event));
+        while let Some(&(t, ack)) = self.acks_under_way.front()
+            && t <= now.time
+        {
+            self.acks_under_way.pop_front();
+            self.m.rx.release_shared(ack);
+        }
         if let Some(states) = &mut self.closing {
             states.push(self.m.rx.state(&self.m.snd));
         }

@@ -14,6 +14,8 @@ const QUEUEING_NS: u64 = 10_000;
 
 /// What only the merges and the later rows of a recording tell about a segment.
 pub(super) struct Hindsight {
+    /// Sharing is derived from ACKs, not from the recorded merges.
+    blind: bool,
     /// By first sequence number: until when an skb's data was shared with the sender's copy.
     shared_until: BTreeMap<i64, SimTime>,
     /// `MAX_TCP_HEADER`: what a local sender reserves at the front of its skbs' heads, bytes.
@@ -46,12 +48,13 @@ impl Hindsight {
                 _ => {}
             }
         }
-        Self { shared_until, headers, row_of_backlog }
+        Self { blind: false, shared_until, headers, row_of_backlog }
     }
 
-    /// What a replay may know that takes no sharing from the merges.
+    /// What a replay may know that takes no sharing from the merges: a clone is shared until the ACK for it has reached
+    /// its sender.
     pub(super) fn blind(rec: &Recording, events: &[(u64, EventRef<'_>)], headers: u32) -> Self {
-        Self { shared_until: BTreeMap::new(), ..Self::of(rec, events, headers) }
+        Self { blind: true, shared_until: BTreeMap::new(), ..Self::of(rec, events, headers) }
     }
 
     /// The same buffer with its sharing turned round: what is known of one segment that was joined to others.
@@ -70,6 +73,9 @@ impl Hindsight {
     fn share(&self, seq: i64, len: u32, cloned: bool, arrival_ns: u64) -> Share {
         if len == 0 {
             return Share::None;
+        }
+        if self.blind {
+            return if cloned { Share::UntilAcked(Seq(seq) + len) } else { Share::None };
         }
         let arriving = cloned.then(|| SimTime::from_nanos(arrival_ns + QUEUEING_NS));
         match self.shared_until.get(&seq).copied().max(arriving) {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use sim_core::config::{LiveOption, Route, Sysctls};
 use sim_core::linux::{self, KernelProfile};
 use sim_core::segment::{SynOptions, Timestamps};
+use sim_core::time::SimDuration;
 use thiserror::Error;
 
 use crate::recording::{CaseKind, KernelVersion, Recording};
@@ -36,6 +37,8 @@ pub struct Setup {
     pub route: Route,
     /// MTU of the device, bytes.
     pub mtu: u32,
+    /// Delay of the path, one way (`netem delay`).
+    pub delay: SimDuration,
     /// `TCP_MAXSEG`.
     pub maxseg: Option<u16>,
     /// Options of the listener, in order.
@@ -58,6 +61,13 @@ pub(crate) fn words_of<'a>(setup: &'a [String], needle: &str) -> Vec<&'a str> {
 pub(crate) fn word_after<T: std::str::FromStr>(words: &[&str], key: &str) -> Option<T> {
     let at = words.iter().position(|w| *w == key)?;
     words.get(at + 1)?.parse().ok()
+}
+
+/// The delay of the `netem` line; none without one. The recorder's lines give it in milliseconds.
+fn delay(setup: &[String]) -> SimDuration {
+    let text: Option<String> = word_after(&words_of(setup, "netem"), "delay");
+    let ms = text.and_then(|t| t.strip_suffix("ms").and_then(|n| n.parse::<f64>().ok())).unwrap_or(0.0);
+    SimDuration::from_nanos((ms.clamp(0.0, 1e6) * 1e6) as u64)
 }
 
 fn three(text: &str, default: [u32; 3]) -> [u32; 3] {
@@ -136,13 +146,14 @@ impl Setup {
             advmss: word_after(&route, "advmss"),
             rto_min: word_after::<String>(&route, "rto_min")
                 .and_then(|t| t.trim_end_matches("ms").parse().ok())
-                .map(sim_core::time::SimDuration::from_millis),
+                .map(SimDuration::from_millis),
         };
         let mut out = Self {
             kernel,
             sysctl,
             route,
             mtu: 1500,
+            delay: delay(&s.setup),
             maxseg: None,
             options: Vec::new(),
             syn: SynOptions { mss: 536, window_scale: None, sack: false, ts: None, window: 65_535 },
