@@ -62,7 +62,9 @@ impl Drive<'_> {
                 };
                 match opt {
                     // The call waits for the socket: its effect is recorded when it has it.
-                    Some(opt @ LiveOption::QuickAck(_)) if self.cleanup_follows(at) => self.waiting = Some(opt),
+                    Some(opt @ LiveOption::QuickAck(_)) if self.cleanup_follows(at) => {
+                        self.waiting = Some(opt)
+                    }
                     Some(opt) => self.with(now, |rx, snd, cx| rx.set_option(cx, snd, opt)),
                     None => {}
                 }
@@ -105,12 +107,22 @@ impl Drive<'_> {
             }),
             AppAction::DelackTimer => {
                 self.note_before_timer(now);
-                if self.m.rx.delayed_ack_due().is_some_and(|j| j <= now.jiffies) {
+                if self.m.rx.is_owned() || app.state.owned == Some(true) {
+                    // What is recorded is the handler: for an owned socket it runs when the owner lets go.
+                    if self.m.rx.backlog_waiting() == 0 {
+                        self.finish_read(now);
+                        self.with(now, |rx, snd, cx| rx.release(cx, snd));
+                    }
+                } else if self.m.rx.delayed_ack_due().is_some_and(|j| j <= now.jiffies) {
                     self.with(now, |rx, snd, cx| rx.delayed_ack_timer(cx, snd));
                 }
             }
             AppAction::CompSackTimer => {
                 self.note_before_timer(now);
+                if app.state.owned == Some(true) {
+                    // Some call without a return of its own in the record holds the socket.
+                    self.with(now, |rx, _, _| rx.own());
+                }
                 if self.m.rx.compressed_ack_due().is_some() {
                     self.with(now, |rx, snd, cx| rx.compressed_ack_timer(cx, snd));
                 }
@@ -141,7 +153,11 @@ impl Drive<'_> {
     /// Whether the next application event is `tcp_cleanup_rbuf` outside a read: the effect of `TCP_QUICKACK`.
     pub(super) fn cleanup_follows(&self, at: usize) -> bool {
         let mut later = self.events[at + 1..].iter().filter_map(|(_, e)| match e {
-            EventRef::App(a) if !matches!(a.what, AppWhat::Collapse | AppWhat::PruneOfo | AppWhat::Backlog) => Some(a),
+            EventRef::App(a)
+                if !matches!(a.what, AppWhat::Collapse | AppWhat::PruneOfo | AppWhat::Backlog) =>
+            {
+                Some(a)
+            }
             _ => None,
         });
         later.next().is_some_and(|a| a.what == AppWhat::CleanupRbuf)
@@ -210,14 +226,22 @@ impl Drive<'_> {
     }
 
     pub(super) fn backlog(&mut self, at: usize, now: Now, ev: u64, seqs: [i64; 2], figures: [u32; 3]) {
-        let Some(row) = self.hindsight.row_of_backlog(ev).and_then(|row| self.rec.rows.get(row)) else { return };
+        let Some(row) = self.hindsight.row_of_backlog(ev).and_then(|row| self.rec.rows.get(row)) else {
+            return;
+        };
         let Some(s) = &row.segment else { return };
         let [seq, end_seq] = seqs;
         let [truesize, data_len, nr_frags] = figures;
         let sack = self.sack_of(s);
         let last = end_seq == s.end_seq;
-        let (seg, buf): (Segment, Buffer) =
-            self.hindsight.backlog_segment(s, [seq, end_seq], [truesize, data_len, nr_frags], last, sack, row.time_ns);
+        let (seg, buf): (Segment, Buffer) = self.hindsight.backlog_segment(
+            s,
+            [seq, end_seq],
+            [truesize, data_len, nr_frags],
+            last,
+            sack,
+            row.time_ns,
+        );
         let feed = |m: &mut Machine, buf: Buffer| {
             m.with(now, |rx, snd, cx| {
                 rx.own();

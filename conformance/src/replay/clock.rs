@@ -6,7 +6,7 @@
 
 use sim_core::time::{Jiffies, JiffyClock, Now, SimDuration, SimTime, TickDuring};
 
-use crate::recording::{AppWhat, EventRef, Recording, RecordedState};
+use crate::recording::{AppWhat, EventRef, RecordedState, Recording};
 
 /// The longest time between a probe and the kernel's own reading of the clock, ns. Events further apart are
 /// not the same one.
@@ -83,7 +83,15 @@ impl Clocks {
                 _ => deciding_ns = 0,
             }
             if let Some(s) = state_of(e).filter(|s| s.is_full()) {
-                latest = Next { stamp: s.tcp_mstamp, rtt_begin: s.rcv_rtt_time, drs_begin: s.drs_time, data: s.lrcvtime, ack: s.rcv_tstamp, expiry: s.delack_expires, ..Next::default() };
+                latest = Next {
+                    stamp: s.tcp_mstamp,
+                    rtt_begin: s.rcv_rtt_time,
+                    drs_begin: s.drs_time,
+                    data: s.lrcvtime,
+                    ack: s.rcv_tstamp,
+                    expiry: s.delack_expires,
+                    ..Next::default()
+                };
             }
         }
         Self { ticks: JiffyClock::new(hz, since_tick), next }
@@ -120,7 +128,8 @@ impl Clocks {
             let before_ack = self.next[at].ack == Some(following.0);
             let before_data = self.next[at].data == Some(following.0);
             let late = self.next[at].deciding_ns >= self.ticks.begin(following).as_nanos();
-            now.tick_during = TickDuring { before_ack, before_data, before_decision: before_ack || before_data || late };
+            now.tick_during =
+                TickDuring { before_ack, before_data, before_decision: before_ack || before_data || late };
         }
         now
     }

@@ -26,7 +26,8 @@ const RECEIVER: [&str; 15] = [
 ];
 
 /// Counters that a client moves too, so they are the server's alone in injection cases only.
-const INJECTED: [&str; 5] = ["TCPHPHits", "DelayedACKs", "DelayedACKLost", "TCPAckCompressed", "TCPBacklogCoalesce"];
+const INJECTED: [&str; 5] =
+    ["TCPHPHits", "DelayedACKs", "DelayedACKLost", "TCPAckCompressed", "TCPBacklogCoalesce"];
 
 impl Drive<'_> {
     /// Compares every counter that was recorded and that only the receiver moves.
@@ -40,7 +41,9 @@ impl Drive<'_> {
         let injected = if s.kind == CaseKind::Injection { &INJECTED[..] } else { &[] };
         let mut differences = Vec::new();
         for &name in RECEIVER.iter().chain(injected) {
-            let (Some(&recorded), Some(model)) = (s.nstat.get(name), self.m.host.counters.get(name)) else { continue };
+            let (Some(&recorded), Some(model)) = (s.nstat.get(name), self.m.host.counters.get(name)) else {
+                continue;
+            };
             self.score.counters.add(recorded == model);
             if recorded != model {
                 let wide = |n| i64::try_from(n).ok();

@@ -94,7 +94,12 @@ pub(super) struct Drive<'a> {
 }
 
 impl<'a> Drive<'a> {
-    pub(super) fn new(rec: &'a Recording, setup: &'a Setup, events: &'a [(u64, EventRef<'a>)], oracle: Oracle) -> Self {
+    pub(super) fn new(
+        rec: &'a Recording,
+        setup: &'a Setup,
+        events: &'a [(u64, EventRef<'a>)],
+        oracle: Oracle,
+    ) -> Self {
         let clocks = Clocks::new(rec, events);
         let headers = setup.kernel.max_tcp_header;
         let hindsight = match oracle {
@@ -154,7 +159,11 @@ impl<'a> Drive<'a> {
     }
 
     /// Calls into the model at `now`.
-    pub(super) fn with<R>(&mut self, now: Now, f: impl FnOnce(&mut Receiver, &mut PassiveSender, &mut Cx<'_, Watch>) -> R) -> R {
+    pub(super) fn with<R>(
+        &mut self,
+        now: Now,
+        f: impl FnOnce(&mut Receiver, &mut PassiveSender, &mut Cx<'_, Watch>) -> R,
+    ) -> R {
         self.m.with(now, f)
     }
 

@@ -65,7 +65,8 @@ pub(super) fn data_in_answer(events: &[(u64, EventRef<'_>)], at: usize) -> Vec<S
         match e {
             EventRef::Ack(a) if a.len > 0 => out.push(server_segment(a)),
             EventRef::Ack(_) | EventRef::Tx(_) | EventRef::Merge(_) => {}
-            EventRef::App(a) if matches!(a.what, AppWhat::Collapse | AppWhat::PruneOfo | AppWhat::Backlog) => {}
+            EventRef::App(a)
+                if matches!(a.what, AppWhat::Collapse | AppWhat::PruneOfo | AppWhat::Backlog) => {}
             _ => break,
         }
     }

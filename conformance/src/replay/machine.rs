@@ -20,7 +20,11 @@ pub(super) struct Machine {
 }
 
 impl Machine {
-    pub(super) fn with<R>(&mut self, now: Now, f: impl FnOnce(&mut Receiver, &mut PassiveSender, &mut Cx<'_, Watch>) -> R) -> R {
+    pub(super) fn with<R>(
+        &mut self,
+        now: Now,
+        f: impl FnOnce(&mut Receiver, &mut PassiveSender, &mut Cx<'_, Watch>) -> R,
+    ) -> R {
         let mut cx = Cx { now, out: &mut self.out, host: &mut self.host, obs: &mut self.watch };
         let r = f(&mut self.rx, &mut self.snd, &mut cx);
         self.out.clear();

@@ -57,7 +57,9 @@ fn as_recorder_says(m: &MergeRow, model: MergeWhy) -> MergeWhy {
     let linear = m.from_len > m.from_data_len;
     match (model, m.to_frags, m.from_frags) {
         (MergeWhy::Shared | MergeWhy::Frags, ..) if linear && !m.from_head_frag => MergeWhy::Head,
-        (MergeWhy::Shared, Some(to), Some(from)) if to + from + u32::from(linear) > u32::from(MAX_SKB_FRAGS) => {
+        (MergeWhy::Shared, Some(to), Some(from))
+            if to + from + u32::from(linear) > u32::from(MAX_SKB_FRAGS) =>
+        {
             MergeWhy::Frags
         }
         _ => model,

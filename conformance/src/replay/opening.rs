@@ -1,8 +1,8 @@
 //! The connection is opened.
 
 use sim_core::segment::{Flags, SackList, Segment};
-use sim_core::seq::Seq;
 use sim_core::sender::Handshake;
+use sim_core::seq::Seq;
 use sim_core::time::{Now, SimTime};
 
 use super::drive::Drive;
@@ -40,7 +40,8 @@ impl Drive<'_> {
         let timestamps = syn.ts.is_some() && self.setup.sysctl.tcp_timestamps;
         let option = if timestamps { 12 } else { 0 };
         let mss = u32::from(syn.mss).min(self.m.rx.advmss()).saturating_sub(option);
-        let rtt_us = self.synack_at.map(|t| now.time.since(t).as_micros().max(1).min(u64::from(u32::MAX)) as u32);
+        let rtt_us =
+            self.synack_at.map(|t| now.time.since(t).as_micros().max(1).min(u64::from(u32::MAX)) as u32);
         self.m.snd.established(&Handshake {
             snd_nxt: Seq::FIRST,
             snd_wnd: u32::from(seg.wnd) << scale,

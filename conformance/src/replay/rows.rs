@@ -1,6 +1,6 @@
 //! Segments: the state before each is compared, then it goes in.
 
-use sim_core::segment::{SackList, SackBlock};
+use sim_core::segment::{SackBlock, SackList};
 use sim_core::seq::Seq;
 use sim_core::state::SocketState;
 use sim_core::time::Now;
@@ -15,7 +15,11 @@ impl Drive<'_> {
     pub(super) fn row(&mut self, at: usize, now: Now, row: &Row) {
         let direct = row.segment.as_ref().is_none_or(|s| s.bl_segs == 0);
         self.finish_read(now);
-        if direct && row.state.owned == Some(false) && self.m.rx.is_owned() && self.m.rx.backlog_waiting() == 0 {
+        if direct
+            && row.state.owned == Some(false)
+            && self.m.rx.is_owned()
+            && self.m.rx.backlog_waiting() == 0
+        {
             // The call has let go of the socket already; that it returned is recorded later.
             self.with(now, |rx, snd, cx| rx.release(cx, snd));
         }
@@ -27,7 +31,12 @@ impl Drive<'_> {
         self.unexpected_acks(row);
         let mut model = self.m.rx.state(&self.m.snd);
         if row.entry == Entry::End {
-            let read = self.closing.iter().flatten().chain(&self.last_step).find(|s| self.compare(&row.state, s).is_empty());
+            let read = self
+                .closing
+                .iter()
+                .flatten()
+                .chain(&self.last_step)
+                .find(|s| self.compare(&row.state, s).is_empty());
             model = read.copied().unwrap_or(model);
         }
         let owned = row.state.owned.unwrap_or(model.owned);
@@ -97,7 +106,11 @@ impl Drive<'_> {
         list
     }
 
-    pub(super) fn compare(&self, recorded: &crate::recording::RecordedState, model: &SocketState) -> Vec<Difference> {
+    pub(super) fn compare(
+        &self,
+        recorded: &crate::recording::RecordedState,
+        model: &SocketState,
+    ) -> Vec<Difference> {
         compare_whole_state(recorded, model, self.version)
     }
 }

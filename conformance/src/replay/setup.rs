@@ -55,7 +55,12 @@ pub(super) fn profile(rec: &Recording) -> Result<&'static KernelProfile, SetupEr
 
 /// The words of the set-up line that contains `needle`, from the last such line.
 pub(crate) fn words_of<'a>(setup: &'a [String], needle: &str) -> Vec<&'a str> {
-    setup.iter().rev().find(|l| l.contains(needle)).map(|l| l.split_whitespace().collect()).unwrap_or_default()
+    setup
+        .iter()
+        .rev()
+        .find(|l| l.contains(needle))
+        .map(|l| l.split_whitespace().collect())
+        .unwrap_or_default()
 }
 
 pub(crate) fn word_after<T: std::str::FromStr>(words: &[&str], key: &str) -> Option<T> {
@@ -82,7 +87,9 @@ fn three(text: &str, default: [u32; 3]) -> [u32; 3] {
 fn sysctls_written(setup: &[String]) -> BTreeMap<String, String> {
     let mut out = BTreeMap::new();
     for line in setup {
-        let Some((value, path)) = line.strip_prefix("echo ").and_then(|l| l.split_once('>')) else { continue };
+        let Some((value, path)) = line.strip_prefix("echo ").and_then(|l| l.split_once('>')) else {
+            continue;
+        };
         let path = path.split_whitespace().next().unwrap_or("");
         if let Some(name) = path.strip_prefix("/proc/sys/net/ipv4/") {
             out.insert(name.to_owned(), value.trim().trim_matches('"').to_owned());
@@ -159,7 +166,9 @@ impl Setup {
             syn: SynOptions { mss: 536, window_scale: None, sack: false, ts: None, window: 65_535 },
         };
         match s.kind {
-            CaseKind::Loop => out.loop_options(rec).ok_or_else(|| missing("no SYN of the client was recorded"))?,
+            CaseKind::Loop => {
+                out.loop_options(rec).ok_or_else(|| missing("no SYN of the client was recorded"))?
+            }
             CaseKind::Injection => {
                 out.script_options(rec).ok_or_else(|| missing("its script has no valid \"syn\" line"))?;
             }
@@ -212,7 +221,10 @@ impl Setup {
                 }
                 ["syn", mss, scale, rest @ ..] => {
                     let set = |o: &LiveOption| {
-                        let (LiveOption::RcvBufForce(v) | LiveOption::WindowClamp(v) | LiveOption::RcvLowat(v)) = o else {
+                        let (LiveOption::RcvBufForce(v)
+                        | LiveOption::WindowClamp(v)
+                        | LiveOption::RcvLowat(v)) = o
+                        else {
                             return true;
                         };
                         *v != 0

@@ -44,6 +44,11 @@ impl Drive<'_> {
         self.read_ret = None;
         self.last_step = Some(model);
         self.score.steps.add(differences.is_empty());
-        self.score.note(LineDifference::of(LineKind::Step, step.step.max(0) as u64, step.time_ns, differences));
+        self.score.note(LineDifference::of(
+            LineKind::Step,
+            step.step.max(0) as u64,
+            step.time_ns,
+            differences,
+        ));
     }
 }

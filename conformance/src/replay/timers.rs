@@ -5,6 +5,9 @@ use sim_core::time::{SimDuration, SimTime};
 use super::drive::{Drive, Oracle};
 use crate::recording::AppWhat;
 
+/// Time from a tick to its timers, at most: what else is pending may be served first.
+const SOFTIRQ: SimDuration = SimDuration::from_micros(50);
+
 impl Drive<'_> {
     /// Fires timers of the model that were due well before `time` and were not recorded.
     pub(super) fn overdue_timers(&mut self, time: SimTime) {
@@ -14,7 +17,8 @@ impl Drive<'_> {
         if let Some(due) = self.m.rx.compressed_ack_due() {
             // A recorded timer may be late by its slack, by whatever kept the processor, and by up to a tick if it was due
             // when it was armed.
-            let grace = if self.oracle == Oracle::With { SimDuration::from_millis(1) } else { SimDuration::ZERO };
+            let grace =
+                if self.oracle == Oracle::With { SimDuration::from_millis(1) } else { SimDuration::ZERO };
             let at = due + slack + grace;
             if at < time && !self.recorded(AppWhat::CompSackTimer, due, due + slack + tick) {
                 let now = ticks.now(at);
@@ -29,10 +33,9 @@ impl Drive<'_> {
             }
         }
         if let Some(j) = self.m.rx.delayed_ack_due() {
-            // The timer wheel fires one tick after the expiry; in a recording a segment that arrives right after that tick
-            // may come first.
-            let late = if self.oracle == Oracle::With { 2 } else { 1 };
-            let at = ticks.begin(j + late);
+            // The timer wheel fires one tick after the expiry; a segment that arrives right after that tick may come first.
+            let grace = if self.oracle == Oracle::With { SOFTIRQ } else { SimDuration::ZERO };
+            let at = ticks.begin(j + 1) + grace;
             if at < time && !self.recorded(AppWhat::DelackTimer, ticks.begin(j), at + tick + tick) {
                 let now = ticks.now(at);
                 self.with(now, |rx, snd, cx| rx.delayed_ack_timer(cx, snd));

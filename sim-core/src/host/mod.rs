@@ -31,7 +31,14 @@ pub struct TcpMem {
 impl Default for TcpMem {
     /// What a kernel computes on a machine with about 16 GiB: pressure never happens by accident.
     fn default() -> Self {
-        Self { low: 188_888, pressure: 251_851, high: 377_776, allocated: 0, under_pressure: false, sockets: 1 }
+        Self {
+            low: 188_888,
+            pressure: 251_851,
+            high: 377_776,
+            allocated: 0,
+            under_pressure: false,
+            sockets: 1,
+        }
     }
 }
 

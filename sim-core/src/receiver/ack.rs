@@ -130,7 +130,12 @@ impl Receiver {
     }
 
     /// Sends a pure ACK now (`tcp_send_ack`).
-    pub(super) fn send_ack<S: SendHalf, O: Observer>(&mut self, cx: &mut Cx<'_, O>, snd: &S, reason: AckReason) {
+    pub(super) fn send_ack<S: SendHalf, O: Observer>(
+        &mut self,
+        cx: &mut Cx<'_, O>,
+        snd: &S,
+        reason: AckReason,
+    ) {
         if self.state == TcpState::Close {
             return;
         }
@@ -156,13 +161,19 @@ impl Receiver {
     // --- deciding -------------------------------------------------------------------------------------------
 
     /// Decides about the ACK after a segment (`tcp_ack_snd_check`, `__tcp_ack_snd_check`).
-    pub(super) fn ack_check<S: SendHalf, O: Observer>(&mut self, cx: &mut Cx<'_, O>, snd: &S, ofo_possible: bool) {
+    pub(super) fn ack_check<S: SendHalf, O: Observer>(
+        &mut self,
+        cx: &mut Cx<'_, O>,
+        snd: &S,
+        ofo_possible: bool,
+    ) {
         if !self.ack.pending.has(AckPending::SCHED) {
             return;
         }
         let unacked = self.rcv_nxt - self.rcv_wup;
         let moves = unacked > i64::from(self.ack.rcv_mss)
-            && (self.rcv_nxt - self.copied_seq < i64::from(self.lowat) || self.raw_window(cx).0 >= self.rcv_wnd);
+            && (self.rcv_nxt - self.copied_seq < i64::from(self.lowat)
+                || self.raw_window(cx).0 >= self.rcv_wnd);
         let now_reason = if moves {
             Some(AckReason::FullSegments)
         } else if self.in_quickack() {
@@ -238,11 +249,7 @@ impl Receiver {
 
     /// Bound that `ato` keeps when it grows: RTO, and the delayed-ACK maximum in newer kernels.
     pub(super) fn ato_bound<S: SendHalf>(&self, now: Now, snd: &S) -> u32 {
-        if self.kernel.ato_bounded {
-            snd.rto_ticks().min(ticks(now, DELACK_MAX_MS))
-        } else {
-            snd.rto_ticks()
-        }
+        if self.kernel.ato_bounded { snd.rto_ticks().min(ticks(now, DELACK_MAX_MS)) } else { snd.rto_ticks() }
     }
 
     /// Arms the delayed-ACK timer (`tcp_send_delayed_ack`).
@@ -287,9 +294,7 @@ impl Receiver {
             (None, None) => None,
             (Some(j), None) => Some(TimerDue::Tick(j)),
             (None, Some(t)) => Some(TimerDue::At(t)),
-            (Some(j), Some(t)) => {
-                Some(if t <= clock.begin(j) { TimerDue::At(t) } else { TimerDue::Tick(j) })
-            }
+            (Some(j), Some(t)) => Some(if t <= clock.begin(j) { TimerDue::At(t) } else { TimerDue::Tick(j) }),
         }
     }
 

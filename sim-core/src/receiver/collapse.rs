@@ -85,7 +85,13 @@ impl Receiver {
         }
     }
 
-    fn collapse_ofo_range<O: Observer>(&mut self, cx: &mut Cx<'_, O>, members: &[NodeId], start: Seq, end: Seq) {
+    fn collapse_ofo_range<O: Observer>(
+        &mut self,
+        cx: &mut Cx<'_, O>,
+        members: &[NodeId],
+        start: Seq,
+        end: Seq,
+    ) {
         let rmem_before = self.rmem;
         let run: Vec<Skb> = members.iter().map(|&n| *self.ofo.get(n)).collect();
         let c = self.collapse(cx, &run, start, end);
@@ -102,7 +108,13 @@ impl Receiver {
     /// Rewrites the bytes of `run` from `start` to `end` (`tcp_collapse`): finds the first skb that is worth
     /// the work, then copies everything contiguous from there. Accounts for what it frees and makes; moving
     /// skbs in and out of their queue is the caller's part.
-    fn collapse<O: Observer>(&mut self, cx: &mut Cx<'_, O>, run: &[Skb], mut start: Seq, end: Seq) -> Collapsed {
+    fn collapse<O: Observer>(
+        &mut self,
+        cx: &mut Cx<'_, O>,
+        run: &[Skb],
+        mut start: Seq,
+        end: Seq,
+    ) -> Collapsed {
         let mut c = Collapsed::default();
         let mut at = 0;
         loop {

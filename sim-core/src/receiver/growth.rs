@@ -42,7 +42,9 @@ impl Receiver {
         // A shorter one is believed if it is plausible and comes twice in a row.
         let with_header = len + seg.header_len();
         let marked = Flags(Flags::FIN.0 | Flags::URG.0 | Flags::SYN.0 | Flags::PSH.0);
-        if with_header >= MSS_DEFAULT + TCP_HEADER || (with_header >= MIN_MSS + TCP_HEADER && !seg.flags.has(marked)) {
+        if with_header >= MSS_DEFAULT + TCP_HEADER
+            || (with_header >= MIN_MSS + TCP_HEADER && !seg.flags.has(marked))
+        {
             let mss = with_header - self.usual_header_len();
             self.ack.last_seg_size = mss;
             if mss == previous {

@@ -1,7 +1,7 @@
 //! A segment arrives on an established connection: header prediction, acceptability, and the order of things.
 
-use super::ack::MAX_QUICKACKS;
 use super::Receiver;
+use super::ack::MAX_QUICKACKS;
 use crate::linux::SequenceCheck;
 use crate::observer::{AckReason, DropReason, Observer, Rule, Transmit};
 use crate::segment::{Flags, Segment, Timestamps};
@@ -42,7 +42,8 @@ impl Receiver {
                 self.predicted_ack(cx, snd, seg);
                 return;
             }
-            if self.kernel.prediction_checks_window && seg.end_seq() - self.rcv_nxt > i64::from(self.receive_window())
+            if self.kernel.prediction_checks_window
+                && seg.end_seq() - self.rcv_nxt > i64::from(self.receive_window())
             {
                 // Ends beyond the window: the slow path decides.
             } else if skb.buf.truesize as i32 > self.fwd_alloc {
@@ -89,7 +90,13 @@ impl Receiver {
     }
 
     /// Predicted data: no gate, no window check.
-    fn predicted_data<S: SendHalf, O: Observer>(&mut self, cx: &mut Cx<'_, O>, snd: &mut S, seg: &Segment, skb: Skb) {
+    fn predicted_data<S: SendHalf, O: Observer>(
+        &mut self,
+        cx: &mut Cx<'_, O>,
+        snd: &mut S,
+        seg: &Segment,
+        skb: Skb,
+    ) {
         cx.rule(|| Rule::Predicted);
         self.note_timestamps(seg);
         if self.rcv_nxt == self.rcv_wup {
@@ -112,7 +119,13 @@ impl Receiver {
     }
 
     /// Everything after validation (`step5` of `tcp_rcv_established`).
-    fn slow_path<S: SendHalf, O: Observer>(&mut self, cx: &mut Cx<'_, O>, snd: &mut S, seg: &Segment, skb: Skb) {
+    fn slow_path<S: SendHalf, O: Observer>(
+        &mut self,
+        cx: &mut Cx<'_, O>,
+        snd: &mut S,
+        seg: &Segment,
+        skb: Skb,
+    ) {
         if self.process_ack_slow(cx, snd, seg, &skb).is_err() {
             return;
         }
@@ -439,5 +452,4 @@ impl Receiver {
         let seq = skb.seq;
         cx.rule(|| Rule::Dropped { reason, seq });
     }
-
 }

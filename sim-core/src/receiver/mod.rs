@@ -430,7 +430,13 @@ impl Receiver {
     }
 
     /// A segment is processed (`tcp_v4_do_rcv`).
-    fn process<S: SendHalf, O: Observer>(&mut self, cx: &mut Cx<'_, O>, snd: &mut S, seg: &Segment, skb: Skb) {
+    fn process<S: SendHalf, O: Observer>(
+        &mut self,
+        cx: &mut Cx<'_, O>,
+        snd: &mut S,
+        seg: &Segment,
+        skb: Skb,
+    ) {
         if O::ACTIVE {
             cx.obs.segment(cx.now, seg, &skb, &self.state(snd));
         }

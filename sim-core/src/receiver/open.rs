@@ -1,7 +1,7 @@
 //! Opening the connection: the initial window, the window scale, and the space at establishment.
 
-use super::growth::{MIN_MSS, MSS_DEFAULT};
 use super::Receiver;
+use super::growth::{MIN_MSS, MSS_DEFAULT};
 use crate::observer::{AckReason, Observer};
 use crate::segment::{Segment, SynOptions, Timestamps};
 use crate::send_half::{Cx, SendHalf};
@@ -56,14 +56,17 @@ impl Receiver {
         let mut wscale = 0;
         if scaling {
             let reach = space.max(self.sysctl.tcp_rmem[2]).max(self.sysctl.rmem_max).min(clamp);
-            wscale = reach.checked_ilog2().map_or(0, |log| log.saturating_sub(15).min(u32::from(MAX_WSCALE)) as u8);
+            wscale = reach
+                .checked_ilog2()
+                .map_or(0, |log| log.saturating_sub(15).min(u32::from(MAX_WSCALE)) as u8);
         }
         InitialWindow { rcv_wnd, clamp: clamp.min(65_535u32 << wscale), wscale }
     }
 
     /// The clamp that a new connection starts with: the option, else the route, else a locked budget.
     fn first_clamp(&self, full: i64) -> u32 {
-        let mut clamp = if self.window_clamp != 0 { self.window_clamp } else { self.route.window.unwrap_or(0) };
+        let mut clamp =
+            if self.window_clamp != 0 { self.window_clamp } else { self.route.window.unwrap_or(0) };
         if self.rcvbuf_locked() && (i64::from(clamp) > full || clamp == 0) {
             clamp = full.max(0) as u32;
         }
@@ -179,7 +182,12 @@ impl Receiver {
 
     /// The SYN-ACK arrives: the connection is established and acknowledged (`tcp_rcv_synsent_state_process`).
     /// The sending half must have processed it already.
-    pub fn syn_ack_arrives<S: SendHalf, O: Observer>(&mut self, cx: &mut Cx<'_, O>, snd: &S, synack: &SynOptions) {
+    pub fn syn_ack_arrives<S: SendHalf, O: Observer>(
+        &mut self,
+        cx: &mut Cx<'_, O>,
+        snd: &S,
+        synack: &SynOptions,
+    ) {
         self.refresh_clock(cx);
         cx.host.counters.in_segs += 1;
         self.sack_ok = synack.sack && self.sysctl.tcp_sack;
@@ -224,7 +232,8 @@ impl Receiver {
         if self.window_clamp >= full {
             self.window_clamp = full;
             if app_win != 0 && full > 4 * advmss {
-                self.window_clamp = (full - full.checked_shr(u32::from(app_win)).unwrap_or(0)).max(4 * advmss);
+                self.window_clamp =
+                    (full - full.checked_shr(u32::from(app_win)).unwrap_or(0)).max(4 * advmss);
             }
         }
         if app_win != 0 && self.window_clamp > 2 * advmss && self.window_clamp + advmss > full {

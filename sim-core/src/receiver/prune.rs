@@ -16,11 +16,8 @@ impl Receiver {
         }
         cx.host.counters.prune_called += 1;
         cx.rule(|| Rule::Prune(PruneStep::Called));
-        let at_limit = if self.kernel.clamp_on_ingest {
-            !self.can_ingest(incoming)
-        } else {
-            self.rmem >= self.rcvbuf
-        };
+        let at_limit =
+            if self.kernel.clamp_on_ingest { !self.can_ingest(incoming) } else { self.rmem >= self.rcvbuf };
         if at_limit {
             self.clamp_budget(cx);
         } else if cx.host.memory.under_pressure {

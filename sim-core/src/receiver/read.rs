@@ -73,11 +73,17 @@ impl Receiver {
     }
 
     /// Sends the ACK or window update that a read of `copied` bytes makes due (`tcp_cleanup_rbuf`).
-    pub(super) fn cleanup_rbuf<S: SendHalf, O: Observer>(&mut self, cx: &mut Cx<'_, O>, snd: &S, copied: u32) {
+    pub(super) fn cleanup_rbuf<S: SendHalf, O: Observer>(
+        &mut self,
+        cx: &mut Cx<'_, O>,
+        snd: &S,
+        copied: u32,
+    ) {
         let pending = self.ack.pending;
         if pending.has(AckPending::SCHED) {
             let segments_unacked = self.rcv_nxt - self.rcv_wup > i64::from(self.ack.rcv_mss);
-                        let pushed = pending.has(AckPending::PUSHED2) || (pending.has(AckPending::PUSHED) && !self.in_pingpong());
+            let pushed =
+                pending.has(AckPending::PUSHED2) || (pending.has(AckPending::PUSHED) && !self.in_pingpong());
             if segments_unacked || (copied > 0 && pushed && self.rmem == 0) {
                 self.refresh_clock_for_read(cx);
                 self.send_ack(cx, snd, AckReason::Read);

@@ -56,7 +56,13 @@ impl Receiver {
     }
 
     /// Notes new out-of-order data, most recent block first (`tcp_sack_new_ofo_skb`).
-    pub(super) fn new_sack<S: SendHalf, O: Observer>(&mut self, cx: &mut Cx<'_, O>, snd: &S, start: Seq, end: Seq) {
+    pub(super) fn new_sack<S: SendHalf, O: Observer>(
+        &mut self,
+        cx: &mut Cx<'_, O>,
+        snd: &S,
+        start: Seq,
+        end: Seq,
+    ) {
         if !self.sack_ok {
             return;
         }

@@ -39,7 +39,12 @@ impl Default for MergeRules {
 ///
 /// # Errors
 /// Why the kernel keeps them apart; `to` is unchanged.
-pub fn try_coalesce(to: &mut Skb, from: &Skb, to_shared: bool, rules: MergeRules) -> Result<u32, MergeRefusal> {
+pub fn try_coalesce(
+    to: &mut Skb,
+    from: &Skb,
+    to_shared: bool,
+    rules: MergeRules,
+) -> Result<u32, MergeRefusal> {
     if from.seq != to.end_seq {
         return Err(MergeRefusal::Gap);
     }
