@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
-use conformance::recording::{CaseId, Store};
+use conformance::end_to_end::end_to_end;
+use conformance::recording::{CaseId, CaseKind, Recording, Store};
 use conformance::replay::{Oracle, replay};
 use conformance::score::floors::Floors;
 use conformance::score::{CaseScore, Mode, Scoreboard, picture, table};
@@ -22,12 +23,15 @@ const CONTEXT: usize = 6;
 enum How {
     /// The recorded arrivals and application calls go into the receiver alone
     Replay,
+    /// Only the configuration goes in; injection cases, which have no sender, are left out
+    EndToEnd,
 }
 
 impl How {
     const fn mode(self) -> Mode {
         match self {
             Self::Replay => Mode::Replay,
+            Self::EndToEnd => Mode::EndToEnd,
         }
     }
 }
@@ -51,7 +55,7 @@ pub(crate) struct Args {
     /// Only these cases; a `*` at the end stands for anything
     #[arg(long, value_name = "CASE", value_delimiter = ',')]
     case: Vec<String>,
-    /// Inputs that were not recordable come from the model instead of from the recorded outcome
+    /// Inputs that were not recordable come from the model instead of from the recorded outcome (replay)
     #[arg(long)]
     without_oracle: bool,
     /// Print the scoreboard as JSON
@@ -73,7 +77,14 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let store = Store::open(&dir).map_err(|e| Failure::BadInput(e.to_string()))?;
     let chosen = choose(&store, args)?;
     let oracle = if args.without_oracle { Oracle::Without } else { Oracle::With };
-    let scores: Vec<CaseScore> = chosen.par_iter().map(|id| score(&store, id, oracle)).collect();
+    let scores: Vec<CaseScore> = match args.mode {
+        How::Replay => chosen.par_iter().map(|id| score(&store, id, |rec| replay(rec, oracle))).collect(),
+        How::EndToEnd => {
+            let scores = chosen.par_iter().map(|id| score(&store, id, end_to_end));
+            // A case that has no sender is no case of this mode.
+            scores.filter(|s| s.error.is_none() || !is_injection(&store, s)).collect()
+        }
+    };
     let board = Scoreboard::new(args.mode.mode(), scores);
 
     if let Some(path) = &args.svg {
@@ -179,8 +190,16 @@ fn unknown<'a>(what: &str, name: &str, known: impl Iterator<Item = &'a str>) -> 
     Failure::BadInput(format!("no recording has the {what} `{name}`; {help}"))
 }
 
-/// A case that cannot be loaded or replayed stands on the board with the reason; the others are not affected.
-fn score(store: &Store, id: &CaseId, oracle: Oracle) -> CaseScore {
+fn is_injection(store: &Store, score: &CaseScore) -> bool {
+    store.load(&score.id()).is_ok_and(|rec| rec.kind == CaseKind::Injection)
+}
+
+/// A case that cannot be loaded or run stands on the board with the reason; the others are not affected.
+fn score<E: std::fmt::Display>(
+    store: &Store,
+    id: &CaseId,
+    run: impl Fn(&Recording) -> Result<CaseScore, E>,
+) -> CaseScore {
     let failed = |e: String| {
         let mut score = CaseScore::new(&id.kernel, &id.case);
         score.error = Some(e);
@@ -190,7 +209,7 @@ fn score(store: &Store, id: &CaseId, oracle: Oracle) -> CaseScore {
         Ok(rec) => rec,
         Err(e) => return failed(e.to_string()),
     };
-    match replay(&rec, oracle) {
+    match run(&rec) {
         Ok(mut score) => {
             score.add_context(&rec, CONTEXT);
             score

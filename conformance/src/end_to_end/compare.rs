@@ -42,7 +42,7 @@ pub(super) fn lines(rec: &Recording, trace: &Trace, score: &mut CaseScore) {
         keep(&mut differences, LineKind::Row, u64::from(r.idx), r.time_ns, d);
     }
     for (i, r) in before(&rec.acks, ack).iter().enumerate() {
-        let d = compare_ack(r, trace.acks.get(i).map(|(s, _)| s));
+        let d = compare_ack(r, trace.acks.get(i));
         score.acks.add(d.is_empty());
         keep(&mut differences, LineKind::Ack, r.ev, r.time_ns, d);
     }
@@ -60,8 +60,7 @@ pub(super) fn lines(rec: &Recording, trace: &Trace, score: &mut CaseScore) {
     let extra = |all: usize, model: usize, divergence: Option<u64>| {
         if divergence.is_none() { model.saturating_sub(all) as u64 } else { 0 }
     };
-    score.unexpected =
-        extra(rec.acks.len(), trace.acks.len(), ack) + extra(rec.tx.len(), trace.tx.len(), tx);
+    score.unexpected = extra(rec.acks.len(), trace.acks.len(), ack) + extra(rec.tx.len(), trace.tx.len(), tx);
 }
 
 /// The lines before line number `divergence`, which counts from 1.
@@ -148,7 +147,7 @@ fn compare_ack(r: &AckRow, model: Option<&Segment>) -> Vec<Difference> {
 }
 
 fn compare_tx(r: &TxRow, trace: &Trace, i: usize) -> Vec<Difference> {
-    let Some((m, state, _)) = trace.tx.get(i) else { return absent() };
+    let Some((m, state)) = trace.tx.get(i) else { return absent() };
     let mut out = Vec::new();
     wire(&mut out, "seq", r.seq, m.seq.0);
     check(&mut out, "len", i64::from(r.len), i64::from(m.len));

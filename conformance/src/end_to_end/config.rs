@@ -19,10 +19,17 @@ const TIMER_SLACK_NS: u64 = 50_000;
 /// From the establishment of the connection to the sleep, and from the wake-up to the mark START, ns: two system
 /// calls and the way through the scheduler on the recorded machine.
 const PROGRAM_START_NS: u64 = 19_000;
+/// From the mark START to the first byte of the first `send`, thousandths of the cost of a segment. The readers'
+/// clock starts at the mark.
+const FIRST_SEND_PERMILLE: u64 = 2_260;
+/// From the interrupt that ends a sleep to the program, thousandths of the cost of a segment.
+const WAKE_PERMILLE: u64 = 210;
 /// The cost of a segment on the recorded machine where the case has no burst to measure it in, ns.
 const PACKET_COST_NS: u64 = 24_800;
 /// Distances of segments outside this range are not those of a burst but of a writer or a slow link, ns.
 const BURST_GAPS_NS: std::ops::RangeInclusive<u64> = 20_000..=30_000;
+/// What a sleep can be too long by, ns; other distances of chunks are not those of single sleeps.
+const OVERSLEEPS_NS: std::ops::RangeInclusive<u64> = 50_000..=60_000;
 /// Packets that fit a link without a queueing discipline.
 const NO_LIMIT: u32 = u32::MAX;
 /// Events after which a run is given up.
@@ -91,7 +98,10 @@ pub fn run_config(rec: &Recording) -> Result<RunConfig, ConfigError> {
     let options = Options(rec.summary.options.as_ref().unwrap_or(&empty));
     let link = link(rec, &setup)?;
     let packet_cost = rec.summary.row_gap_ns.filter(|g| BURST_GAPS_NS.contains(g)).unwrap_or(PACKET_COST_NS);
-    let start = options.millis("pre_ms") + SimDuration::from_nanos(TIMER_SLACK_NS + PROGRAM_START_NS);
+    let late = oversleep(rec, &options, packet_cost);
+    let first_send = SimDuration::from_nanos(packet_cost * FIRST_SEND_PERMILLE / 1_000);
+    let start =
+        options.millis("pre_ms") + SimDuration::from_nanos(TIMER_SLACK_NS + PROGRAM_START_NS) + first_send;
     let plain = rec.summary.setup.iter().any(|l| l.starts_with("ethtool") && l.contains("gso off"));
     let offload = Offload { tso: !plain, gso: !plain, gro: !plain };
     let end = |sockopt, write, read| EndpointConfig {
@@ -123,8 +133,8 @@ pub fn run_config(rec: &Recording) -> Result<RunConfig, ConfigError> {
         seed: 1,
         forward: link.clone(),
         reverse: link.clone(),
-        sender: end(sender, writer(&options, start), ReadConfig::Never),
-        receiver: end(receiver, WriteConfig::Never, reader(rec, &options)?),
+        sender: end(sender, writer(&options, start, late), ReadConfig::Never),
+        receiver: end(receiver, WriteConfig::Never, reader(rec, &options, late, first_send)?),
         host: HostConfig {
             hz: if clock.hz == 0 { 250 } else { clock.hz.min(10_000) },
             since_tick: SimDuration::from_nanos(clock.jiffy0_time_ns.min(0).unsigned_abs()),
@@ -134,12 +144,27 @@ pub fn run_config(rec: &Recording) -> Result<RunConfig, ConfigError> {
         },
         events: accepted(&options, link.delay),
         stop: StopConfig {
-            after: options.millis("dur_ms"),
+            // The last sleep of the program is as long as the others, and what is due then is still done.
+            after: options.millis("dur_ms") + before(late, first_send),
             bytes: options.total(),
             packets: None,
             max_events: MAX_EVENTS,
         },
     })
+}
+
+/// By how much a sleep of the program is longer than it asked for: it sleeps in `ppoll` until its next action is
+/// due, and the kernel lets it oversleep. Where a writer of chunks sets the distance of the segments, it was
+/// measured.
+fn oversleep(rec: &Recording, options: &Options<'_>, packet_cost: u64) -> SimDuration {
+    let every = options.micros("chunk_us").as_nanos();
+    let measured = rec
+        .summary
+        .row_gap_ns
+        .filter(|_| options.text("fill").starts_with("chunk:"))
+        .and_then(|gap| gap.checked_sub(every))
+        .filter(|late| OVERSLEEPS_NS.contains(late));
+    SimDuration::from_nanos(measured.unwrap_or(TIMER_SLACK_NS + packet_cost * WAKE_PERMILLE / 1_000))
 }
 
 /// The options that the program sets on the accepted socket, at a moment at which nothing else happens.
@@ -157,8 +182,7 @@ fn accepted(options: &Options<'_>, delay: SimDuration) -> Vec<TimedChange> {
 }
 
 fn link(rec: &Recording, setup: &Setup) -> Result<LinkConfig, ConfigError> {
-    let unsupported =
-        |what: &str| ConfigError::Unsupported { case: rec.case.clone(), what: what.to_owned() };
+    let unsupported = |what: &str| ConfigError::Unsupported { case: rec.case.clone(), what: what.to_owned() };
     let words = words_of(&rec.summary.setup, "netem");
     let delay = match word_after::<String>(&words, "delay") {
         None => SimDuration::ZERO,
@@ -183,13 +207,13 @@ fn link(rec: &Recording, setup: &Setup) -> Result<LinkConfig, ConfigError> {
     Ok(LinkConfig { delay, limit: word_after(&words, "limit").unwrap_or(NO_LIMIT), mtu: setup.mtu, rate_bps })
 }
 
-fn writer(options: &Options<'_>, start: SimDuration) -> WriteConfig {
+fn writer(options: &Options<'_>, start: SimDuration, late: SimDuration) -> WriteConfig {
     let total = options.total();
     match options.text("fill").strip_prefix("chunk:") {
         None => WriteConfig::Burst { total, call: SEND_CALL, retry: options.micros("wait_us"), start },
         Some(sizes) => WriteConfig::Chunks {
             sizes: sizes.split(',').filter_map(|s| s.parse().ok()).collect(),
-            every: options.micros("chunk_us"),
+            every: options.micros("chunk_us") + late,
             in_flight: options.set("maxinflight").unwrap_or(0),
             prefill: options.set("prefill").unwrap_or(0),
             total,
@@ -199,9 +223,13 @@ fn writer(options: &Options<'_>, start: SimDuration) -> WriteConfig {
     }
 }
 
-fn reader(rec: &Recording, options: &Options<'_>) -> Result<ReadConfig, ConfigError> {
-    let unsupported =
-        |what: String| ConfigError::Unsupported { case: rec.case.clone(), what };
+fn reader(
+    rec: &Recording,
+    options: &Options<'_>,
+    late: SimDuration,
+    first_send: SimDuration,
+) -> Result<ReadConfig, ConfigError> {
+    let unsupported = |what: String| ConfigError::Unsupported { case: rec.case.clone(), what };
     if options.number("echo") != 0 {
         return Err(unsupported("application that writes back what it read".to_owned()));
     }
@@ -214,7 +242,9 @@ fn reader(rec: &Recording, options: &Options<'_>) -> Result<ReadConfig, ConfigEr
         "none" | "" => Ok(ReadConfig::Never),
         "fixed" => match (number(), number()) {
             (Some(bytes), Some(us)) => {
-                Ok(ReadConfig::Fixed { bytes, every: SimDuration::from_micros(u64::from(us)), start })
+                // Its grid is that of the clock, so that it oversleeps by the same each time.
+                let every = SimDuration::from_micros(u64::from(us));
+                Ok(ReadConfig::Fixed { bytes, every, start: before(start + late, first_send) })
             }
             _ => Err(unsupported(format!("drain {drain}"))),
         },
@@ -223,4 +253,9 @@ fn reader(rec: &Recording, options: &Options<'_>) -> Result<ReadConfig, ConfigEr
             .ok_or_else(|| unsupported(format!("drain {drain}"))),
         _ => Err(unsupported(format!("drain {drain}"))),
     }
+}
+
+/// `d` less `by`, or nothing.
+fn before(d: SimDuration, by: SimDuration) -> SimDuration {
+    SimDuration::from_nanos(d.as_nanos().saturating_sub(by.as_nanos()))
 }

@@ -18,7 +18,6 @@ pub(super) struct Counts {
 /// A segment on its way into the socket, with the state before it; the last one is the closing row and has none.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Row {
-    pub(super) time_ns: u64,
     pub(super) segment: Option<(Segment, u32)>,
     pub(super) state: SocketState,
     pub(super) counts: Counts,
@@ -38,8 +37,8 @@ pub(super) struct Maxima {
 #[derive(Clone, Debug)]
 pub(super) struct Trace {
     pub(super) rows: Vec<Row>,
-    pub(super) acks: Vec<(Segment, u64)>,
-    pub(super) tx: Vec<(Segment, SenderState, u64)>,
+    pub(super) acks: Vec<Segment>,
+    pub(super) tx: Vec<(Segment, SenderState)>,
     pub(super) max: Maxima,
     since: Counts,
 }
@@ -57,31 +56,31 @@ impl Trace {
 
     /// The run is over: the closing row.
     pub(super) fn close(&mut self, outcome: &RunOutcome) {
-        self.row(outcome.ended.as_nanos(), None, outcome.receiver);
+        self.row(None, outcome.receiver);
     }
 
-    fn row(&mut self, time_ns: u64, segment: Option<(Segment, u32)>, state: SocketState) {
+    fn row(&mut self, segment: Option<(Segment, u32)>, state: SocketState) {
         let m = &mut self.max;
         m.recvq = m.recvq.max(state.recvq());
         m.rmem = m.rmem.max(i64::from(state.rmem));
         m.rcv_ssthresh = m.rcv_ssthresh.max(i64::from(state.rcv_ssthresh));
         m.win = m.win.max(i64::from(state.win()));
         m.rcvbuf = m.rcvbuf.max(i64::from(state.rcvbuf));
-        self.rows.push(Row { time_ns, segment, state, counts: std::mem::take(&mut self.since) });
+        self.rows.push(Row { segment, state, counts: std::mem::take(&mut self.since) });
     }
 }
 
 impl Observer for Trace {
-    fn segment(&mut self, now: Now, seg: &Segment, skb: &Skb, state: &SocketState) {
-        self.row(now.time.as_nanos(), Some((*seg, skb.buf.truesize)), *state);
+    fn segment(&mut self, _: Now, seg: &Segment, skb: &Skb, state: &SocketState) {
+        self.row(Some((*seg, skb.buf.truesize)), *state);
     }
 
-    fn transmit(&mut self, now: Now, packet: &Transmit, _: &SocketState) {
-        self.acks.push((packet.seg, now.time.as_nanos()));
+    fn transmit(&mut self, _: Now, packet: &Transmit, _: &SocketState) {
+        self.acks.push(packet.seg);
     }
 
-    fn sent(&mut self, now: Now, seg: &Segment, state: &SenderState) {
-        self.tx.push((*seg, *state, now.time.as_nanos()));
+    fn sent(&mut self, _: Now, seg: &Segment, state: &SenderState) {
+        self.tx.push((*seg, *state));
     }
 
     fn rule(&mut self, _: Now, rule: Rule) {

@@ -443,7 +443,8 @@ impl<'a, O: Observer> Simulation<'a, O> {
     }
 
     /// Both programs run as far as they can: first the writer, then the reader, as one thread polling both.
-    fn run_applications(&mut self, time: SimTime) {
+    fn run_applications(&mut self, begin: SimTime) {
+        let mut time = begin;
         loop {
             let view = WriterView { writable: self.a.tx.is_writable(), unacked: self.a.tx.packets_out() };
             match self.writer.step(time, view) {
@@ -454,16 +455,17 @@ impl<'a, O: Observer> Simulation<'a, O> {
                 }
                 WriterStep::Write(len) => {
                     let n = self.on_a(time, |cx, rx, tx, _| tx.write(cx, rx, len));
-                    if self.writer.wrote(time, n) {
-                        let at = self.cpu.begin(time);
-                        self.on_b(at, |cx, rx, tx, _| rx.set_option(cx, tx, LiveOption::QuickAck(1)));
+                    let chunk = self.writer.wrote(time, n);
+                    // The program looks at the clock again when the call has returned.
+                    time = self.cpu.begin(time);
+                    if chunk {
+                        self.on_b(time, |cx, rx, tx, _| rx.set_option(cx, tx, LiveOption::QuickAck(1)));
                     }
                 }
             }
         }
-        if let Some(len) = self.reader.step(time, self.b.rx.readable()) {
-            let at = self.cpu.begin(time);
-            self.read(at, len);
+        if let Some(len) = self.reader.step(begin, self.b.rx.readable()) {
+            self.read(time, len);
         }
         self.schedule_applications();
     }

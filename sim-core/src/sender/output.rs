@@ -99,6 +99,8 @@ impl Sender {
         cork: bool,
         push: Push,
     ) -> bool {
+        // One reading of the clock serves the whole loop (`tcp_mstamp_refresh`).
+        rx.refresh_clock(cx);
         let max_segs =
             tso::autosize(&self.rules, &self.sysctl, self.pacing_rate, self.rtt.min_us(), self.gso_max, mss);
         let mut limits = Limits { cwnd: false, rwnd: false };
@@ -132,7 +134,9 @@ impl Sender {
                 if skb.len < mss && holds_partial && !exempt {
                     break;
                 }
-            } else if push == Push::All && self.should_defer(cx.now, &skb, is_tail, max_segs, &mut limits) {
+            } else if push == Push::All
+                && self.should_defer(rx.cached_clock(), &skb, is_tail, max_segs, &mut limits)
+            {
                 break;
             }
             let limit = if skb.segs > 1 {
@@ -203,7 +207,8 @@ impl Sender {
         if head.segs > 1 {
             head.flags = head.flags.with(Flags::PSH);
         }
-        head.sent_at = cx.now.time;
+        self.wstamp = self.wstamp.max(rx.cached_clock());
+        head.sent_at = self.wstamp;
         let skb = *head;
         self.transmit(cx, rx, &skb, false);
         let prior = self.packets_out;
@@ -227,18 +232,14 @@ impl Sender {
         }
         let mut seg =
             Segment { seq: skb.seq, len: skb.len, flags: skb.flags.with(Flags::ACK), ..Segment::default() };
-        // The sending half reads the clock for each packet; the receiving half's cached one may be older.
-        let stale = super::millis_at(rx.cached_clock());
         let window = rx.stamp(cx, &mut seg);
-        if let Some(ts) = &mut seg.ts {
-            ts.val = ts.val.wrapping_add(super::millis(cx.now).wrapping_sub(stale));
-            self.ts_base = Some(ts.val.wrapping_sub(super::millis(cx.now)));
+        if let Some(ts) = seg.ts {
+            self.ts_base = Some(ts.val.wrapping_sub(super::millis_at(rx.cached_clock())));
         }
         if skb.len > 0 {
             self.lsndtime = cx.now.jiffies;
             rx.data_sent(cx.now);
         }
-        self.wstamp = cx.now.time;
         let c = &mut cx.host.counters;
         if again {
             c.retrans_segs += u64::from(skb.segs.max(1));
@@ -289,7 +290,8 @@ impl Sender {
             self.split_in_flight(i, len);
         }
         let Some(skb) = self.queue.rtx.get_mut(i) else { return false };
-        skb.sent_at = cx.now.time;
+        self.wstamp = self.wstamp.max(rx.cached_clock());
+        skb.sent_at = self.wstamp;
         // Its ACK says nothing about the round trip any more, a probe's included.
         skb.marks.ever_retrans = true;
         let skb = *skb;
@@ -337,9 +339,15 @@ impl Sender {
     }
 
     /// Whether a packet of several segments should wait for more (`tcp_tso_should_defer`).
-    fn should_defer(&self, now: Now, skb: &TxSkb, is_tail: bool, max_segs: u32, limits: &mut Limits) -> bool {
-        if self.loss.ca_state >= CaState::Recovery || now.time.since(self.wstamp).as_nanos() > DEFER_LIMIT_NS
-        {
+    fn should_defer(
+        &self,
+        clock: SimTime,
+        skb: &TxSkb,
+        is_tail: bool,
+        max_segs: u32,
+        limits: &mut Limits,
+    ) -> bool {
+        if self.loss.ca_state >= CaState::Recovery || clock.since(self.wstamp).as_nanos() > DEFER_LIMIT_NS {
             return false;
         }
         let send_win = (self.end_of_window() - skb.seq).max(0) as u64;
@@ -354,7 +362,7 @@ impl Sender {
             return false;
         }
         let Some(oldest) = self.queue.rtx.front() else { return false };
-        let age = now.time.since(oldest.sent_at).as_nanos();
+        let age = clock.since(oldest.sent_at).as_nanos();
         let srtt_ns = u64::from(self.rtt.srtt8() >> 3) * 1_000;
         let ack_is_far = match self.rules.defer {
             DeferRule::HalfRtt => age < srtt_ns / 2,
@@ -477,12 +485,13 @@ impl Sender {
 
     /// Whatever timer is due at `cx.now` fires; a call without one changes nothing.
     pub fn timers_fire<O: Observer>(&mut self, cx: &mut Cx<'_, O>, rx: &mut Receiver) {
-        match self.timer.take_due(cx.now.jiffies) {
-            None => {}
-            Some(TimerKind::Retransmit) => self.retransmission_timeout(cx, rx),
-            Some(TimerKind::LossProbe) => self.send_loss_probe(cx, rx),
-            Some(TimerKind::WindowProbe) => self.window_probe_due(cx, rx),
-            Some(TimerKind::Reorder) => self.reorder_timeout(cx, rx),
+        let Some(due) = self.timer.take_due(cx.now.jiffies) else { return };
+        rx.refresh_clock(cx);
+        match due {
+            TimerKind::Retransmit => self.retransmission_timeout(cx, rx),
+            TimerKind::LossProbe => self.send_loss_probe(cx, rx),
+            TimerKind::WindowProbe => self.window_probe_due(cx, rx),
+            TimerKind::Reorder => self.reorder_timeout(cx, rx),
         }
     }
 
@@ -566,7 +575,7 @@ impl Sender {
                     flags: Flags::default(),
                     segs: 1,
                     mss: 0,
-                    sent_at: cx.now.time,
+                    sent_at: rx.cached_clock(),
                     marks: super::write_queue::Marks::default(),
                 };
                 self.transmit(cx, rx, &probe, false);
