@@ -33,9 +33,13 @@ impl Drive<'_> {
             }
         }
         if let Some(j) = self.m.rx.delayed_ack_due() {
-            // The timer wheel fires one tick after the expiry; a segment that arrives right after that tick may come first.
-            let grace = if self.oracle == Oracle::With { SOFTIRQ } else { SimDuration::ZERO };
-            let at = ticks.begin(j + 1) + grace;
+            // The timer wheel fires one tick after the expiry. A recorded timer that sends something may come after
+            // whatever else the processor had to do; one that finds nothing to do leaves no trace but memory.
+            let at = match self.oracle {
+                Oracle::Without => ticks.begin(j + 1),
+                Oracle::With if self.m.rx.delayed_ack_is_idle() => ticks.begin(j + 1) + SOFTIRQ,
+                Oracle::With => ticks.begin(j + 2),
+            };
             if at < time && !self.recorded(AppWhat::DelackTimer, ticks.begin(j), at + tick + tick) {
                 let now = ticks.now(at);
                 self.with(now, |rx, snd, cx| rx.delayed_ack_timer(cx, snd));

@@ -303,6 +303,11 @@ impl Receiver {
         self.ack.timer
     }
 
+    /// Whether the delayed-ACK timer would find nothing to send.
+    pub fn delayed_ack_is_idle(&self) -> bool {
+        !self.ack.pending.has(AckPending::TIMER) && self.ack.compressed == 0
+    }
+
     /// Expiry of the SACK-compression timer, if armed.
     pub fn compressed_ack_due(&self) -> Option<SimTime> {
         self.ack.compressed_timer
