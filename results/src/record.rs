@@ -99,7 +99,7 @@ pub struct Outcome {
     pub pruned: u32,
     /// Prunes of the out-of-order queue.
     pub ofo_pruned: u32,
-    /// Segments dropped.
+    /// Segments dropped although they held something new.
     pub dropped: u32,
     /// Why the first of them was dropped.
     pub drop_reason: Option<DropReason>,

@@ -202,6 +202,8 @@ impl Observer for TraceRecorder {
                 o.skbs_collapsed += removed;
             }
             Rule::Prune(PruneStep::OfoPruned { .. }) => o.ofo_pruned += 1,
+            // A duplicate is no loss; the counters of duplicates tell of it.
+            Rule::Dropped { reason, .. } if reason.is_redundant() => {}
             Rule::Dropped { reason, .. } => {
                 o.dropped += 1;
                 o.drop_reason.get_or_insert(reason);

@@ -133,6 +133,11 @@ pub enum DropReason {
 }
 
 impl DropReason {
+    /// Whether the segment held nothing new: its bytes are here already, so nothing is lost by dropping it.
+    pub const fn is_redundant(self) -> bool {
+        matches!(self, Self::OldData | Self::OfoDuplicate)
+    }
+
     /// The kernel's name (`SKB_DROP_REASON_...`).
     pub const fn name(self) -> &'static str {
         match self {
