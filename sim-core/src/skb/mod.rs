@@ -2,6 +2,7 @@
 
 pub mod alloc;
 mod coalesce;
+pub mod gro;
 mod record;
 
 pub use coalesce::{MergeRefusal, MergeRules, condense, try_coalesce};
