@@ -5,7 +5,6 @@ use crate::linux::{Autotune, ReceiverRtt};
 use crate::observer::{Observer, Rule};
 use crate::segment::Segment;
 use crate::send_half::Cx;
-use crate::skb::skb_truesize;
 
 /// Step by which the price of an MSS-sized skb is raised until it holds one (`tcp_rcv_space_adjust`).
 const PRICE_STEP: u32 = 128;
@@ -124,7 +123,7 @@ impl Receiver {
         window += growth << 1;
         let max = u64::from(self.sysctl.tcp_rmem[2]);
         let budget = if self.kernel.autotune == Autotune::PerMss {
-            let mut price = skb_truesize(self.advmss + self.kernel.max_tcp_header);
+            let mut price = self.layout.truesize(self.advmss + self.kernel.max_tcp_header);
             while self.win_from_space(price) < i64::from(self.advmss) {
                 price += PRICE_STEP;
             }

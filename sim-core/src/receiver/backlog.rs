@@ -22,7 +22,7 @@ impl Receiver {
         mut skb: Skb,
     ) {
         let shared = self.is_shared(&skb, cx.now.time);
-        condense(&mut skb, shared);
+        condense(&mut skb, shared, self.layout);
         if self.backlog_merge(cx, seg, &skb) {
             return;
         }
@@ -56,10 +56,10 @@ impl Receiver {
             return false;
         }
         let shared = self.is_shared(&tail.skb, cx.now.time);
-        let rules = self.merge_rules;
+        let layout = self.layout;
         let Some(tail) = self.backlog.back_mut() else { return false };
         let (tail_size, tail_segs) = (tail.skb.buf.gso_size.max(tail.skb.len), tail.skb.buf.gso_segs.max(1));
-        match try_coalesce(&mut tail.skb, skb, shared, rules) {
+        match try_coalesce(&mut tail.skb, skb, shared, layout) {
             Ok(delta) => {
                 let size = if tail.skb.buf.gso_size != 0 { tail.skb.buf.gso_size } else { tail_size };
                 let newer = if skb.buf.gso_size != 0 { skb.buf.gso_size } else { skb.len };

@@ -8,10 +8,7 @@ use crate::observer::{Observer, Queue};
 use crate::segment::Flags;
 use crate::send_half::Cx;
 use crate::seq::Seq;
-use crate::skb::{Buffer, Skb, alloc};
-
-/// `SKB_MAX_ORDER(0, 0)`: payload of a collapsed skb, one page less `skb_shared_info`.
-const COLLAPSED_PAYLOAD: u32 = 4096 - 320;
+use crate::skb::{Buffer, Skb};
 
 /// An skb with SYN or FIN is never collapsed.
 fn is_boundary(skb: &Skb) -> bool {
@@ -73,7 +70,7 @@ impl Receiver {
                 members.push(n);
                 n = self.ofo.next(n);
             }
-            if range_truesize != first.buf.truesize || end - start >= i64::from(COLLAPSED_PAYLOAD) {
+            if range_truesize != first.buf.truesize || end - start >= i64::from(self.layout.page_payload()) {
                 self.collapse_ofo_range(cx, &members, start, end);
             } else {
                 sum_tiny += range_truesize;
@@ -139,8 +136,8 @@ impl Receiver {
             return c;
         }
         while start < end {
-            let mut room = (end - start).min(i64::from(COLLAPSED_PAYLOAD)) as u32;
-            let head = alloc::kmalloc_head(room, self.kernel.small_head);
+            let mut room = (end - start).min(i64::from(self.layout.page_payload())) as u32;
+            let head = self.layout.kmalloc_head(room, self.kernel.small_head);
             let buf = Buffer {
                 truesize: head.truesize,
                 head_size: head.size,

@@ -149,9 +149,9 @@ impl Receiver {
     pub(super) fn merge_into_tail<O: Observer>(&mut self, cx: &mut Cx<'_, O>, skb: &Skb) -> bool {
         let Some(tail) = self.queue.back() else { return false };
         let shared = self.is_shared(tail, cx.now.time);
-        let rules = self.merge_rules;
+        let layout = self.layout;
         let Some(tail) = self.queue.back_mut() else { return false };
-        let result = try_coalesce(tail, skb, shared, rules);
+        let result = try_coalesce(tail, skb, shared, layout);
         if result.is_ok() {
             tail.end_seq = skb.end_seq;
             tail.flags = tail.flags.with(skb.flags);

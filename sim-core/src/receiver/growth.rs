@@ -6,7 +6,7 @@ use crate::linux::{PayloadRatio, RemeasuredClamp};
 use crate::observer::{Observer, Rule};
 use crate::segment::{Flags, Segment};
 use crate::send_half::Cx;
-use crate::skb::{Skb, skb_truesize};
+use crate::skb::Skb;
 use crate::state::AckPending;
 
 /// `TCP_MSS_DEFAULT`.
@@ -92,7 +92,7 @@ impl Receiver {
         }
         let mut truesize = skb.buf.truesize;
         if adjust && skb.buf.linear == 0 {
-            let fragments = i64::from(truesize) - i64::from(skb_truesize(skb.buf.head_size));
+            let fragments = i64::from(truesize) - i64::from(self.layout.truesize(skb.buf.head_size));
             if fragments >= i64::from(skb.len) {
                 truesize = fragments as u32;
             }

@@ -47,7 +47,7 @@ use crate::observer::Observer;
 use crate::segment::{SackBlock, Segment};
 use crate::send_half::{Cx, SendHalf};
 use crate::seq::Seq;
-use crate::skb::{Buffer, MergeRules, Share, Skb};
+use crate::skb::{Buffer, Share, Skb, SkbLayout};
 use crate::state::{AckPending, SocketState, TcpState};
 use crate::time::{Jiffies, SimTime};
 use rbtree::SkbTree;
@@ -187,7 +187,7 @@ pub struct Receiver {
     ts_offset: u32,
     /// Everything below is no longer shared with the sender's clones.
     unshared_below: Seq,
-    merge_rules: MergeRules,
+    layout: SkbLayout,
 }
 
 impl Receiver {
@@ -242,7 +242,7 @@ impl Receiver {
             clock_origin_us: 0,
             ts_offset: 0,
             unshared_below: Seq(0),
-            merge_rules: MergeRules::default(),
+            layout: SkbLayout::default(),
         }
     }
 
@@ -251,6 +251,11 @@ impl Receiver {
     pub fn set_timestamp_clock(&mut self, origin_us: u64, ts_offset: u32) {
         self.clock_origin_us = origin_us;
         self.ts_offset = ts_offset;
+    }
+
+    /// Sets the sizes of skb structures of the host's machine and configuration.
+    pub fn set_skb_layout(&mut self, layout: SkbLayout) {
+        self.layout = layout;
     }
 
     /// The kernel that this socket runs on.
@@ -406,7 +411,7 @@ impl Receiver {
         seg: &Segment,
         buf: Buffer,
     ) {
-        cx.host.counters.in_segs += u64::from(buf.gso_segs.max(1));
+        cx.host.counters.in_segs += 1;
         let skb = Skb { seq: seg.seq, end_seq: seg.end_seq(), len: seg.len, flags: seg.flags, buf };
         if self.owned {
             self.backlog_add(cx, snd, seg, skb);

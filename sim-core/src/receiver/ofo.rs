@@ -55,8 +55,9 @@ impl Receiver {
                 self.grow_window(cx, &skb, false);
             }
             let shared = self.is_shared(&skb, cx.now.time);
+            let layout = self.layout;
             let node = self.ofo.get_mut(n);
-            condense(node, shared);
+            condense(node, shared, layout);
             let truesize = node.buf.truesize;
             self.charge(truesize);
         }
@@ -145,9 +146,9 @@ impl Receiver {
     /// Tries to merge onto a node of the tree (`tcp_ooo_try_coalesce`).
     fn merge_into_node<O: Observer>(&mut self, cx: &mut Cx<'_, O>, n: NodeId, skb: &Skb) -> bool {
         let shared = self.is_shared(self.ofo.get(n), cx.now.time);
-        let rules = self.merge_rules;
+        let layout = self.layout;
         let to = self.ofo.get_mut(n);
-        let result = try_coalesce(to, skb, shared, rules);
+        let result = try_coalesce(to, skb, shared, layout);
         if result.is_ok() {
             to.end_seq = skb.end_seq;
             to.flags = to.flags.with(skb.flags);

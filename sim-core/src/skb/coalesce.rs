@@ -1,6 +1,6 @@
 //! Merging two skbs, and condensing one (`skb_try_coalesce`, `skb_condense`).
 
-use super::{MAX_SKB_FRAGS, SK_BUFF, Skb, skb_truesize};
+use super::{Skb, SkbLayout};
 
 /// Why two skbs stayed two.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -17,19 +17,6 @@ pub enum MergeRefusal {
     FragList,
 }
 
-/// Limits of merging.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct MergeRules {
-    /// `MAX_SKB_FRAGS`.
-    pub max_frags: u16,
-}
-
-impl Default for MergeRules {
-    fn default() -> Self {
-        Self { max_frags: MAX_SKB_FRAGS }
-    }
-}
-
 /// Merges `from` into `to` if the kernel would (`skb_try_coalesce`; the adjacency test is
 /// `tcp_try_coalesce`'s). `to_shared` says whether `to` is cloned right now.
 ///
@@ -43,7 +30,7 @@ pub fn try_coalesce(
     to: &mut Skb,
     from: &Skb,
     to_shared: bool,
-    rules: MergeRules,
+    layout: SkbLayout,
 ) -> Result<u32, MergeRefusal> {
     if from.seq != to.end_seq {
         return Err(MergeRefusal::Gap);
@@ -62,20 +49,20 @@ pub fn try_coalesce(
     }
     let frags = to.buf.nr_frags + from.buf.nr_frags;
     let delta = if from.buf.linear > 0 {
-        if frags >= rules.max_frags {
+        if frags >= layout.max_frags() {
             return Err(MergeRefusal::Frags);
         }
         if !from.buf.head_frag {
             return Err(MergeRefusal::Head);
         }
         to.buf.nr_frags = frags + 1;
-        from.buf.truesize - SK_BUFF
+        from.buf.truesize - layout.sk_buff()
     } else {
-        if frags > rules.max_frags {
+        if frags > layout.max_frags() {
             return Err(MergeRefusal::Frags);
         }
         to.buf.nr_frags = frags;
-        from.buf.truesize - skb_truesize(from.buf.head_size)
+        from.buf.truesize - layout.truesize(from.buf.head_size)
     };
     to.buf.truesize += delta;
     to.len += from.len;
@@ -84,7 +71,7 @@ pub fn try_coalesce(
 
 /// Pulls page fragments into the head if they fit there, and gives back what they cost (`skb_condense`).
 /// `shared` says whether the data is cloned.
-pub fn condense(skb: &mut Skb, shared: bool) {
+pub fn condense(skb: &mut Skb, shared: bool, layout: SkbLayout) {
     let in_frags = skb.data_len();
     if in_frags > 0 {
         if in_frags > skb.buf.tailroom || shared {
@@ -94,5 +81,5 @@ pub fn condense(skb: &mut Skb, shared: bool) {
         skb.buf.linear = skb.len;
         skb.buf.nr_frags = 0;
     }
-    skb.buf.truesize = skb_truesize(skb.buf.head_size);
+    skb.buf.truesize = layout.truesize(skb.buf.head_size);
 }

@@ -5,7 +5,7 @@
 //! common, when a run ends and what the joint skb costs are the kernel's rules; which frames make up a batch is the
 //! device's matter (`rx-usecs`, `gro_flush_timeout`).
 
-use super::{Buffer, MAX_SKB_FRAGS, SK_BUFF, skb_truesize};
+use super::{Buffer, SkbLayout};
 use crate::segment::{Flags, Segment};
 
 /// `gro_max_size` of a device that nobody configured, bytes of payload.
@@ -45,19 +45,20 @@ impl Run {
 #[derive(Clone, Debug)]
 pub struct Gro {
     max_size: u32,
+    layout: SkbLayout,
     run: Option<Run>,
 }
 
 impl Default for Gro {
     fn default() -> Self {
-        Self::new(GRO_MAX_SIZE)
+        Self::new(GRO_MAX_SIZE, SkbLayout::default())
     }
 }
 
 impl Gro {
     /// An offload that joins up to `max_size` bytes of payload (`gro_max_size`).
-    pub const fn new(max_size: u32) -> Self {
-        Self { max_size, run: None }
+    pub const fn new(max_size: u32, layout: SkbLayout) -> Self {
+        Self { max_size, layout, run: None }
     }
 
     /// A frame arrives. Returns the packets that go up now, oldest first: at most the finished run and the frame.
@@ -67,7 +68,7 @@ impl Gro {
             return [Some(run.up()), self.begin(seg, buf)];
         }
         let ends = seg.len < run.buf.gso_size || seg.flags.has(ENDS_RUN);
-        join(&mut run, seg, buf);
+        join(&mut run, seg, buf, self.layout);
         if ends {
             return [Some(run.up()), None];
         }
@@ -108,20 +109,20 @@ impl Gro {
 }
 
 /// Joins a frame to a run and prices it (`skb_gro_receive`).
-fn join(run: &mut Run, seg: &Segment, buf: &Buffer) {
+fn join(run: &mut Run, seg: &Segment, buf: &Buffer, layout: SkbLayout) {
     let frags = match run.chain {
         Chain::Fragments => run.buf.nr_frags,
         Chain::FragList { last_frags } => last_frags,
     };
     let in_frags = buf.linear == 0;
     let more = buf.nr_frags + u16::from(!in_frags);
-    let cost = if frags + more <= MAX_SKB_FRAGS && (in_frags || buf.head_frag) {
+    let cost = if frags + more <= layout.max_frags() && (in_frags || buf.head_frag) {
         match &mut run.chain {
             Chain::Fragments => run.buf.nr_frags += more,
             Chain::FragList { last_frags } => *last_frags += more,
         }
         // The sk_buff is not needed any more, nor is a head that held headers only.
-        if in_frags { buf.truesize - skb_truesize(buf.head_size) } else { buf.truesize - SK_BUFF }
+        if in_frags { buf.truesize - layout.truesize(buf.head_size) } else { buf.truesize - layout.sk_buff() }
     } else {
         // No free slot, or memory that cannot be taken over: the skb is chained whole.
         run.chain = Chain::FragList { last_frags: buf.nr_frags };
@@ -231,7 +232,7 @@ mod tests {
 
     #[test]
     fn a_run_stays_below_the_largest_size() {
-        let mut gro = Gro::new(4 * MSS);
+        let mut gro = Gro::new(4 * MSS, SkbLayout::default());
         for n in 0..3 {
             assert_eq!(gro.receive(&frame(n, MSS, Flags::default()), &half_page()), [None, None]);
         }

@@ -3,9 +3,11 @@
 pub mod alloc;
 mod coalesce;
 pub mod gro;
+mod layout;
 mod record;
 
-pub use coalesce::{MergeRefusal, MergeRules, condense, try_coalesce};
+pub use coalesce::{MergeRefusal, condense, try_coalesce};
+pub use layout::SkbLayout;
 pub use record::{Buffer, Share, Skb};
 
 /// `SKB_DATA_ALIGN(sizeof(struct sk_buff))` (224 bytes on 5.10, 232 later) plus `SKB_DATA_ALIGN(sizeof(struct
