@@ -14,6 +14,12 @@ pub(crate) fn of(scenario: &Scenario) -> Vec<String> {
     if c.kernel.ratio == PayloadRatio::AdvWinScale {
         out.push(format!("tcp_adv_win_scale {}", c.receiver.sysctl.tcp_adv_win_scale));
     }
+    if let Some(plan) = &scenario.inject {
+        out.push(format!("MSS {}", plan.syn.mss));
+        let calls = plan.calls();
+        out.push(format!("{calls} injected segments and calls"));
+        return out;
+    }
     path(&mut out, c);
     if let Some(mss) = c.sender.sockopt.maxseg.or(c.receiver.sockopt.maxseg) {
         out.push(format!("MSS {mss}"));

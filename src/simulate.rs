@@ -3,7 +3,9 @@
 use plots::{Chart, ChartRow, ChartSettings, rows_from_trace};
 use results::{RunInfo, Summary, Trace, TraceRecorder, metric};
 use scenarios::{Diagnostic, Outcome, Scenario, Severity, evaluate};
+use sim_core::counters::Counters;
 use sim_core::engine;
+use sim_core::inject;
 use sim_core::time::SimDuration;
 
 use crate::settings;
@@ -34,18 +36,29 @@ impl Run {
 pub(crate) fn run(scenario: &Scenario) -> Result<Run, String> {
     let mut recorder = TraceRecorder::new();
     let in_scenario = |e: String| format!("{}: {e}", scenario.name);
-    let outcome = engine::run(&scenario.config, &mut recorder).map_err(|e| {
+    let failed = |e: engine::RunError| {
         let remedy = match e {
             engine::RunError::Budget(_) => {
                 "; shorten it (stop.after, stop.bytes, stop.packets) or allow more with stop.max_events"
             }
+            engine::RunError::NotEstablished { .. } if scenario.inject.is_some() => {
+                "; is inject.handshake too long?"
+            }
             engine::RunError::NotEstablished { .. } => "; is path.limit or path.mtu too small?",
         };
         in_scenario(format!("{e}{remedy}"))
-    })?;
-    let trace = recorder
-        .finish(outcome.ended, &outcome.receiver, &outcome.receiver_counters, &outcome.sender_counters)
-        .map_err(|e| in_scenario(e.to_string()))?;
+    };
+    let trace = match &scenario.inject {
+        None => {
+            let o = engine::run(&scenario.config, &mut recorder).map_err(failed)?;
+            recorder.finish(o.ended, &o.receiver, &o.receiver_counters, &o.sender_counters)
+        }
+        Some(plan) => {
+            let o = inject::run_injection(&scenario.config, plan, &mut recorder).map_err(failed)?;
+            recorder.finish(o.ended, &o.receiver, &o.counters, &Counters::default())
+        }
+    };
+    let trace = trace.map_err(|e| in_scenario(e.to_string()))?;
     let summary = Summary::new(&trace, &info(scenario));
     Ok(Run { trace, summary })
 }

@@ -6,6 +6,7 @@
 //! * [`columns`] and [`compare`]: which columns a model must give, and the comparison of one state with another;
 //! * [`replay`]: the recorded inputs through the model's receiver;
 //! * [`end_to_end`]: recorded configurations through the whole model;
+//! * [`export`]: an injection case as a scenario to edit and run;
 //! * [`script`]: the scripts of the injection cases, typed;
 //! * [`score`]: tallies, tables, pictures and the committed floors.
 
@@ -13,6 +14,7 @@ pub mod columns;
 pub mod compact;
 pub mod compare;
 pub mod end_to_end;
+pub mod export;
 pub mod recording;
 pub mod replay;
 pub mod score;

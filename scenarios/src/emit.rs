@@ -2,11 +2,10 @@
 
 use std::fmt::Write;
 
-use sim_core::config::{
-    Change, Congestion, EndpointConfig, LinkConfig, LiveOption, NicModel, ReadConfig, WriteConfig,
-};
+use sim_core::config::{Change, Congestion, EndpointConfig, LinkConfig, NicModel, ReadConfig, WriteConfig};
 
 use crate::endpoint::nic_by_name;
+use crate::inject_text::{injection_yaml, live};
 use crate::keys::{NICS, UNLIMITED};
 use crate::resolve::Scenario;
 use crate::sysctls::SYSCTLS;
@@ -23,13 +22,21 @@ pub fn resolved_yaml(scenario: &Scenario) -> String {
     }
     out.line(0, "kernel", &quoted(&scenario.kernel_name));
     out.line(0, "seed", &c.seed.to_string());
-    out.open(0, "path");
-    link(&mut out, "forward", &c.forward);
-    link(&mut out, "reverse", &c.reverse);
-    out.open(0, "sender");
-    endpoint(&mut out, &c.sender, c.kernel, &scenario.nic_names[0], true);
+    let end = |which: usize| (c.kernel, scenario.nic_names[which].as_str());
+    if scenario.inject.is_none() {
+        out.open(0, "path");
+        link(&mut out, "forward", &c.forward);
+        link(&mut out, "reverse", &c.reverse);
+        out.open(0, "sender");
+        endpoint(&mut out, &c.sender, end(0));
+        write_text(&mut out, &c.sender.write);
+    }
     out.open(0, "receiver");
-    endpoint(&mut out, &c.receiver, c.kernel, &scenario.nic_names[1], false);
+    endpoint(&mut out, &c.receiver, end(1));
+    match &scenario.inject {
+        None => read_text(&mut out, &c.receiver.read),
+        Some(plan) => out.0.push_str(&injection_yaml(plan, c.reverse.mtu)),
+    }
     out.open(0, "host");
     let m = c.host.tcp_mem;
     out.line(1, "tcp_mem", &format!("{} {} {}", m[0], m[1], m[2]));
@@ -118,11 +125,9 @@ fn on_off(on: bool) -> &'static str {
 fn endpoint(
     out: &mut Writer,
     e: &EndpointConfig,
-    kernel: &sim_core::linux::KernelProfile,
-    nic_name: &str,
-    sender: bool,
+    (kernel, nic_name): (&sim_core::linux::KernelProfile, &str),
 ) {
-    let EndpointConfig { sysctl, sockopt, route, offload, nic, congestion, write, read } = e;
+    let EndpointConfig { sysctl, sockopt, route, offload, nic, congestion, write: _, read: _ } = e;
     out.open(1, "sysctl");
     // What this kernel ignores has no effect and would only be warned about.
     for s in SYSCTLS.iter().filter(|s| (s.ignored)(kernel).is_none()) {
@@ -167,11 +172,6 @@ fn endpoint(
         Congestion::Cubic => "cubic",
     };
     out.line(1, "congestion", name);
-    if sender {
-        write_text(out, write);
-    } else {
-        read_text(out, read);
-    }
 }
 
 fn nic_text(nic: NicModel, name: &str) -> String {
@@ -239,16 +239,5 @@ fn read_text(out: &mut Writer, read: &ReadConfig) {
                 out.item(3, &format!("{{at: {}, bytes: {}}}", format_time(r.at.as_nanos()), r.bytes));
             }
         }
-    }
-}
-
-fn live(option: &LiveOption) -> String {
-    match option {
-        LiveOption::RcvBuf(v) => format!("SO_RCVBUF: {v}"),
-        LiveOption::RcvBufForce(v) => format!("SO_RCVBUFFORCE: {v}"),
-        LiveOption::SndBuf(v) => format!("SO_SNDBUF: {v}"),
-        LiveOption::RcvLowat(v) => format!("SO_RCVLOWAT: {v}"),
-        LiveOption::WindowClamp(v) => format!("TCP_WINDOW_CLAMP: {v}"),
-        LiveOption::QuickAck(v) => format!("TCP_QUICKACK: {v}"),
     }
 }

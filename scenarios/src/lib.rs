@@ -22,6 +22,8 @@ mod emit;
 mod endpoint;
 mod expect;
 mod gallery;
+mod inject;
+mod inject_text;
 mod kernel;
 mod keys;
 mod nearest;
@@ -39,10 +41,12 @@ pub use expect::{
     Check, Expectation, Metric, MetricUnit, Outcome, evaluate, metric, metric_names, metric_reference,
 };
 pub use gallery::{gallery, gallery_text, template};
+pub use inject_text::injection_yaml;
 pub use kernel::{KernelName, UnknownKernel, resolve_kernel};
 pub use keys::reference;
 pub use nearest::nearest;
 pub use overrides::Overrides;
 pub use resolve::{Scenario, check_unique_names, resolve};
 pub use schema::json_schema;
+pub use sysctls::changed_sysctls;
 pub use source::{DEFAULT_SIZE_LIMIT, LoadError, Source, load_file};

@@ -1,6 +1,7 @@
 //! From the tree to the resolved scenario: every default filled in, every conflict refused.
 
 use sim_core::config::{Change, HostConfig, LinkConfig, LiveOption, RunConfig, StopConfig, TimedChange};
+use sim_core::inject::Injection;
 use sim_core::linux::KernelProfile;
 use sim_core::time::SimDuration;
 
@@ -8,6 +9,7 @@ use crate::context::{Context, Fields, default_number};
 use crate::diagnostic::{Diagnostic, ScenarioError};
 use crate::endpoint;
 use crate::expect::{self, Expectation};
+use crate::inject;
 use crate::kernel::resolve_kernel;
 use crate::keys::{self, Kind, STOP_ALWAYS};
 use crate::overrides::{self, Overrides};
@@ -24,6 +26,8 @@ pub struct Scenario {
     pub about: String,
     /// What the engine takes.
     pub config: RunConfig,
+    /// What the receiver is fed instead of a sender's packets; `None`: both ends are simulated.
+    pub inject: Option<Injection>,
     /// What the run must show.
     pub expectations: Vec<Expectation>,
     /// What to read before trusting the result, such as settings that the kernel ignores.
@@ -112,7 +116,7 @@ fn resolve_root(cx: &mut Context, root: &Node, source: &Source) -> Option<Scenar
     let warn_for = known.then_some(profile);
     let (sender, sender_nic) =
         endpoint::resolve(cx, keys::SENDER, section("sender"), "sender", profile, warn_for, &mut inferred);
-    let (receiver, receiver_nic) = endpoint::resolve(
+    let (receiver, mut receiver_nic) = endpoint::resolve(
         cx,
         keys::RECEIVER,
         section("receiver"),
@@ -125,22 +129,27 @@ fn resolve_root(cx: &mut Context, root: &Node, source: &Source) -> Option<Scenar
     let events = resolve_events(cx, &fields);
     let stop = resolve_stop(cx, &fields);
     let expectations = expect::resolve(cx, &fields);
+    let mut config = (|| {
+        Some(RunConfig {
+            kernel: profile,
+            seed: seed?,
+            forward: forward?,
+            reverse: reverse?,
+            sender: sender?,
+            receiver: receiver?,
+            host: host?,
+            events,
+            stop: stop?,
+        })
+    })();
+    let inject = inject::resolve(cx, &fields, config.as_mut(), &mut receiver_nic);
     kernel?;
-    let config = RunConfig {
-        kernel: profile,
-        seed: seed?,
-        forward: forward?,
-        reverse: reverse?,
-        sender: sender?,
-        receiver: receiver?,
-        host: host?,
-        events,
-        stop: stop?,
-    };
+    let config = config?;
     Some(Scenario {
         name: name?,
         about,
         config,
+        inject,
         expectations,
         warnings: Vec::new(),
         inferred,
@@ -349,7 +358,7 @@ fn resolve_events(cx: &mut Context, root: &Fields<'_>) -> Vec<TimedChange> {
 }
 
 /// The options of one event, in the order of the text: setting one may change what the next one does.
-fn live_options(cx: &mut Context, node: &Node, what: &str) -> Vec<LiveOption> {
+pub(crate) fn live_options(cx: &mut Context, node: &Node, what: &str) -> Vec<LiveOption> {
     let fields = cx.fields(keys::LIVE, node, what);
     let Value::Map(entries) = &node.value else { return Vec::new() };
     let mut options = Vec::new();

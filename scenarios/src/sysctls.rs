@@ -18,6 +18,14 @@ pub(crate) struct Sysctl {
     pub(crate) ignored: fn(&KernelProfile) -> Option<&'static str>,
 }
 
+/// The sysctls that differ from `kernel`'s defaults and that it does not ignore: names and values, as a scenario has
+/// them.
+pub fn changed_sysctls(kernel: &KernelProfile, values: &Sysctls) -> Vec<(&'static str, String)> {
+    let defaults = kernel.default_sysctls();
+    let changed = |s: &&Sysctl| (s.ignored)(kernel).is_none() && (s.get)(values) != (s.get)(&defaults);
+    SYSCTLS.iter().filter(changed).map(|s| (s.key.name, s.show(values))).collect()
+}
+
 /// The value `-1` in the `[u64; 3]` of a signed sysctl: two's complement of an `i64`.
 const fn signed(v: i8) -> u64 {
     v as i64 as u64

@@ -7,13 +7,15 @@
 //! * [`skb`]: what a packet costs and when two become one;
 //! * [`receiver`]: the receiving half of a socket;
 //! * [`sender`], [`path`], [`app`], [`host`]: what surrounds it;
-//! * [`engine`]: a whole run from a [`config::RunConfig`].
+//! * [`engine`]: a whole run from a [`config::RunConfig`];
+//! * [`inject`]: the receiver alone, under a plan of segments and calls.
 
 pub mod app;
 pub mod config;
 pub mod counters;
 pub mod engine;
 pub mod host;
+pub mod inject;
 pub mod linux;
 pub mod observer;
 pub mod path;

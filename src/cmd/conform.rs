@@ -134,7 +134,7 @@ fn judge(args: &Args, dir: &Path, board: &Scoreboard, complete: bool) -> Result<
 }
 
 /// The folder of recordings: the given one, that of the working directory, or that of the source tree.
-fn directory(given: Option<&Path>) -> Result<PathBuf, Failure> {
+pub(crate) fn directory(given: Option<&Path>) -> Result<PathBuf, Failure> {
     if let Some(dir) = given {
         if dir.is_dir() {
             return Ok(dir.to_owned());

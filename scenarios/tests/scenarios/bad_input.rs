@@ -164,7 +164,6 @@ fn what_this_version_lacks_is_refused_and_says_what_there_is() {
         );
     }
     refused(&with("flows: 2"), (3, 1), &["not supported by this version"]);
-    refused(&with("inject: []"), (3, 1), &["not supported by this version"]);
     refused(&with("sender: {write: {mode: paced}}"), (3, 24), &["not supported", "burst, chunks, never"]);
     refused(&with("receiver: {read: echo}"), (3, 18), &["not supported", "never, fixed, asap, plan"]);
     refused(&with("receiver: {write: {mode: burst}}"), (3, 12), &["not supported", "sender.write"]);

@@ -4,6 +4,7 @@ mod bad_input;
 mod files;
 mod gallery;
 mod good_input;
+mod inject;
 mod overrides;
 mod properties;
 
