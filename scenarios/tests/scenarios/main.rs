@@ -6,6 +6,7 @@ mod gallery;
 mod good_input;
 mod inject;
 mod overrides;
+mod plans;
 mod properties;
 
 use scenarios::{Diagnostic, Overrides, Scenario, ScenarioError, Source, resolve};
