@@ -227,8 +227,13 @@ fn resolve_path(cx: &mut Context, root: &Fields<'_>) -> (Option<LinkConfig>, Opt
         mtu: default_number(keys::PATH, "mtu").unwrap_or(65_536),
         rate: None,
     };
-    let zero =
-        LinkConfig { delay: SimDuration::ZERO, limit: defaults.limit, mtu: defaults.mtu, rate_bps: None };
+    let zero = LinkConfig {
+        delay: SimDuration::ZERO,
+        limit: defaults.limit,
+        mtu: defaults.mtu,
+        rate_bps: None,
+        drop_every: 0,
+    };
     let Some((_, entry)) = root.get("path") else { return (Some(zero.clone()), Some(zero)) };
     let path = cx.fields(keys::PATH, &entry.value, "path");
     let both = link_parts(cx, &path, defaults);
@@ -263,6 +268,7 @@ fn resolve_path(cx: &mut Context, root: &Fields<'_>) -> (Option<LinkConfig>, Opt
             limit: p.limit,
             mtu: p.mtu,
             rate_bps: p.rate,
+            drop_every: 0,
         }
     };
     (Some(finish(0)), Some(finish(1)))

@@ -97,6 +97,7 @@ pub fn run_config(rec: &Recording) -> Result<RunConfig, ConfigError> {
     let empty = BTreeMap::new();
     let options = Options(rec.summary.options.as_ref().unwrap_or(&empty));
     let link = link(rec, &setup)?;
+    let forward = LinkConfig { drop_every: loss(rec)?, ..link.clone() };
     let packet_cost = rec.summary.row_gap_ns.filter(|g| BURST_GAPS_NS.contains(g)).unwrap_or(PACKET_COST_NS);
     let late = oversleep(rec, &options, packet_cost);
     let first_send = SimDuration::from_nanos(packet_cost * FIRST_SEND_PERMILLE / 1_000);
@@ -131,7 +132,7 @@ pub fn run_config(rec: &Recording) -> Result<RunConfig, ConfigError> {
     Ok(RunConfig {
         kernel: setup.kernel,
         seed: 1,
-        forward: link.clone(),
+        forward,
         reverse: link.clone(),
         sender: end(sender, writer(&options, start, late), ReadConfig::Never),
         receiver: end(receiver, WriteConfig::Never, reader(rec, &options, late, first_send)?),
@@ -201,10 +202,24 @@ fn link(rec: &Recording, setup: &Setup) -> Result<LinkConfig, ConfigError> {
                 .ok_or_else(|| unsupported(&format!("rate {text}")))?,
         ),
     };
-    if rec.summary.setup.iter().any(|l| l.contains("action gact")) {
-        return Err(unsupported("loss"));
+    Ok(LinkConfig {
+        delay,
+        limit: word_after(&words, "limit").unwrap_or(NO_LIMIT),
+        mtu: setup.mtu,
+        rate_bps,
+        drop_every: 0,
+    })
+}
+
+/// Every so many segments to the server one is dropped: `tc filter ... action gact pass random determ drop N`.
+fn loss(rec: &Recording) -> Result<u32, ConfigError> {
+    let words = words_of(&rec.summary.setup, "action gact");
+    match words[..] {
+        [] => Some(0),
+        [.., "random", "determ", "drop", n] => n.parse().ok(),
+        _ => None,
     }
-    Ok(LinkConfig { delay, limit: word_after(&words, "limit").unwrap_or(NO_LIMIT), mtu: setup.mtu, rate_bps })
+    .ok_or_else(|| ConfigError::Unsupported { case: rec.case.clone(), what: words.join(" ") })
 }
 
 fn writer(options: &Options<'_>, start: SimDuration, late: SimDuration) -> WriteConfig {

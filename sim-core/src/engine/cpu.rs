@@ -52,8 +52,14 @@ impl Cpu {
         self.cost
     }
 
-    /// Cost of sending one pure ACK: it has no payload to look after.
+    /// Cost of taking in one segment that is dropped before it reaches its socket.
+    pub(super) fn dropped(&self) -> SimDuration {
+        SimDuration::from_nanos(self.cost.as_nanos() / 6)
+    }
+
+    /// Cost of sending one pure ACK: it has no payload to look after. A segment and its ACK take 46.7 us of the
+    /// recorded machine, 1.88 times what a segment alone does.
     pub(super) fn ack(&self) -> SimDuration {
-        SimDuration::from_nanos(self.cost.as_nanos() * 4 / 5)
+        SimDuration::from_nanos(self.cost.as_nanos() * 88 / 100)
     }
 }

@@ -33,6 +33,8 @@ pub struct RunOutcome {
     pub read: u64,
     /// Segments that reached the reading socket.
     pub segments: u64,
+    /// Segments that a full input queue of the processor dropped (`net.core.netdev_max_backlog`).
+    pub input_queue_drops: u64,
     /// Packets that the forward link dropped because it was full.
     pub forward_drops: u64,
     /// Packets that the reverse link dropped because it was full.

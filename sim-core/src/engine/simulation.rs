@@ -19,6 +19,14 @@ use crate::sender::Sender;
 use crate::time::{Jiffies, JiffyClock, SimTime};
 use crate::timer_wheel::TimerWheel;
 
+/// `net.core.netdev_max_backlog`: above it a segment that arrives is dropped.
+const NETDEV_MAX_BACKLOG: u32 = 1_000;
+
+/// `net.core.dev_weight` times `dev_weight_tx_bias`, packets.
+const DEV_TX_WEIGHT: u32 = 64;
+/// `net.core.netdev_budget`, segments.
+const NETDEV_BUDGET: u32 = 300;
+
 /// The two ends.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Side {
@@ -48,6 +56,100 @@ struct Ready {
     packet: Packet,
     done: u32,
     of: u32,
+    /// Pieces that found room in the processor's input queue.
+    kept: u32,
+}
+
+/// How many segments wait for the processor (`softnet_data`). It takes all that wait at once, works through them,
+/// and meanwhile new ones gather; these are limited.
+#[derive(Clone, Copy, Default, Debug)]
+struct InputQueue {
+    /// Taken and not yet processed (`process_queue`).
+    taken: u32,
+    /// Gathered since (`input_pkt_queue`).
+    gathered: u32,
+    dropped: u64,
+}
+
+/// Whose turn it is while packets wait on both sides of the device queue: soft interrupts take turns.
+///
+/// The transmitting one moves due packets from the queueing discipline to the device, at most
+/// [`DEV_TX_WEIGHT`] at a time; the receiving one works through what has gathered, at most
+/// [`NETDEV_BUDGET`] segments. Whoever was woken by the other waits for the next round, in which transmitting
+/// comes first. A packet sent while receiving moves what is due as well (`qdisc_run`).
+#[derive(Clone, Copy, Default, Debug)]
+struct Turns {
+    /// Segments left in the receiving turn.
+    receive: u32,
+    /// Packets left in the transmitting turn.
+    transmit: u32,
+    /// Packets that may still be moved because one was sent in a receiving turn.
+    inline: u32,
+}
+
+impl Turns {
+    /// Whether packets that are due wait until more segments were processed.
+    fn receiving(&self) -> bool {
+        self.receive > 0 && self.inline == 0
+    }
+
+    /// A due packet is moved; `idle` says that nothing waited to be received.
+    fn dequeued(&mut self, idle: bool) {
+        if self.receive > 0 {
+            self.inline = self.inline.saturating_sub(1);
+            return;
+        }
+        if self.transmit == 0 {
+            self.transmit = if idle { 2 * DEV_TX_WEIGHT } else { DEV_TX_WEIGHT };
+        }
+        self.transmit -= 1;
+        if self.transmit == 0 {
+            self.receive = NETDEV_BUDGET;
+        }
+    }
+
+    /// A segment is about to be processed.
+    fn begin(&mut self) {
+        self.transmit = 0;
+        self.inline = 0;
+        if self.receive == 0 {
+            self.receive = NETDEV_BUDGET;
+        }
+    }
+
+    /// A packet was sent.
+    fn sent(&mut self) {
+        if self.receive > 0 {
+            self.inline = DEV_TX_WEIGHT;
+        }
+    }
+
+    /// A segment was processed; `empty` says that it was the last that waited.
+    fn processed(&mut self, empty: bool) {
+        self.receive -= 1;
+        if empty || self.receive == 0 {
+            *self = Self::default();
+        }
+    }
+}
+
+impl InputQueue {
+    /// `segments` more arrive; how many of them find room.
+    fn add(&mut self, segments: u32) -> u32 {
+        let room = (NETDEV_MAX_BACKLOG + 1).saturating_sub(self.gathered);
+        let kept = segments.min(room);
+        self.gathered += kept;
+        self.dropped += u64::from(segments - kept);
+        kept
+    }
+
+    /// One is processed.
+    fn take(&mut self) {
+        if self.taken == 0 {
+            self.taken = std::mem::take(&mut self.gathered);
+        }
+        self.taken = self.taken.saturating_sub(1);
+    }
 }
 
 /// Where the events of the loop come from.
@@ -73,6 +175,8 @@ pub(super) struct Simulation<'a, O: Observer> {
     pub(super) b: Endpoint,
     pub(super) cpu: Cpu,
     ready: VecDeque<Ready>,
+    input: InputQueue,
+    turns: Turns,
     pub(super) writer: Writer,
     reader: Reader,
     app_wake: Option<SimTime>,
@@ -100,6 +204,8 @@ impl<'a, O: Observer> Simulation<'a, O> {
             b: Endpoint::new(config.kernel, &config.receiver, host),
             cpu: Cpu::new(host.packet_cost),
             ready: VecDeque::with_capacity(64),
+            input: InputQueue::default(),
+            turns: Turns::default(),
             writer: Writer::new(&config.sender.write),
             reader: Reader::new(&config.receiver.read),
             app_wake: None,
@@ -125,8 +231,7 @@ impl<'a, O: Observer> Simulation<'a, O> {
             let (source, key) = self.earliest();
             let ready = self.ready.front().map(|_| self.cpu.begin(SimTime::ZERO));
             let (time, take_ready) = match ready {
-                // What a device hands up while the processor is busy is taken off the link meanwhile.
-                Some(r) if r <= key.time => (r, true),
+                Some(r) if r <= key.time || (source != Source::Heap && self.turns.receiving()) => (r, true),
                 _ => (key.time, false),
             };
             if let Some(stop) = self.stop_at().filter(|&s| time > s) {
@@ -165,6 +270,7 @@ impl<'a, O: Observer> Simulation<'a, O> {
             written: self.writer.written(),
             read: self.reader.bytes(),
             segments: self.segments,
+            input_queue_drops: self.input.dropped,
             forward_drops: self.forward.dropped(),
             reverse_drops: self.reverse.dropped(),
         })
@@ -212,20 +318,43 @@ impl<'a, O: Observer> Simulation<'a, O> {
         };
         if let Some(packet) = link.pop() {
             let of = pieces(&packet, nic, offload);
+            self.turns.dequeued(self.ready.is_empty());
             self.cpu.interrupt(time, of);
-            self.ready.push_back(Ready { to, packet, done: 0, of });
+            let kept = self.input.add(of);
+            if kept > 0 {
+                self.ready.push_back(Ready { to, packet, done: 0, of, kept });
+            }
         }
     }
 
     /// The stack processes the next segment that waits.
     fn process_ready(&mut self, time: SimTime) {
         let Some(front) = self.ready.front_mut() else { return };
-        let Ready { to, packet, done, of } = *front;
+        self.turns.begin();
+        let Ready { to, packet, done, of, kept } = *front;
         front.done += 1;
-        if front.done >= of {
+        if front.done >= kept {
             self.ready.pop_front();
         }
-        self.cpu.busy_until(time + self.cpu.segment());
+        self.input.take();
+        let link = match to {
+            Side::Receiver => &mut self.forward,
+            Side::Sender => &mut self.reverse,
+        };
+        if link.loses_next() {
+            self.cpu.busy_until(time + self.cpu.dropped());
+        } else {
+            self.cpu.busy_until(time + self.cpu.segment());
+            self.segment_ready(to, time, &packet, done, of);
+        }
+        self.turns.processed(self.ready.is_empty());
+        if self.ready.is_empty() {
+            self.schedule_applications();
+        }
+    }
+
+    /// The stack processes one segment of a packet.
+    fn segment_ready(&mut self, to: Side, time: SimTime, packet: &Packet, done: u32, of: u32) {
         match packet.payload {
             Payload::Handshake(options) => self.handshake_packet(to, time, &packet.seg, options),
             Payload::Ack | Payload::Data(_) => {
@@ -233,7 +362,7 @@ impl<'a, O: Observer> Simulation<'a, O> {
                     Side::Receiver => self.config.receiver.nic,
                     Side::Sender => self.config.sender.nic,
                 };
-                let (seg, buffer) = piece(&packet, done, of, nic, self.config.kernel);
+                let (seg, buffer) = piece(packet, done, of, nic, self.config.kernel);
                 match to {
                     Side::Sender => {
                         self.on_a(time, |cx, rx, tx, _| rx.segment_arrives(cx, tx, &seg, buffer));
@@ -251,9 +380,6 @@ impl<'a, O: Observer> Simulation<'a, O> {
                     }
                 }
             }
-        }
-        if self.ready.is_empty() {
-            self.schedule_applications();
         }
     }
 
@@ -325,6 +451,7 @@ impl<'a, O: Observer> Simulation<'a, O> {
 
     /// A packet leaves a socket.
     fn leave(&mut self, from: Side, time: SimTime, t: Transmit, payload: Payload) {
+        self.turns.sent();
         let at = match payload {
             Payload::Data(e) => e.at,
             _ => {

@@ -21,8 +21,13 @@ impl Observer for Sent {
 fn blog(kernel: &str, aws: i8, initcwnd: u32) -> RunConfig {
     let kernel = by_name(kernel).unwrap();
     let sysctl = Sysctls { tcp_adv_win_scale: aws, tcp_timestamps: false, ..kernel.default_sysctls() };
-    let link =
-        LinkConfig { delay: SimDuration::from_millis(100), limit: 10_000, mtu: 65_536, rate_bps: None };
+    let link = LinkConfig {
+        delay: SimDuration::from_millis(100),
+        limit: 10_000,
+        mtu: 65_536,
+        rate_bps: None,
+        drop_every: 0,
+    };
     let end = |sockopt, write| EndpointConfig {
         sysctl: sysctl.clone(),
         sockopt,

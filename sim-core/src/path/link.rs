@@ -11,6 +11,9 @@ pub struct Link {
     delay: SimDuration,
     limit: usize,
     rate_bps: Option<u64>,
+    drop_every: u64,
+    /// Segments that left the link.
+    left: u64,
     lane: Lane<Packet>,
     /// When the last packet leaves.
     last: SimTime,
@@ -24,6 +27,8 @@ impl Link {
             delay: config.delay,
             limit: config.limit as usize,
             rate_bps: config.rate_bps,
+            drop_every: u64::from(config.drop_every),
+            left: 0,
             lane: Lane::default(),
             last: SimTime::ZERO,
             dropped: 0,
@@ -60,6 +65,15 @@ impl Link {
         self.lane.pop()
     }
 
+    /// Whether the next segment that leaves the link is dropped on arrival.
+    pub fn loses_next(&mut self) -> bool {
+        if self.drop_every == 0 {
+            return false;
+        }
+        self.left += 1;
+        self.left.is_multiple_of(self.drop_every)
+    }
+
     /// Packets dropped because the link was full.
     pub fn dropped(&self) -> u64 {
         self.dropped
@@ -79,7 +93,13 @@ mod tests {
     }
 
     fn link(limit: u32, rate_bps: Option<u64>) -> Link {
-        Link::new(&LinkConfig { delay: SimDuration::from_millis(20), limit, mtu: 1500, rate_bps })
+        Link::new(&LinkConfig {
+            delay: SimDuration::from_millis(20),
+            limit,
+            mtu: 1500,
+            rate_bps,
+            drop_every: 0,
+        })
     }
 
     #[test]
