@@ -1,6 +1,6 @@
 //! Which kernel a name means.
 
-use sim_core::linux::{ALL, KernelProfile, by_name};
+use sim_core::linux::{ALIASES, ALL, KernelProfile, VARIANTS, by_name};
 
 use crate::nearest::nearest;
 use crate::units::shorten;
@@ -22,7 +22,13 @@ pub struct KernelName {
     /// Whether this very release was recorded; otherwise its behaviour is inferred from another release of the
     /// same series.
     pub recorded: bool,
+    /// On what grounds the profile stands for it, if it is not the recorded release.
+    pub why: Option<&'static str>,
 }
+
+/// The release after which 6.18.y changed within itself.
+const LATER_6_18: &str =
+    "releases from about 10 March 2026 on take one segment more, as 6.18-ingest-relaxed does";
 
 /// Why a kernel name means no kernel.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -33,15 +39,16 @@ pub struct UnknownKernel {
     pub help: String,
 }
 
-/// The kernel that `name` means: one of the five series (`6.1`), or a full `uname -r` of one of them
-/// (`6.1.0-53-cloud-amd64`, `6.1.55`).
+/// The kernel that `name` means: one of the five series (`6.1`), a variant of one (`6.18-ingest-relaxed`), an alias, or
+/// a full `uname -r` of one of these series (`6.1.0-53-cloud-amd64`, `6.1.55`).
 ///
 /// # Errors
 /// Everything else: kernels of other series behave differently, and none stands in for another.
 pub fn resolve_kernel(name: &str) -> Result<KernelName, UnknownKernel> {
     let name = name.trim();
     if let Some(profile) = by_name(name) {
-        return Ok(KernelName { profile, recorded: true });
+        let why = profile.is_variant().then_some("a variant that was not recorded");
+        return Ok(KernelName { profile, recorded: why.is_none(), why });
     }
     let numbers: Vec<&str> = name.splitn(3, ['.', '-', '+']).collect();
     let series = match numbers.as_slice() {
@@ -51,10 +58,15 @@ pub fn resolve_kernel(name: &str) -> Result<KernelName, UnknownKernel> {
     if let Some((Ok(major), Ok(minor))) = series {
         let short = format!("{major}.{minor}");
         // `6.1.` and `6.1.x` are no releases: the third part begins with a number.
-        let patch = numbers.get(2).is_some_and(|p| p.starts_with(|c: char| c.is_ascii_digit()));
-        if let (Some(profile), true) = (by_name(&short), patch) {
+        let patch = numbers.get(2).map(|p| p.starts_with(|c: char| c.is_ascii_digit()));
+        if let (Some(profile), Some(true)) = (by_name(&short), patch) {
             let recorded = name == profile.release || RECORDED.contains(&(name, profile.name));
-            return Ok(KernelName { profile, recorded });
+            let later = profile.name == "6.18" && !recorded;
+            return Ok(KernelName { profile, recorded, why: later.then_some(LATER_6_18) });
+        }
+        let alias = ALIASES.iter().find(|a| a.series == short && patch != Some(false));
+        if let Some((alias, profile)) = alias.and_then(|a| Some((a, by_name(a.stands_for_it)?))) {
+            return Ok(KernelName { profile, recorded: false, why: Some(alias.why) });
         }
         let distance =
             |k: &&&KernelProfile| version(k.name).abs_diff(u64::from(major) * 100 + u64::from(minor));
@@ -67,7 +79,8 @@ pub fn resolve_kernel(name: &str) -> Result<KernelName, UnknownKernel> {
             ),
         });
     }
-    let help = match nearest(name, ALL.iter().map(|k| k.name)) {
+    let known = ALL.iter().chain(&VARIANTS).map(|k| k.name);
+    let help = match nearest(name, known) {
         Some(near) => format!("did you mean {near}? There are {}", list()),
         None => format!("there are {}", list()),
     };
@@ -81,7 +94,7 @@ fn version(name: &str) -> u64 {
 }
 
 fn list() -> String {
-    let names: Vec<_> = ALL.iter().map(|k| k.name).collect();
+    let names: Vec<_> = ALL.iter().chain(&VARIANTS).map(|k| k.name).collect();
     names.join(", ")
 }
 
@@ -101,6 +114,22 @@ mod tests {
     fn another_release_of_a_series_is_inferred() {
         let k = resolve_kernel("6.12.30-1-lts").unwrap();
         assert_eq!((k.profile.name, k.recorded), ("6.12", false));
+        assert!(resolve_kernel("6.18.44").unwrap().why.unwrap().contains("6.18-ingest-relaxed"));
+    }
+
+    #[test]
+    fn variants_and_aliases_are_not_recorded() {
+        for (name, profile) in [
+            ("6.18-ingest-relaxed", "6.18-ingest-relaxed"),
+            ("6.1-initrwnd", "6.1-initrwnd"),
+            ("7.3", "7.2"),
+            ("7.3.1", "7.2"),
+        ] {
+            let k = resolve_kernel(name).unwrap();
+            assert_eq!((k.profile.name, k.recorded, k.why.is_some()), (profile, false, true), "{name}");
+        }
+        assert!(resolve_kernel("7.3.x").is_err());
+        assert!(resolve_kernel("6.18-ingest").unwrap_err().help.contains("6.18-ingest-relaxed"));
     }
 
     #[test]

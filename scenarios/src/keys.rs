@@ -128,7 +128,7 @@ pub(crate) static ROOT: &[Key] = &[
         "kernel",
         Kind::Kernel,
         "",
-        "Kernel of both hosts: 5.10, 6.1, 6.12, 6.18, 7.2, or a full `uname -r` of one of these series.",
+        "Kernel of both hosts: 5.10, 6.1, 6.12, 6.18, 7.2, a variant of one of these, or a full `uname -r` (see `skmem list kernels`).",
     ),
     key("seed", count(0, u64::MAX), "1", "Seed of the random streams."),
     key(
@@ -666,7 +666,10 @@ pub(crate) fn takes(kind: &Kind) -> String {
     match kind {
         Kind::Text => "a text".to_owned(),
         Kind::Name => "a name of letters, digits, `-`, `_` and `.`".to_owned(),
-        Kind::Kernel => "5.10, 6.1, 6.12, 6.18, 7.2 or a full `uname -r` of one of these series".to_owned(),
+        Kind::Kernel => {
+            "5.10, 6.1, 6.12, 6.18, 7.2, a variant such as 6.18-ingest-relaxed, or a full `uname -r`"
+                .to_owned()
+        }
         Kind::Count { min, max } if *max == u64::MAX => format!("a whole number from {min}"),
         Kind::Count { min, max } => format!("a whole number from {min} to {max}"),
         Kind::Size { min, max, bare, unlimited } => {

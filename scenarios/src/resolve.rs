@@ -198,7 +198,9 @@ fn resolve_kernel_key(
     match resolve_kernel(text) {
         Ok(found) => {
             if !found.recorded {
-                inferred.push(format!("kernel {}: inferred from {}", text.trim(), found.profile.release));
+                let base = sim_core::linux::by_name(found.profile.series()).unwrap_or(found.profile);
+                let why = found.why.map_or_else(String::new, |why| format!(" ({why})"));
+                inferred.push(format!("kernel {}: inferred from {}{why}", text.trim(), base.release));
             }
             Some((found.profile, text.trim().to_owned()))
         }

@@ -37,7 +37,7 @@ fn always(_: &KernelProfile) -> Option<&'static str> {
 
 /// Whether a kernel's series is older than `major.minor`.
 fn older(kernel: &KernelProfile, major: u32, minor: u32) -> bool {
-    let mut parts = kernel.name.split('.').map(|p| p.parse::<u32>().unwrap_or(0));
+    let mut parts = kernel.series().split('.').map(|p| p.parse::<u32>().unwrap_or(0));
     (parts.next().unwrap_or(0), parts.next().unwrap_or(0)) < (major, minor)
 }
 

@@ -3,10 +3,12 @@
 //! A behaviour that changed between versions is a field here, and the code that needs it matches on the field;
 //! nothing else in the crate asks for a version.
 
+mod names;
 mod profiles;
 mod sysctl;
 
-pub use profiles::{ALL, by_name};
+pub use names::{ALIASES, Alias};
+pub use profiles::{ALL, VARIANTS, by_name};
 
 use crate::config::Sysctls;
 
@@ -219,6 +221,16 @@ impl KernelProfile {
     /// All sysctls at this kernel's defaults.
     pub fn default_sysctls(&self) -> Sysctls {
         sysctl::defaults(self)
+    }
+
+    /// The series that the profile belongs to: its name without what makes it a variant.
+    pub fn series(&self) -> &'static str {
+        self.name.split_once('-').map_or(self.name, |(series, _)| series)
+    }
+
+    /// Whether the profile describes a kernel that was not recorded: a recorded one with one change.
+    pub fn is_variant(&self) -> bool {
+        self.series() != self.name
     }
 
     /// Whether the largest window edge ever offered is remembered (`rcv_mwnd_seq`).

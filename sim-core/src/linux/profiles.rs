@@ -133,7 +133,45 @@ pub(super) static V7_2: KernelProfile = KernelProfile {
 /// All profiles, oldest first.
 pub static ALL: [&KernelProfile; 5] = [&V5_10, &V6_1, &V6_12, &V6_18, &V7_2];
 
-/// The profile of this name.
+/// Linux 6.18.y from about 10 March 2026 on (stable backport of 026dfef287c0): one segment of overshoot is allowed
+/// again. Not recorded; the rest is the recorded 6.18.15.
+static V6_18_INGEST_RELAXED: KernelProfile = KernelProfile {
+    name: "6.18-ingest-relaxed",
+    release: "later 6.18.y",
+    ingest: IngestTest::Overshoot,
+    ..V6_18
+};
+
+/// Linux 6.1 with a first window of any size, as the patch published with "When the window is not fully open, your TCP
+/// stack is doing more than you think" (2022) allows it, and as every kernel from 6.10 on has it. Not recorded; the
+/// recorded 6.12 opens its window in this way.
+static V6_1_INITRWND: KernelProfile =
+    KernelProfile { name: "6.1-initrwnd", release: "6.1, patched", initial_window_64k: false, ..V6_1 };
+
+/// Profiles of kernels that were not recorded: a recorded one with one change.
+pub static VARIANTS: [&KernelProfile; 2] = [&V6_1_INITRWND, &V6_18_INGEST_RELAXED];
+
+/// The profile of this name, recorded or variant.
 pub fn by_name(name: &str) -> Option<&'static KernelProfile> {
-    ALL.into_iter().find(|k| k.name == name)
+    ALL.into_iter().chain(VARIANTS).find(|k| k.name == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_variant_is_its_series_with_one_change() {
+        for v in VARIANTS {
+            let base = by_name(v.series()).unwrap();
+            assert!(v.is_variant() && !base.is_variant(), "{}", v.name);
+            let mut copy = *v;
+            copy.name = base.name;
+            copy.release = base.release;
+            copy.ingest = base.ingest;
+            copy.initial_window_64k = base.initial_window_64k;
+            assert_eq!(copy, *base);
+            assert_ne!((v.ingest, v.initial_window_64k), (base.ingest, base.initial_window_64k));
+        }
+    }
 }

@@ -54,7 +54,7 @@ const V6_12: SenderRules = SenderRules { tops_up: true, fin_exceeds_cwnd: false,
 impl SenderRules {
     /// The policies of `kernel`; a profile without its own entry behaves as the newest.
     pub fn of(kernel: &KernelProfile) -> Self {
-        match kernel.name {
+        match kernel.series() {
             "5.10" => V5_10,
             "6.1" => V6_1,
             _ => V6_12,

@@ -30,7 +30,26 @@ pub(super) fn text() -> String {
         "\nA kernel is named by its series (6.1), its release (6.1.55) or its `uname -r` (6.1.0-53-cloud-amd64). A release\n\
          that was not recorded is taken to behave like the recorded one of its series, and the summary says so.\n",
     );
+    text.push_str("\nVariants, each a recorded kernel with one change, not recorded themselves:\n");
+    for v in sim_core::linux::VARIANTS {
+        text.push_str(&format!("  {}: {}\n", v.name, changes(v)));
+    }
+    text.push_str("Aliases:\n");
+    for a in &sim_core::linux::ALIASES {
+        text.push_str(&format!("  {}: as {} ({})\n", a.series, a.stands_for_it, a.why));
+    }
     text
+}
+
+/// In what a variant differs from the recorded kernel of its series.
+fn changes(variant: &KernelProfile) -> String {
+    let Some(base) = sim_core::linux::by_name(variant.series()) else { return String::new() };
+    let pairs = properties(variant).into_iter().zip(properties(base));
+    let changed: Vec<String> = pairs
+        .filter(|((label, v), (_, b))| v != b && *label != "recorded release")
+        .map(|((label, v), (_, b))| format!("{label} {v} instead of {b}"))
+        .collect();
+    changed.join("; ")
 }
 
 /// Every property of a profile. The patterns name all fields, so that a new one cannot be forgotten here.
