@@ -2,7 +2,9 @@
 
 use std::fmt::Write;
 
-use sim_core::config::{Change, Congestion, EndpointConfig, LinkConfig, NicModel, ReadConfig, WriteConfig};
+use sim_core::config::{
+    Change, Congestion, EndpointConfig, LinkConfig, NicConfig, NicModel, ReadConfig, WriteConfig,
+};
 
 use crate::endpoint::nic_by_name;
 use crate::inject_text::{injection_yaml, live};
@@ -44,6 +46,8 @@ pub fn resolved_yaml(scenario: &Scenario) -> String {
     out.line(1, "since_tick", &format_time(c.host.since_tick.as_nanos()));
     out.line(1, "jiffies", &c.host.jiffies.to_string());
     out.line(1, "packet_cost", &format_time(c.host.packet_cost.as_nanos()));
+    out.line(1, "cache_line", &c.host.skb.cache_line().to_string());
+    out.line(1, "max_skb_frags", &c.host.skb.max_frags().to_string());
     if !c.events.is_empty() {
         out.open(0, "events");
         for e in &c.events {
@@ -174,13 +178,18 @@ fn endpoint(
     out.line(1, "congestion", name);
 }
 
-fn nic_text(nic: NicModel, name: &str) -> String {
-    if let NicModel::Explicit { head, head_frag, fragment } = nic {
-        return format!("{{head: {head}, head_frag: {}, fragment: {fragment}}}", on_off(head_frag));
+fn nic_text(nic: NicConfig, name: &str) -> String {
+    let NicConfig { model, xdp, outer_headers } = nic;
+    let plain = nic == model.into();
+    let more = format!("xdp: {}, outer_headers: {outer_headers}", on_off(xdp));
+    if let NicModel::Explicit { head, head_frag, fragment } = model {
+        let figures = format!("head: {head}, head_frag: {}, fragment: {fragment}", on_off(head_frag));
+        return if plain { format!("{{{figures}}}") } else { format!("{{{figures}, {more}}}") };
     }
     // The name as it was given, unless the device was changed since.
     let names = std::iter::once(name).chain(NICS);
-    names.into_iter().find(|n| nic_by_name(n) == Some(nic)).unwrap_or("loopback").to_owned()
+    let name = names.into_iter().find(|n| nic_by_name(n) == Some(model)).unwrap_or("loopback");
+    if plain { name.to_owned() } else { format!("{{model: {name}, {more}}}") }
 }
 
 fn total_text(total: Option<u64>) -> String {

@@ -1,7 +1,8 @@
 //! One end of the connection: sysctls, socket options, route, device.
 
 use sim_core::config::{
-    Congestion, EndpointConfig, NicModel, Offload, ReadConfig, Route, SockOpts, Sysctls, WriteConfig,
+    Congestion, EndpointConfig, NicConfig, NicModel, Offload, ReadConfig, Route, SockOpts, Sysctls,
+    WriteConfig,
 };
 use sim_core::linux::KernelProfile;
 use sim_core::time::SimDuration;
@@ -207,20 +208,60 @@ fn resolve_nic(
     end: &Fields<'_>,
     what: &str,
     inferred: &mut Vec<String>,
-) -> (Option<NicModel>, String) {
+) -> (Option<NicConfig>, String) {
     let Some((key, entry)) = end.get("nic") else {
-        return (Some(NicModel::Loopback), "loopback".to_owned());
+        return (Some(NicModel::Loopback.into()), "loopback".to_owned());
     };
     if matches!(entry.value.value, Value::Map(_)) {
         let fields = cx.fields(keys::NIC_FIGURES, &entry.value, "nic");
-        inferred.push(format!("{what}.nic with explicit figures: not a recorded device"));
-        let head = fields.required(cx, "head", "a device with explicit figures");
-        let head_frag = fields.switch(cx, "head_frag").unwrap_or(false);
-        let fragment = fields.number(cx, "fragment").unwrap_or(0);
-        return (head.map(|head| NicModel::Explicit { head, head_frag, fragment }), String::new());
+        let (model, name) = resolve_model(cx, &fields, what, inferred);
+        let xdp = fields.switch(cx, "xdp").unwrap_or(false);
+        let outer_headers = fields.number(cx, "outer_headers").unwrap_or(0);
+        if let Some(NicModel::Loopback | NicModel::Tun) = model
+            && (xdp || outer_headers > 0)
+        {
+            let which = if xdp { "xdp" } else { "outer_headers" };
+            let message = format!("`{which}` means nothing for `{name}`, which gets no frames from a wire");
+            cx.error(fields.place(which), message);
+        }
+        return (model.map(|model| NicConfig { model, xdp, outer_headers }), name);
     }
-    let Some(name) = cx.choice(key, &entry.value, &keys::NICS) else { return (None, String::new()) };
-    if !matches!(name, "loopback" | "tun" | "tap") {
+    let (model, name) = resolve_named(cx, key, &entry.value, what, inferred);
+    (model.map(NicConfig::from), name)
+}
+
+/// A device given as a map: by its name or by figures.
+fn resolve_model(
+    cx: &mut Context,
+    fields: &Fields<'_>,
+    what: &str,
+    inferred: &mut Vec<String>,
+) -> (Option<NicModel>, String) {
+    if let Some((key, e)) = fields.get("model") {
+        for figure in ["head", "head_frag", "fragment"] {
+            if fields.get(figure).is_some() {
+                cx.error(fields.place(figure), format!("`{figure}` is part of `model` already")).expected =
+                    Some("either `model`, or figures".to_owned());
+            }
+        }
+        return resolve_named(cx, key, &e.value, what, inferred);
+    }
+    inferred.push(format!("{what}.nic with explicit figures: not a recorded device"));
+    let head = fields.required(cx, "head", "a device with explicit figures");
+    let head_frag = fields.switch(cx, "head_frag").unwrap_or(false);
+    let fragment = fields.number(cx, "fragment").unwrap_or(0);
+    (head.map(|head| NicModel::Explicit { head, head_frag, fragment }), String::new())
+}
+
+fn resolve_named(
+    cx: &mut Context,
+    key: &Key,
+    node: &Node,
+    what: &str,
+    inferred: &mut Vec<String>,
+) -> (Option<NicModel>, String) {
+    let Some(name) = cx.choice(key, node, &keys::NICS) else { return (None, String::new()) };
+    if !matches!(name, "loopback" | "veth" | "tun" | "tap") {
         inferred.push(format!("{what}.nic {name}: no recording of this device"));
     }
     (nic_by_name(name), name.to_owned())

@@ -90,10 +90,10 @@ fn adapt(
     let entry = |name| receiver.as_ref().and_then(|r| r.get(name)).map(|(_, e)| e.value.at);
     match entry("nic") {
         None => {
-            config.receiver.nic = NicModel::Tun;
+            config.receiver.nic = NicModel::Tun.into();
             *nic_name = "tun".to_owned();
         }
-        Some(at) if config.receiver.nic == NicModel::Loopback => {
+        Some(at) if config.receiver.nic.model == NicModel::Loopback => {
             let d =
                 cx.error(at, "injected segments do not come over loopback or veth: nobody made them there");
             d.expected = Some("a device such as tun, tap, or explicit figures".to_owned());

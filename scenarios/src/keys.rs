@@ -106,6 +106,9 @@ pub(crate) const UNLIMITED: &str = "unlimited";
 /// Ticks per second that a kernel can be configured for.
 pub(crate) const HZ: [&str; 4] = ["100", "250", "300", "1000"];
 
+/// Values of `host.cache_line`, bytes.
+pub(crate) const CACHE_LINES: [&str; 4] = ["32", "64", "128", "256"];
+
 /// The devices with a name.
 pub(crate) const NICS: [&str; 10] = [
     "loopback",
@@ -218,7 +221,7 @@ const NIC: Key = key(
     "nic",
     Kind::Nic,
     "loopback",
-    "How this host's device builds the skb of a received frame: a name, or {head, head_frag, fragment} in bytes.",
+    "How this host's device builds the skb of a received frame: a name, {model, xdp, outer_headers}, or {head, head_frag, fragment} in bytes.",
 );
 const CONGESTION: Key = key(
     "congestion",
@@ -315,11 +318,29 @@ pub(crate) static OFFLOAD: &[Key] = &[
         "on",
         "The stack cuts large packets just before the device; with both off, each packet is one segment from the start.",
     ),
-    key("gro", Kind::Switch, "on", "The receiving device joins segments."),
+    key(
+        "gro",
+        Kind::Switch,
+        "on",
+        "This host's device joins the segments of one poll; loopback, veth, tun and tap never do.",
+    ),
 ];
 
 /// `nic` with figures.
 pub(crate) static NIC_FIGURES: &[Key] = &[
+    key("model", Kind::Choice(&NICS), "", "A device by its name; without it, `head` gives the figures."),
+    key(
+        "xdp",
+        Kind::Switch,
+        "off",
+        "An XDP program is attached: every frame has a page of its own, with 256 bytes of headroom.",
+    ),
+    key(
+        "outer_headers",
+        bytes(0, 512),
+        "0",
+        "Headers between Ethernet and the inner IP header: 4 for a VLAN tag, 50 for VXLAN.",
+    ),
     key("head", bytes(1, 1 << 20), "", "Usable bytes of the skb's head."),
     key("head_frag", Kind::Switch, "off", "The head is a page fragment, so that it can be merged."),
     key(
@@ -461,6 +482,18 @@ pub(crate) static HOST: &[Key] = &[
         time(0, S),
         "25us",
         "Time that the stack needs for one packet; spreads a burst over time as the recorded kernels do.",
+    ),
+    key(
+        "cache_line",
+        Kind::Choice(&CACHE_LINES),
+        "64",
+        "SMP_CACHE_BYTES, to which the structures of an skb are aligned: 64 on x86-64, 128 on some arm64 and ppc64.",
+    ),
+    key(
+        "max_skb_frags",
+        count(17, 45),
+        "17",
+        "CONFIG_MAX_SKB_FRAGS: page fragments of one skb (6.4 and later can be built with up to 45).",
     ),
 ];
 
@@ -696,7 +729,10 @@ pub(crate) fn takes(kind: &Kind) -> String {
             format!("a mapping with `mode: {}`", known.join(" | "))
         }
         Kind::Sysctls => "a mapping such as {net.ipv4.tcp_rmem: 4096 131072 6291456}".to_owned(),
-        Kind::Nic => format!("one of {}, or {{head, head_frag, fragment}}", NICS.join(", ")),
+        Kind::Nic => format!(
+            "one of {}, {{model, xdp, outer_headers}}, or {{head, head_frag, fragment}}",
+            NICS.join(", ")
+        ),
         Kind::List(keys) => format!("a list of mappings with {}", names(keys)),
         Kind::Expect => "a mapping such as {final.recv_q: 62464}".to_owned(),
         Kind::NotYet(there_is) => (*there_is).to_owned(),

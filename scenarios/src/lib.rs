@@ -48,5 +48,5 @@ pub use nearest::nearest;
 pub use overrides::Overrides;
 pub use resolve::{Scenario, check_unique_names, resolve};
 pub use schema::json_schema;
-pub use sysctls::changed_sysctls;
 pub use source::{DEFAULT_SIZE_LIMIT, LoadError, Source, load_file};
+pub use sysctls::changed_sysctls;

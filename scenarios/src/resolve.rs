@@ -3,6 +3,7 @@
 use sim_core::config::{Change, HostConfig, LinkConfig, LiveOption, RunConfig, StopConfig, TimedChange};
 use sim_core::inject::Injection;
 use sim_core::linux::KernelProfile;
+use sim_core::skb::SkbLayout;
 use sim_core::time::SimDuration;
 
 use crate::context::{Context, Fields, default_number};
@@ -317,13 +318,30 @@ fn resolve_host(cx: &mut Context, node: &Node, inferred: &mut Vec<String>) -> Op
         Some(_) => host.number(cx, "packet_cost"),
         None => default_number(keys::HOST, "packet_cost"),
     };
+    let skb = resolve_layout(cx, &host, inferred)?;
     Some(HostConfig {
+        skb,
         hz,
         since_tick: SimDuration::from_nanos(since_tick),
         jiffies: jiffies?,
         tcp_mem: tcp_mem?,
         packet_cost: SimDuration::from_nanos(packet_cost?),
     })
+}
+
+/// Sizes of skb structures, by the machine and the kernel's configuration.
+fn resolve_layout(cx: &mut Context, host: &Fields<'_>, inferred: &mut Vec<String>) -> Option<SkbLayout> {
+    let cache_line: u32 = match host.get("cache_line") {
+        Some((key, e)) => cx.choice(key, &e.value, &keys::CACHE_LINES)?.parse().ok()?,
+        None => 64,
+    };
+    let max_frags: u16 = host.number(cx, "max_skb_frags").unwrap_or(17);
+    if (cache_line, max_frags) != (64, 17) {
+        inferred.push(format!(
+            "host.cache_line {cache_line}, host.max_skb_frags {max_frags}: the recorded kernels have 64 and 17"
+        ));
+    }
+    SkbLayout::new(cache_line, max_frags)
 }
 
 fn resolve_events(cx: &mut Context, root: &Fields<'_>) -> Vec<TimedChange> {

@@ -1,6 +1,7 @@
 //! The resolved configuration of a run: typed, every default filled in. Bytes unless a type says otherwise.
 
 use crate::linux::KernelProfile;
+use crate::skb::SkbLayout;
 use crate::time::SimDuration;
 
 /// Everything the engine needs for one run.
@@ -54,7 +55,7 @@ pub struct EndpointConfig {
     /// Segmentation offloads of the device.
     pub offload: Offload,
     /// How the device builds skbs.
-    pub nic: NicModel,
+    pub nic: NicConfig,
     /// Congestion control of data sent by this end.
     pub congestion: Congestion,
     /// What the application writes.
@@ -201,6 +202,24 @@ pub struct Offload {
     pub gro: bool,
 }
 
+/// A receiving device.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct NicConfig {
+    /// What it is.
+    pub model: NicModel,
+    /// An XDP program is attached: heads have room for it in front, and need a page of their own.
+    pub xdp: bool,
+    /// Headers between Ethernet and the inner IP header: 4 for a VLAN tag, 50 for VXLAN.
+    pub outer_headers: u32,
+}
+
+impl From<NicModel> for NicConfig {
+    /// A plain device: no XDP, no further headers.
+    fn from(model: NicModel) -> Self {
+        Self { model, xdp: false, outer_headers: 0 }
+    }
+}
+
 /// How a device builds the skb of a received frame.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum NicModel {
@@ -328,6 +347,8 @@ pub struct HostConfig {
     pub tcp_mem: [u64; 3],
     /// Time that the stack needs to send or receive one packet; it spreads a burst over time.
     pub packet_cost: SimDuration,
+    /// Sizes of skb structures.
+    pub skb: SkbLayout,
 }
 
 /// A change in the middle of a run, as the call a program would make.

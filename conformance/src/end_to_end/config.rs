@@ -6,6 +6,7 @@ use sim_core::config::{
     Change, Congestion, EndpointConfig, HostConfig, LinkConfig, LiveOption, NicModel, Offload, ReadConfig,
     RunConfig, SockOpts, StopConfig, TimedChange, WriteConfig,
 };
+use sim_core::skb::SkbLayout;
 use sim_core::time::SimDuration;
 use thiserror::Error;
 
@@ -110,7 +111,7 @@ pub fn run_config(rec: &Recording) -> Result<RunConfig, ConfigError> {
         sockopt,
         route: setup.route.clone(),
         offload,
-        nic: NicModel::Loopback,
+        nic: NicModel::Loopback.into(),
         congestion: Congestion::Cubic,
         write,
         read,
@@ -137,6 +138,7 @@ pub fn run_config(rec: &Recording) -> Result<RunConfig, ConfigError> {
         sender: end(sender, writer(&options, start, late), ReadConfig::Never),
         receiver: end(receiver, WriteConfig::Never, reader(rec, &options, late, first_send)?),
         host: HostConfig {
+            skb: SkbLayout::default(),
             hz: if clock.hz == 0 { 250 } else { clock.hz.min(10_000) },
             since_tick: SimDuration::from_nanos(clock.jiffy0_time_ns.min(0).unsigned_abs()),
             jiffies: u64::from(clock.jiffies_at_t0),

@@ -8,6 +8,7 @@ use sim_core::receiver::Receiver;
 use sim_core::send_half::Cx;
 use sim_core::sender::PassiveSender;
 use sim_core::seq::Seq;
+use sim_core::skb::SkbLayout;
 use sim_core::state::SocketState;
 use sim_core::time::{Now, SimTime};
 
@@ -125,7 +126,7 @@ impl<'a> Drive<'a> {
             hindsight,
             m: Machine {
                 rx,
-                snd: PassiveSender::new(setup.kernel, &setup.sysctl, hz),
+                snd: PassiveSender::new(setup.kernel, &setup.sysctl, hz, SkbLayout::default()),
                 host: Host::default(),
                 watch: Watch::default(),
                 out: Vec::new(),

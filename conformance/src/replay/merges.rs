@@ -1,6 +1,6 @@
 //! Attempts to merge, compared one by one in their order.
 
-use sim_core::skb::{MAX_SKB_FRAGS, SK_BUFF, skb_truesize};
+use sim_core::skb::SkbLayout;
 
 use super::drive::Drive;
 use super::watch::Attempt;
@@ -58,7 +58,7 @@ fn as_recorder_says(m: &MergeRow, model: MergeWhy) -> MergeWhy {
     match (model, m.to_frags, m.from_frags) {
         (MergeWhy::Shared | MergeWhy::Frags, ..) if linear && !m.from_head_frag => MergeWhy::Head,
         (MergeWhy::Shared, Some(to), Some(from))
-            if to + from + u32::from(linear) > u32::from(MAX_SKB_FRAGS) =>
+            if to + from + u32::from(linear) > u32::from(SkbLayout::default().max_frags()) =>
         {
             MergeWhy::Frags
         }
@@ -73,8 +73,8 @@ fn price(m: &MergeRow) -> i64 {
     if m.from_len <= m.to_tailroom {
         0
     } else if m.from_len > m.from_data_len {
-        truesize - i64::from(SK_BUFF)
+        truesize - i64::from(SkbLayout::default().sk_buff())
     } else {
-        truesize - i64::from(skb_truesize(m.from_head_size))
+        truesize - i64::from(SkbLayout::default().truesize(m.from_head_size))
     }
 }

@@ -70,7 +70,7 @@ fn applications_and_events_are_read() {
     assert!(
         matches!(&c.sender.write, WriteConfig::Chunks { sizes, in_flight: 10, .. } if *sizes == [1, 7, 1024])
     );
-    assert_eq!(c.receiver.nic, NicModel::Explicit { head: 640, head_frag: false, fragment: 4096 });
+    assert_eq!(c.receiver.nic.model, NicModel::Explicit { head: 640, head_frag: false, fragment: 4096 });
     assert_eq!(
         c.receiver.read,
         ReadConfig::Plan(vec![PlannedRead { at: SimDuration::from_secs(1), bytes: 5 }])

@@ -21,7 +21,7 @@ fn a_plan_has_the_costs_of_the_recordings_unless_it_says_otherwise() {
     );
     let at: Vec<u64> = plan.schedule().iter().map(|c| c.at.as_micros()).collect();
     assert_eq!(at, [370, 620, 870, 1_120]);
-    assert_eq!((s.config.receiver.nic, s.config.reverse.mtu), (NicModel::Tun, 1_500));
+    assert_eq!((s.config.receiver.nic.model, s.config.reverse.mtu), (NicModel::Tun, 1_500));
     // Every timer has fired a second after the last step.
     assert_eq!(s.config.stop.after, SimDuration::from_micros(1_001_120));
 }

@@ -29,6 +29,7 @@ impl Endpoint {
         let initial = 0u32.wrapping_sub(300 * host.hz);
         let uptime_ticks = u64::from((host.jiffies as u32).wrapping_sub(initial));
         rx.set_timestamp_clock(uptime_ticks * 1_000_000 / u64::from(host.hz), 0);
+        rx.set_skb_layout(host.skb);
         let [low, pressure, high] = host.tcp_mem;
         Self {
             rx,

@@ -10,12 +10,13 @@ use crate::app::{Reader, Writer, WriterStep, WriterView};
 use crate::config::{Change, LiveOption, RunConfig};
 use crate::host::Host;
 use crate::observer::{Observer, Transmit};
-use crate::path::{Link, Packet, Payload, piece, pieces};
+use crate::path::{Link, Packet, Payload, Port};
 use crate::queue::EventQueue;
 use crate::receiver::Receiver;
-use crate::segment::SynOptions;
+use crate::segment::{Segment, SynOptions};
 use crate::send_half::{Cx, SendHalf};
 use crate::sender::Sender;
+use crate::skb::Buffer;
 use crate::time::{Jiffies, JiffyClock, SimTime};
 use crate::timer_wheel::TimerWheel;
 
@@ -169,6 +170,10 @@ pub(super) struct Simulation<'a, O: Observer> {
     pub(super) queue: EventQueue<Event>,
     forward: Link,
     reverse: Link,
+    /// The writing end's port.
+    port_a: Port,
+    /// The reading end's port.
+    port_b: Port,
     /// The writing end.
     pub(super) a: Endpoint,
     /// The reading end.
@@ -200,6 +205,8 @@ impl<'a, O: Observer> Simulation<'a, O> {
             queue: EventQueue::new(config.stop.max_events),
             forward: Link::new(&config.forward),
             reverse: Link::new(&config.reverse),
+            port_a: Port::new(config.kernel, &config.sender, host),
+            port_b: Port::new(config.kernel, &config.receiver, host),
             a: Endpoint::new(config.kernel, &config.sender, host),
             b: Endpoint::new(config.kernel, &config.receiver, host),
             cpu: Cpu::new(host.packet_cost),
@@ -312,12 +319,12 @@ impl<'a, O: Observer> Simulation<'a, O> {
 
     /// A packet leaves its link: an interrupt hands it up.
     fn dequeue(&mut self, to: Side, time: SimTime) {
-        let (link, nic, offload) = match to {
-            Side::Receiver => (&mut self.forward, self.config.receiver.nic, self.config.sender.offload),
-            Side::Sender => (&mut self.reverse, self.config.sender.nic, self.config.receiver.offload),
+        let (link, port, offload) = match to {
+            Side::Receiver => (&mut self.forward, &self.port_b, self.config.sender.offload),
+            Side::Sender => (&mut self.reverse, &self.port_a, self.config.receiver.offload),
         };
         if let Some(packet) = link.pop() {
-            let of = pieces(&packet, nic, offload);
+            let of = port.device().pieces(&packet, offload);
             self.turns.dequeued(self.ready.is_empty());
             self.cpu.interrupt(time, of);
             let kept = self.input.add(of);
@@ -349,6 +356,11 @@ impl<'a, O: Observer> Simulation<'a, O> {
         }
         self.turns.processed(self.ready.is_empty());
         if self.ready.is_empty() {
+            for to in [Side::Receiver, Side::Sender] {
+                if let Some((seg, buffer)) = self.port(to).poll_ends() {
+                    self.deliver(to, time, &seg, buffer);
+                }
+            }
             self.schedule_applications();
         }
     }
@@ -358,26 +370,37 @@ impl<'a, O: Observer> Simulation<'a, O> {
         match packet.payload {
             Payload::Handshake(options) => self.handshake_packet(to, time, &packet.seg, options),
             Payload::Ack | Payload::Data(_) => {
-                let nic = match to {
-                    Side::Receiver => self.config.receiver.nic,
-                    Side::Sender => self.config.sender.nic,
-                };
-                let (seg, buffer) = piece(packet, done, of, nic, self.config.kernel);
-                match to {
-                    Side::Sender => {
-                        self.on_a(time, |cx, rx, tx, _| rx.segment_arrives(cx, tx, &seg, buffer));
-                    }
-                    Side::Receiver => {
-                        self.segments += 1;
-                        let first = self.established.is_none();
-                        if first {
-                            self.passive_side_established(time, &seg);
-                        }
-                        self.on_b(time, |cx, rx, tx, _| rx.segment_arrives(cx, tx, &seg, buffer));
-                        if first {
-                            self.accepted(time);
-                        }
-                    }
+                let port = self.port(to);
+                let (seg, buffer) = port.device().piece(packet, done, of);
+                for (seg, buffer) in port.receive(seg, buffer).into_iter().flatten() {
+                    self.deliver(to, time, &seg, buffer);
+                }
+            }
+        }
+    }
+
+    fn port(&mut self, of: Side) -> &mut Port {
+        match of {
+            Side::Sender => &mut self.port_a,
+            Side::Receiver => &mut self.port_b,
+        }
+    }
+
+    /// A segment, or what was joined from several, reaches a socket.
+    fn deliver(&mut self, to: Side, time: SimTime, seg: &Segment, buffer: Buffer) {
+        match to {
+            Side::Sender => {
+                self.on_a(time, |cx, rx, tx, _| rx.segment_arrives(cx, tx, seg, buffer));
+            }
+            Side::Receiver => {
+                self.segments += 1;
+                let first = self.established.is_none();
+                if first {
+                    self.passive_side_established(time, seg);
+                }
+                self.on_b(time, |cx, rx, tx, _| rx.segment_arrives(cx, tx, seg, buffer));
+                if first {
+                    self.accepted(time);
                 }
             }
         }

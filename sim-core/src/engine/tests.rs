@@ -33,7 +33,7 @@ fn blog(kernel: &str, aws: i8, initcwnd: u32) -> RunConfig {
         sockopt,
         route: Route { initcwnd: Some(initcwnd), ..Route::default() },
         offload: Offload { tso: false, gso: false, gro: false },
-        nic: NicModel::Loopback,
+        nic: NicModel::Loopback.into(),
         congestion: Congestion::Cubic,
         write,
         read: ReadConfig::Never,
@@ -55,6 +55,7 @@ fn blog(kernel: &str, aws: i8, initcwnd: u32) -> RunConfig {
         ),
         receiver: end(SockOpts { rcvbuf: Some(32 << 10), rcvbuf_force: true, ..sockopt }, WriteConfig::Never),
         host: HostConfig {
+            skb: crate::skb::SkbLayout::default(),
             hz: 250,
             since_tick: SimDuration::from_nanos(1_535_000),
             jiffies: 4_294_893_289,

@@ -8,13 +8,14 @@ use crate::counters::Counters;
 use crate::engine::RunError;
 use crate::host::{Host, TcpMem};
 use crate::observer::{AckReason, Observer, Transmit};
-use crate::path::{Packet, Payload, piece};
+use crate::path::{Packet, Payload, Port};
 use crate::queue::BudgetExceeded;
 use crate::receiver::Receiver;
 use crate::segment::{Flags, Segment, SynOptions};
 use crate::send_half::{Cx, SendHalf as _};
 use crate::sender::{Emitted, Handshake, PassiveSender};
 use crate::seq::Seq;
+use crate::skb::Buffer;
 use crate::state::{SocketState, TcpState};
 use crate::time::{Jiffies, JiffyClock, Now, SimTime};
 use crate::timer_wheel::TimerWheel;
@@ -74,6 +75,7 @@ struct Driver<'a, O: Observer> {
     wheel: TimerWheel,
     /// The clock that timestamps are taken from at time zero, microseconds.
     origin_us: u64,
+    port: Port,
     rx: Receiver,
     snd: PassiveSender,
     host: Host,
@@ -101,6 +103,7 @@ impl<'a, O: Observer> Driver<'a, O> {
         let uptime_ticks = (host.jiffies as u32).wrapping_sub(0u32.wrapping_sub(300 * host.hz));
         let origin_us = u64::from(uptime_ticks) * 1_000_000 / u64::from(host.hz);
         rx.set_timestamp_clock(origin_us, 0);
+        rx.set_skb_layout(host.skb);
         let [low, pressure, high] = host.tcp_mem;
         Self {
             config,
@@ -109,8 +112,9 @@ impl<'a, O: Observer> Driver<'a, O> {
             clock: JiffyClock::new(host.hz, host.since_tick),
             wheel: TimerWheel::new(host.jiffies),
             origin_us,
+            port: Port::new(config.kernel, end, host),
             rx,
-            snd: PassiveSender::new(config.kernel, &end.sysctl, host.hz),
+            snd: PassiveSender::new(config.kernel, &end.sysctl, host.hz, host.skb),
             host: Host { memory: TcpMem { low, pressure, high, ..TcpMem::default() }, ..Host::default() },
             peer: Peer::new(plan.syn),
             out: Vec::with_capacity(8),
@@ -141,10 +145,15 @@ impl<'a, O: Observer> Driver<'a, O> {
             if timed.at > end || self.done() {
                 break;
             }
+            // Segments of one instant are one poll of the device.
+            if timed.at > self.now || !matches!(timed.call, Call::Segment { .. }) {
+                self.poll_ends();
+            }
             self.timers_until(timed.at)?;
             self.at(timed.at)?;
             self.call(timed.call);
         }
+        self.poll_ends();
         if self.done() {
             return Ok(());
         }
@@ -316,7 +325,7 @@ impl<'a, O: Observer> Driver<'a, O> {
     }
 
     /// A segment of the peer reaches the socket.
-    fn segment(&mut self, mut seg: Segment) {
+    fn segment(&mut self, seg: Segment) {
         self.segments += 1;
         if matches!(self.rx.tcp_state(), TcpState::Close | TcpState::TimeWait) {
             // No socket is left: whoever still sends is told so.
@@ -332,7 +341,21 @@ impl<'a, O: Observer> Driver<'a, O> {
             ..Emitted::default()
         };
         let packet = Packet { seg, payload: Payload::Data(data) };
-        let (_, buffer) = piece(&packet, 0, 1, self.config.receiver.nic, self.config.kernel);
+        let (_, buffer) = self.port.device().piece(&packet, 0, 1);
+        for (seg, buffer) in self.port.receive(seg, buffer).into_iter().flatten() {
+            self.deliver(seg, buffer);
+        }
+    }
+
+    /// Whatever the device holds back to join it with what follows reaches the socket.
+    fn poll_ends(&mut self) {
+        if let Some((seg, buffer)) = self.port.poll_ends() {
+            self.deliver(seg, buffer);
+        }
+    }
+
+    /// A segment, or what was joined from several, reaches the socket.
+    fn deliver(&mut self, mut seg: Segment, buffer: Buffer) {
         // The kernel compares 32-bit numbers.
         seg.seq = Seq::unwrap_near(seg.seq.wire(), self.rx.rcv_nxt());
         let before = self.snd.snd_una();

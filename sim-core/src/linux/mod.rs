@@ -23,6 +23,8 @@ pub struct KernelProfile {
     pub max_tcp_header: u32,
     /// Size of the dedicated cache for small skb heads (6.3 and later).
     pub small_head: Option<u32>,
+    /// Where a driver's small heads come from.
+    pub napi_head: NapiHead,
     /// How free memory becomes window.
     pub ratio: PayloadRatio,
     /// Whether the initial window is at most 65535 (until 378979e94e95, 6.10).
@@ -160,6 +162,17 @@ pub enum SequenceCheck {
     EndOfMaxWindow,
 }
 
+/// Where `napi_alloc_skb` takes small heads from.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum NapiHead {
+    /// `kmalloc` (5.10).
+    Kmalloc,
+    /// Fragments of 1 KiB of a page (6.1 to 6.13).
+    PageFragment,
+    /// The cache of small heads, for what fits there (6.14 and later).
+    SmallCache,
+}
+
 /// How receiver-side RTT samples are combined.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum ReceiverRtt {
@@ -244,7 +257,7 @@ impl KernelProfile {
     }
 
     /// Truesize of a local sender's skb without payload (a head of `MAX_TCP_HEADER`).
-    pub fn sender_head(&self) -> crate::skb::alloc::Head {
-        crate::skb::alloc::kmalloc_head(self.max_tcp_header, self.small_head)
+    pub fn sender_head(&self, layout: crate::skb::SkbLayout) -> crate::skb::alloc::Head {
+        layout.kmalloc_head(self.max_tcp_header, self.small_head)
     }
 }

@@ -1,7 +1,7 @@
 //! The five recorded kernels. Each later profile is written as what changed since the one before.
 
 use super::{
-    Autotune, CompSack, InOrderGate, IngestTest, KernelProfile, PayloadRatio, ReceiverRtt, Reclaim,
+    Autotune, CompSack, InOrderGate, IngestTest, KernelProfile, NapiHead, PayloadRatio, ReceiverRtt, Reclaim,
     RemeasuredClamp, SequenceCheck, SysctlDefaults, WindowClampRule,
 };
 
@@ -11,6 +11,7 @@ pub(super) static V5_10: KernelProfile = KernelProfile {
     release: "5.10.223",
     max_tcp_header: 256,
     small_head: None,
+    napi_head: NapiHead::Kmalloc,
     ratio: PayloadRatio::AdvWinScale,
     initial_window_64k: true,
     early_advmss_timestamps: false,
@@ -55,6 +56,7 @@ pub(super) static V5_10: KernelProfile = KernelProfile {
 pub(super) static V6_1: KernelProfile = KernelProfile {
     name: "6.1",
     release: "6.1.187",
+    napi_head: NapiHead::PageFragment,
     early_advmss_timestamps: true,
     reclaim: Reclaim::Pages,
     drain_dsack_clipped: true,
@@ -93,6 +95,7 @@ pub(super) static V6_12: KernelProfile = KernelProfile {
 pub(super) static V6_18: KernelProfile = KernelProfile {
     name: "6.18",
     release: "6.18.15",
+    napi_head: NapiHead::SmallCache,
     ratio: PayloadRatio::Measured { initial: 128, clamp: RemeasuredClamp::Procedure },
     in_order_gate: InOrderGate::ZeroWindowAck { takes_fin: true },
     ingest: IngestTest::Payload,

@@ -2,9 +2,11 @@
 
 mod link;
 mod nic;
+mod port;
 
 pub use link::Link;
-pub use nic::{piece, pieces};
+pub use nic::Device;
+pub use port::Port;
 
 use crate::segment::{Segment, SynOptions};
 use crate::sender::Emitted;

@@ -1,13 +1,13 @@
 //! What the receiving device makes of a packet: how it is cut, and the memory of each piece.
 
 use super::{Packet, Payload};
-use crate::config::{NicModel, Offload};
-use crate::linux::KernelProfile;
+use crate::config::{NicConfig, NicModel, Offload};
+use crate::linux::{KernelProfile, NapiHead};
 use crate::segment::{Flags, Segment};
-use crate::skb::alloc::{Head, align, built_around, kmalloc_head};
-use crate::skb::{Buffer, SHARED_INFO, SK_BUFF, Share};
+use crate::skb::alloc::Head;
+use crate::skb::{Buffer, Share, SkbLayout};
 
-/// Headroom of TUN and TAP packets (`NET_SKB_PAD`), bytes.
+/// Headroom of received packets (`NET_SKB_PAD`), bytes.
 const HEADROOM: u32 = 64;
 /// Headroom for XDP (`XDP_PACKET_HEADROOM`), bytes.
 const XDP_HEADROOM: u32 = 256;
@@ -15,10 +15,176 @@ const PAGE: u32 = 4_096;
 /// Ethernet and IPv4 header, bytes.
 const ETHERNET: u32 = 14;
 const IPV4: u32 = 20;
-/// Bytes of header that a driver copies into the head.
+/// Bytes that a driver copies into the head at most.
 const HEADER_COPY: u32 = 256;
+/// Header of a virtio buffer (`virtio_net_hdr_mrg_rxbuf`), and what such a buffer holds (`GOOD_PACKET_LEN`), bytes.
+const VIRTIO_HEADER: u32 = 12;
+const VIRTIO_PACKET: u32 = 1_518;
+/// Small heads that 6.1 to 6.13 take from a page, bytes.
+const NAPI_HEAD: u32 = 1_024;
 /// `truesize` of a pure ACK of a local sender (`skb_set_tcp_pure_ack`).
 const PURE_ACK: u32 = 2;
+
+/// A receiving device in its machine.
+#[derive(Clone, Copy, Debug)]
+pub struct Device {
+    nic: NicConfig,
+    kernel: &'static KernelProfile,
+    layout: SkbLayout,
+}
+
+impl Device {
+    /// `nic` under `kernel`, on a machine whose skb structures have the sizes of `layout`.
+    pub const fn new(nic: NicConfig, kernel: &'static KernelProfile, layout: SkbLayout) -> Self {
+        Self { nic, kernel, layout }
+    }
+
+    /// Whether the device polls and may join frames (`napi_gro_receive`): loopback, veth, TUN and TAP hand up each
+    /// packet as it is.
+    pub const fn has_gro(&self) -> bool {
+        !matches!(self.nic.model, NicModel::Loopback | NicModel::Tun | NicModel::Tap)
+    }
+
+    /// In how many pieces the device gets `packet`. `offload` is the sending device's.
+    pub fn pieces(&self, packet: &Packet, offload: Offload) -> u32 {
+        let whole = self.nic.model == NicModel::Loopback && (offload.tso || offload.gso);
+        if whole { 1 } else { packet.segments() }
+    }
+
+    /// The `n`th of `of` pieces of a packet, with its memory.
+    pub fn piece(&self, packet: &Packet, n: u32, of: u32) -> (Segment, Buffer) {
+        let seg = if of == 1 { packet.seg } else { segment_of(packet, n) };
+        (seg, self.buffer(packet, &seg, of == 1))
+    }
+
+    /// The memory of one received segment. `own` says that it is the sender's own skb, not a piece of it.
+    fn buffer(&self, packet: &Packet, seg: &Segment, own: bool) -> Buffer {
+        let NicConfig { model, xdp, outer_headers } = self.nic;
+        let packet_len = IPV4 + seg.header_len() + seg.len;
+        let frame = ETHERNET + outer_headers + packet_len;
+        let headroom = if xdp { XDP_HEADROOM } else { HEADROOM };
+        match model {
+            NicModel::Loopback => self.local(packet, seg, own),
+            NicModel::Tun => self.tun(seg, packet_len),
+            NicModel::Tap => {
+                let size = self.layout.align(frame + HEADROOM) + self.layout.shared_info();
+                let xdp = self.layout.align(frame + HEADROOM + XDP_HEADROOM) + self.layout.shared_info();
+                if xdp <= PAGE { self.built(size, seg, HEADROOM, frame) } else { self.tun(seg, frame) }
+            }
+            // XDP wants a page of its own for each frame.
+            NicModel::HalfPage if !xdp => self.built(PAGE / 2, seg, headroom, frame),
+            NicModel::HalfPage | NicModel::Page => self.built(PAGE, seg, headroom, frame),
+            NicModel::HeaderCopyHalfPage if !xdp => self.header_copied(PAGE / 2, seg, frame),
+            NicModel::HeaderCopyHalfPage | NicModel::HeaderCopyPage => self.header_copied(PAGE, seg, frame),
+            NicModel::Page16k => self.header_copied(4 * PAGE, seg, frame),
+            NicModel::Virtio => {
+                let room = VIRTIO_HEADER + HEADROOM + if xdp { XDP_HEADROOM } else { 0 };
+                let size = self.layout.align(room + VIRTIO_PACKET) + self.layout.shared_info();
+                self.built(size, seg, room, frame)
+            }
+            NicModel::Explicit { head, head_frag, fragment } => {
+                let head = Head { size: head, truesize: self.layout.truesize(head) };
+                if fragment == 0 {
+                    in_head(head, seg, headroom + frame, head_frag)
+                } else {
+                    in_fragments(Buffer { head_frag, ..empty(head) }, seg, fragment)
+                }
+            }
+        }
+    }
+
+    /// The sender's own skb on loopback or veth: a head for headers, payload in page fragments.
+    fn local(&self, packet: &Packet, seg: &Segment, own: bool) -> Buffer {
+        let head = self.kernel.sender_head(self.layout);
+        // All room for headers is in front; what is left behind takes the payload of an skb that is condensed.
+        let tailroom = head.size.saturating_sub(self.kernel.max_tcp_header);
+        let empty = Buffer { truesize: head.truesize, head_size: head.size, tailroom, ..Buffer::default() };
+        match packet.payload {
+            Payload::Handshake(_) => empty,
+            Payload::Ack => Buffer { truesize: PURE_ACK, ..empty },
+            Payload::Data(e) if seg.len == 0 => Buffer { share: Share::UntilAcked(e.skb_end), ..empty },
+            Payload::Data(e) => {
+                let from = (seg.seq - packet.seg.seq) as u32;
+                let gso_size = if own { e.gso_size } else { 0 };
+                Buffer {
+                    truesize: head.truesize + seg.len,
+                    nr_frags: e.frags(from, seg.len),
+                    gso_size,
+                    gso_segs: if gso_size > 0 { packet.segments() as u16 } else { 0 },
+                    // A piece has a head of its own; the whole is a clone of what waits for its ACK.
+                    share: if own { Share::UntilAcked(e.skb_end) } else { Share::None },
+                    ..empty
+                }
+            }
+        }
+    }
+
+    /// One kmalloc head for headers and payload; above a page the rest is in whole pages (6.3 and later, or always
+    /// one head before). `frame` is all that the device hands up.
+    fn tun(&self, seg: &Segment, frame: u32) -> Buffer {
+        let small = self.kernel.small_head;
+        let shared_info = self.layout.shared_info();
+        if small.is_none() || HEADROOM + frame + shared_info <= PAGE {
+            return in_head(self.layout.kmalloc_head(HEADROOM + frame, small), seg, HEADROOM + frame, false);
+        }
+        let linear = PAGE - shared_info - HEADROOM;
+        let pages = (frame - linear).div_ceil(PAGE);
+        let head = self.layout.kmalloc_head(PAGE - shared_info, small);
+        Buffer {
+            truesize: head.truesize + pages * PAGE,
+            head_size: head.size,
+            linear: (linear - (frame - seg.len)).min(seg.len),
+            tailroom: 0,
+            // Chunks of up to eight pages.
+            nr_frags: pages.div_ceil(8) as u16,
+            head_frag: false,
+            ..Buffer::default()
+        }
+    }
+
+    /// `build_skb` around buffers of `size` bytes; a frame that one does not hold goes on in further ones.
+    fn built(&self, size: u32, seg: &Segment, headroom: u32, frame: u32) -> Buffer {
+        let head = self.layout.built_around(size);
+        let room = head.size.saturating_sub(headroom);
+        if frame <= room {
+            return in_head(head, seg, headroom + frame, true);
+        }
+        let further = (frame - room).div_ceil(size);
+        Buffer {
+            truesize: head.truesize + further * size,
+            head_size: head.size,
+            linear: seg.len.saturating_sub(frame - room),
+            nr_frags: further as u16,
+            head_frag: true,
+            ..Buffer::default()
+        }
+    }
+
+    /// Headers in a copied head, payload in fragments of `size` bytes; a small frame is copied whole.
+    fn header_copied(&self, size: u32, seg: &Segment, frame: u32) -> Buffer {
+        let (head, head_frag) = self.napi_head(HEADER_COPY);
+        if frame <= HEADER_COPY {
+            return in_head(head, seg, HEADROOM + frame, head_frag);
+        }
+        let tailroom = head.size.saturating_sub(HEADROOM + frame - seg.len);
+        in_fragments(Buffer { head_frag, tailroom, ..empty(head) }, seg, size)
+    }
+
+    /// `napi_alloc_skb(n)`, and whether it is a page fragment.
+    fn napi_head(&self, n: u32) -> (Head, bool) {
+        let total = n + HEADROOM;
+        let layout = self.layout;
+        let size = layout.align(total) + layout.shared_info();
+        match self.kernel.napi_head {
+            NapiHead::Kmalloc if size <= NAPI_HEAD => (layout.kmalloc_head(total, None), false),
+            NapiHead::PageFragment if size <= NAPI_HEAD => (layout.built_around(NAPI_HEAD), true),
+            NapiHead::SmallCache if self.kernel.sender_head(layout).size >= layout.align(total) => {
+                (layout.kmalloc_head(total, self.kernel.small_head), false)
+            }
+            _ => (layout.built_around(size), true),
+        }
+    }
+}
 
 /// The `n`th segment of a packet, as software segmentation makes it: PSH and FIN only on the last.
 fn segment_of(packet: &Packet, n: u32) -> Segment {
@@ -37,131 +203,21 @@ fn segment_of(packet: &Packet, n: u32) -> Segment {
     seg
 }
 
-/// In how many pieces the receiving device gets `packet`. `offload` is the sending device's.
-pub fn pieces(packet: &Packet, nic: NicModel, offload: Offload) -> u32 {
-    let whole = nic == NicModel::Loopback && (offload.tso || offload.gso);
-    if whole { 1 } else { packet.segments() }
+/// An skb with nothing but its head.
+fn empty(head: Head) -> Buffer {
+    Buffer { truesize: head.truesize, head_size: head.size, ..Buffer::default() }
 }
 
-/// The `n`th of `of` pieces of a packet, with its memory.
-pub fn piece(packet: &Packet, n: u32, of: u32, nic: NicModel, kernel: &KernelProfile) -> (Segment, Buffer) {
-    let seg = if of == 1 { packet.seg } else { segment_of(packet, n) };
-    let buffer = buffer(packet, &seg, nic, kernel, of == 1);
-    (seg, buffer)
+/// Payload in the head, of which `used` bytes are taken.
+fn in_head(head: Head, seg: &Segment, used: u32, head_frag: bool) -> Buffer {
+    Buffer { linear: seg.len, tailroom: head.size.saturating_sub(used), head_frag, ..empty(head) }
 }
 
-/// The memory of one received segment. `own` says that it is the sender's own skb, not a piece of it.
-fn buffer(packet: &Packet, seg: &Segment, nic: NicModel, kernel: &KernelProfile, own: bool) -> Buffer {
-    let frame = IPV4 + seg.header_len() + seg.len;
-    match nic {
-        NicModel::Loopback => local(packet, seg, kernel, own),
-        NicModel::Tun => tun(seg, frame, kernel),
-        NicModel::Tap => {
-            let size = align(frame + ETHERNET + HEADROOM) + SHARED_INFO;
-            let xdp = align(frame + ETHERNET + HEADROOM + XDP_HEADROOM) + SHARED_INFO;
-            if xdp <= PAGE {
-                in_head(built_around(size), seg, true)
-            } else {
-                tun(seg, frame + ETHERNET, kernel)
-            }
-        }
-        NicModel::HalfPage => in_head(built_around(PAGE / 2), seg, true),
-        NicModel::Page => in_head(built_around(PAGE), seg, true),
-        NicModel::HeaderCopyHalfPage => in_fragment(napi_head(HEADER_COPY, kernel), PAGE / 2),
-        NicModel::HeaderCopyPage => in_fragment(napi_head(HEADER_COPY, kernel), PAGE),
-        NicModel::Page16k => in_fragment(napi_head(HEADER_COPY, kernel), 4 * PAGE),
-        NicModel::Virtio => in_head(built_around(align(12 + HEADROOM + 1_518) + SHARED_INFO), seg, true),
-        NicModel::Explicit { head, head_frag, fragment } => {
-            let head = Head { size: head, truesize: head + SHARED_INFO + SK_BUFF };
-            if fragment == 0 { in_head(head, seg, head_frag) } else { in_fragment(head, fragment) }
-        }
-    }
-}
-
-/// The sender's own skb on loopback or veth: a head for headers, payload in page fragments.
-fn local(packet: &Packet, seg: &Segment, kernel: &KernelProfile, own: bool) -> Buffer {
-    let head = kernel.sender_head();
-    let tailroom = head.size.saturating_sub(kernel.max_tcp_header);
-    let empty = Buffer { truesize: head.truesize, head_size: head.size, tailroom, ..Buffer::default() };
-    match packet.payload {
-        Payload::Handshake(_) => empty,
-        Payload::Ack => Buffer { truesize: PURE_ACK, ..empty },
-        Payload::Data(e) if seg.len == 0 => Buffer { share: Share::UntilAcked(e.skb_end), ..empty },
-        Payload::Data(e) => {
-            let from = (seg.seq - packet.seg.seq) as u32;
-            let gso_size = if own { e.gso_size } else { 0 };
-            Buffer {
-                truesize: head.truesize + seg.len,
-                head_size: head.size,
-                linear: 0,
-                tailroom: 0,
-                nr_frags: e.frags(from, seg.len),
-                head_frag: false,
-                frag_list: false,
-                gso_size,
-                gso_segs: if gso_size > 0 { packet.segments() as u16 } else { 0 },
-                // A piece has a head of its own; the whole is a clone of what waits for its ACK.
-                share: if own { Share::UntilAcked(e.skb_end) } else { Share::None },
-            }
-        }
-    }
-}
-
-/// One kmalloc head for headers and payload; above a page the rest is in whole pages (6.3 and later, or always
-/// one head before).
-fn tun(seg: &Segment, frame: u32, kernel: &KernelProfile) -> Buffer {
-    let head = kmalloc_head(HEADROOM + frame, kernel.small_head);
-    if kernel.small_head.is_none() || HEADROOM + frame + SHARED_INFO <= PAGE {
-        return in_head(head, seg, false);
-    }
-    let linear = PAGE - SHARED_INFO - HEADROOM;
-    let pages = (frame - linear).div_ceil(PAGE);
-    let head = kmalloc_head(PAGE - SHARED_INFO, kernel.small_head);
-    Buffer {
-        truesize: head.truesize + pages * PAGE,
-        head_size: head.size,
-        linear: (linear - IPV4 - seg.header_len()).min(seg.len),
-        tailroom: 0,
-        // Chunks of up to eight pages.
-        nr_frags: pages.div_ceil(8) as u16,
-        head_frag: false,
-        ..Buffer::default()
-    }
-}
-
-/// Payload in the head.
-fn in_head(head: Head, seg: &Segment, head_frag: bool) -> Buffer {
-    let used = HEADROOM + IPV4 + seg.header_len() + seg.len;
-    Buffer {
-        truesize: head.truesize,
-        head_size: head.size,
-        linear: seg.len,
-        tailroom: head.size.saturating_sub(used),
-        head_frag,
-        ..Buffer::default()
-    }
-}
-
-/// Headers in the head, payload in one fragment of `size` bytes.
-fn in_fragment(head: Head, size: u32) -> Buffer {
-    Buffer {
-        truesize: head.truesize + size,
-        head_size: head.size,
-        nr_frags: 1,
-        head_frag: true,
-        ..Buffer::default()
-    }
-}
-
-/// `napi_alloc_skb(n)`: a page fragment, or the cache of small heads where the kernel has one.
-fn napi_head(n: u32, kernel: &KernelProfile) -> Head {
-    let total = n + HEADROOM;
-    match kernel.small_head {
-        Some(small) if total + SHARED_INFO <= small => kmalloc_head(total, Some(small)),
-        // A 1 KiB page fragment for anything that fits.
-        _ if total <= 704 => built_around(1_024),
-        _ => built_around(align(total) + SHARED_INFO),
-    }
+/// Payload in fragments of `size` bytes behind a head with the headers.
+fn in_fragments(head: Buffer, seg: &Segment, size: u32) -> Buffer {
+    let fragments = seg.len.div_ceil(size).max(1);
+    let nr_frags = fragments.min(u32::from(u16::MAX)) as u16;
+    Buffer { truesize: head.truesize + fragments * size, nr_frags, ..head }
 }
 
 #[cfg(test)]
@@ -180,9 +236,14 @@ mod tests {
         Packet { seg, payload: Payload::Data(e) }
     }
 
+    fn device(nic: impl Into<NicConfig>, kernel: &str) -> Device {
+        Device::new(nic.into(), by_name(kernel).unwrap(), SkbLayout::default())
+    }
+
     fn all(p: &Packet, nic: NicModel, offload: Offload, kernel: &str) -> Vec<(Segment, Buffer)> {
-        let of = pieces(p, nic, offload);
-        (0..of).map(|n| piece(p, n, of, nic, by_name(kernel).unwrap())).collect()
+        let device = device(nic, kernel);
+        let of = device.pieces(p, offload);
+        (0..of).map(|n| device.piece(p, n, of)).collect()
     }
 
     #[test]
@@ -217,5 +278,54 @@ mod tests {
         assert_eq!(size(100, NicModel::Tap, "6.1"), 832);
         assert_eq!(size(1_460, NicModel::HalfPage, "6.1"), 2_304);
         assert_eq!(size(1_460, NicModel::Page, "6.1"), 4_352);
+    }
+
+    #[test]
+    fn a_copied_header_costs_what_the_kernel_takes_for_small_heads() {
+        let size = |kernel| all(&packet(1_460, 0), NicModel::HeaderCopyHalfPage, OFF, kernel)[0].1.truesize;
+        assert_eq!(
+            ["5.10", "6.1", "6.12", "6.18", "7.2"].map(size),
+            [1_280, 1_280, 1_280, 896, 896].map(|head| head + 2_048)
+        );
+        // A small frame is copied whole.
+        let small = all(&packet(100, 0), NicModel::HeaderCopyPage, OFF, "7.2")[0].1;
+        assert_eq!((small.truesize, small.linear, small.nr_frags), (896, 100, 0));
+    }
+
+    #[test]
+    fn xdp_takes_a_page_of_its_own_and_more_headroom() {
+        let with_xdp = |model| device(NicConfig { xdp: true, ..NicConfig::from(model) }, "6.12");
+        let one = |d: Device| d.piece(&packet(1_448, 0), 0, 1).1;
+        assert_eq!(one(with_xdp(NicModel::HalfPage)).truesize, 4_352);
+        assert_eq!(one(with_xdp(NicModel::HeaderCopyHalfPage)).truesize, 1_280 + 4_096);
+        assert_eq!(one(with_xdp(NicModel::Virtio)).truesize, 2_176 + 256);
+        let (plain, xdp) = (one(device(NicModel::Page, "6.12")), one(with_xdp(NicModel::Page)));
+        assert_eq!(plain.tailroom - xdp.tailroom, 256 - 64);
+    }
+
+    #[test]
+    fn headers_before_the_inner_packet_take_room() {
+        let tagged = NicConfig { outer_headers: 4, ..NicConfig::from(NicModel::HalfPage) };
+        let one = |d: Device, len| d.piece(&packet(len, 0), 0, 1).1;
+        let plain = device(NicModel::HalfPage, "6.12");
+        assert_eq!(one(plain, 1_448).tailroom - one(device(tagged, "6.12"), 1_448).tailroom, 4);
+        // TAP allocates what it gets: 50 bytes of VXLAN are another cache line.
+        let tunnel = NicConfig { outer_headers: 50, ..NicConfig::from(NicModel::Tap) };
+        assert_eq!(one(device(tunnel, "6.12"), 1_448).truesize, 2_176 + 64);
+    }
+
+    #[test]
+    fn a_jumbo_frame_goes_on_in_further_buffers() {
+        let jumbo = all(&packet(8_948, 0), NicModel::HalfPage, OFF, "6.12")[0].1;
+        assert_eq!((jumbo.truesize, jumbo.nr_frags), (2_304 + 4 * 2_048, 4));
+        let pages = all(&packet(8_948, 0), NicModel::HeaderCopyPage, OFF, "6.12")[0].1;
+        assert_eq!((pages.truesize, pages.nr_frags, pages.linear), (1_280 + 3 * 4_096, 3, 0));
+    }
+
+    #[test]
+    fn longer_cache_lines_cost_more() {
+        let arm =
+            Device::new(NicModel::Loopback.into(), by_name("7.2").unwrap(), SkbLayout::new(128, 17).unwrap());
+        assert_eq!(arm.piece(&packet(1_024, 0), 0, 1).1.truesize, 256 + 384 + 256 + 128 + 1_024);
     }
 }

@@ -45,6 +45,7 @@ use crate::receiver::Receiver;
 use crate::segment::Segment;
 use crate::send_half::{AckOutcome, AckPath, Cx, SendHalf};
 use crate::seq::Seq;
+use crate::skb::SkbLayout;
 use crate::time::{Jiffies, JiffyClock, Now, SimDuration, SimTime};
 use crate::timer_wheel::TimerWheel;
 use congestion::{AckContext, CongestionWindow, INIT_CWND};
@@ -114,6 +115,7 @@ pub struct Sender {
     clock: JiffyClock,
     costs: Costs,
     max_tcp_header: u32,
+    layout: SkbLayout,
     init_cwnd: u32,
 
     window: SendWindow,
@@ -180,11 +182,12 @@ impl Sender {
             clock: JiffyClock::new(hz, host.since_tick),
             costs: Costs::new(host.packet_cost),
             max_tcp_header: kernel.max_tcp_header,
+            layout: host.skb,
             init_cwnd: config.route.initcwnd.unwrap_or(INIT_CWND),
             window: SendWindow::new(Seq::FIRST, 0, Seq::default(), 0, kernel.accepts_zero_window_update),
             rtt: Rtt::new(hz, rto_min_us, config.sysctl.tcp_rto_max_ms),
             cc: CongestionWindow::new(config.congestion),
-            queue: WriteQueue::new(kernel.sender_head().truesize),
+            queue: WriteQueue::new(kernel.sender_head(host.skb).truesize),
             timer: XmitTimer::new(TimerWheel::new(host.jiffies)),
             loss: LossState::new(config.sysctl.tcp_reordering),
             mss_limit: 536,

@@ -180,7 +180,7 @@ impl Sender {
             return head;
         }
         let frags = self.queue.frags(head.seq, head.len + want);
-        if frags > crate::skb::MAX_SKB_FRAGS {
+        if frags > self.layout.max_frags() {
             return head;
         }
         self.queue.move_from_second(want, mss);

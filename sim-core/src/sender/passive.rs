@@ -12,6 +12,7 @@ use crate::receiver::Receiver;
 use crate::segment::{Flags, Segment};
 use crate::send_half::{AckOutcome, AckPath, Cx, SendHalf};
 use crate::seq::Seq;
+use crate::skb::SkbLayout;
 use crate::time::{Jiffies, Now};
 
 /// `TCP_RTO_MIN`: a lone packet's loss probe waits for the peer's delayed ACK, microseconds.
@@ -56,15 +57,16 @@ struct Written {
 }
 
 impl PassiveSender {
-    /// A sending half before the handshake. `sysctl` gives the bounds of the timeout and the send buffer.
-    pub fn new(kernel: &KernelProfile, sysctl: &Sysctls, hz: u32) -> Self {
+    /// A sending half before the handshake. `sysctl` gives the bounds of the timeout and the send buffer, `layout` what
+    /// its skbs cost.
+    pub fn new(kernel: &KernelProfile, sysctl: &Sysctls, hz: u32, layout: SkbLayout) -> Self {
         Self {
             window: SendWindow::new(Seq::FIRST, 0, Seq::default(), 0, kernel.accepts_zero_window_update),
             rtt: Rtt::new(hz, sysctl.tcp_rto_min_us, sysctl.tcp_rto_max_ms),
             mss_limit: 536,
             sndbuf: sysctl.tcp_wmem[1],
             accepts_zero: kernel.accepts_zero_window_update,
-            head: kernel.sender_head().truesize,
+            head: kernel.sender_head(layout).truesize,
             gso_max: tso::gso_max(kernel.max_tcp_header),
             queue: VecDeque::new(),
             write_seq: Seq::FIRST,
@@ -369,7 +371,7 @@ mod tests {
     #[test]
     fn the_timeout_of_a_recorded_server_follows_from_its_handshake() {
         let k = by_name("6.1").unwrap();
-        let mut s = PassiveSender::new(k, &k.default_sysctls(), 250);
+        let mut s = PassiveSender::new(k, &k.default_sysctls(), 250, SkbLayout::default());
         s.established(&Handshake {
             snd_nxt: Seq(1),
             snd_wnd: 65_536,

@@ -4,7 +4,6 @@ use super::{Sender, tso};
 use crate::observer::Observer;
 use crate::receiver::Receiver;
 use crate::send_half::Cx;
-use crate::skb::MAX_SKB_FRAGS;
 
 /// Smallest send buffer that `SO_SNDBUF` sets (`SOCK_MIN_SNDBUF`), bytes.
 const MIN_SNDBUF: u32 = 4_608;
@@ -22,7 +21,7 @@ impl Sender {
                 break;
             }
             let room = if room == 0 { goal } else { room };
-            let n = self.queue.append(room.min(len - copied), MAX_SKB_FRAGS);
+            let n = self.queue.append(room.min(len - copied), self.layout.max_frags());
             if n == 0 {
                 // No free fragment slot: the skb ends here.
                 self.queue.mark_push();
@@ -127,7 +126,8 @@ impl Sender {
 
     /// Room for twice the congestion window, at the price of MSS-sized linear skbs (`tcp_sndbuf_expand`).
     pub(super) fn expand_sndbuf(&mut self) {
-        let per_mss = (self.mss_limit.max(self.mss) + self.max_tcp_header + 320).next_power_of_two() + 256;
+        let head = self.mss_limit.max(self.mss) + self.max_tcp_header + self.layout.shared_info();
+        let per_mss = head.next_power_of_two() + self.layout.sk_buff();
         let packets = self.cc.cwnd.max(10).max(self.loss.reordering + 1);
         let want = 2 * u64::from(packets) * u64::from(per_mss);
         let want = want.min(u64::from(self.sysctl.tcp_wmem[2])) as u32;

@@ -35,6 +35,11 @@ impl SkbLayout {
         possible.then_some(Self { cache_line, max_frags })
     }
 
+    /// Bytes of a cache line.
+    pub const fn cache_line(self) -> u32 {
+        self.cache_line
+    }
+
     /// `MAX_SKB_FRAGS`.
     pub const fn max_frags(self) -> u16 {
         self.max_frags

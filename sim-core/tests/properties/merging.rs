@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use sim_core::seq::Seq;
-use sim_core::skb::{Buffer, MAX_SKB_FRAGS, SKB_OVERHEAD, Skb, SkbLayout, condense, try_coalesce};
+use sim_core::skb::{Buffer, Skb, SkbLayout, condense, try_coalesce};
 
 fn skb(seq: i64) -> impl Strategy<Value = Skb> {
     let layout = (1u32..9_000, any::<bool>(), 0u32..4_000, 0u16..18, any::<bool>(), any::<bool>());
@@ -14,7 +14,7 @@ fn skb(seq: i64) -> impl Strategy<Value = Skb> {
             end_seq: Seq(seq) + len,
             len,
             buf: Buffer {
-                truesize: head + SKB_OVERHEAD + fragments,
+                truesize: SkbLayout::default().truesize(head) + fragments,
                 head_size: head,
                 linear: if linear { len } else { 0 },
                 tailroom: if linear { tailroom } else { 0 },
@@ -40,7 +40,7 @@ proptest! {
                 prop_assert_eq!(to.len, older.len + newer.len);
                 prop_assert_eq!(to.buf.truesize, older.buf.truesize + delta);
                 prop_assert!(delta <= newer.buf.truesize);
-                prop_assert!(to.buf.nr_frags <= MAX_SKB_FRAGS.max(older.buf.nr_frags));
+                prop_assert!(to.buf.nr_frags <= SkbLayout::default().max_frags().max(older.buf.nr_frags));
                 prop_assert!(to.buf.linear <= to.len);
             }
             Err(_) => prop_assert_eq!(to, older),

@@ -5,12 +5,13 @@ use sim_core::config::{LiveOption, NicModel, Route};
 use sim_core::host::Host;
 use sim_core::linux::{ALL, KernelProfile};
 use sim_core::observer::{DropReason, Observer, PruneStep, Queue, Rule, Transmit};
-use sim_core::path::{Packet, Payload, piece};
+use sim_core::path::{Device, Packet, Payload};
 use sim_core::receiver::Receiver;
 use sim_core::segment::{Flags, Segment, SynOptions, Timestamps};
 use sim_core::send_half::Cx;
 use sim_core::sender::{Emitted, Handshake, PassiveSender};
 use sim_core::seq::Seq;
+use sim_core::skb::SkbLayout;
 use sim_core::state::SocketState;
 use sim_core::time::{JiffyClock, SimDuration, SimTime};
 use sim_core::timer_wheel::TimerWheel;
@@ -190,7 +191,7 @@ impl<O: Observer> Bench<O> {
         sysctl.tcp_adv_win_scale = setup.adv_win_scale;
         sysctl.tcp_shrink_window = setup.shrink_window && setup.kernel.has_shrink_window;
         let rx = Receiver::new(setup.kernel.0, sysctl.clone(), Route::default());
-        let snd = PassiveSender::new(setup.kernel.0, &sysctl, 250);
+        let snd = PassiveSender::new(setup.kernel.0, &sysctl, 250, SkbLayout::default());
         let mut bench = Self {
             rx,
             snd,
@@ -263,7 +264,8 @@ impl<O: Observer> Bench<O> {
         let mut data = Emitted::default();
         (data.seq, data.len, data.skb_end) = (seg.seq, seg.len, seg.end_seq());
         let packet = Packet { seg, payload: Payload::Data(data) };
-        let (seg, buffer) = piece(&packet, 0, 1, self.setup.nic, self.setup.kernel.0);
+        let device = Device::new(self.setup.nic.into(), self.setup.kernel.0, SkbLayout::default());
+        let (seg, buffer) = device.piece(&packet, 0, 1);
         self.highest = self.highest.max(seg.end_seq());
         self.fed += 1;
         self.with(|rx, snd, cx| rx.segment_arrives(cx, snd, &seg, buffer));

@@ -1,8 +1,8 @@
 //! The kernels side by side: every difference between the profiles, from the profiles themselves.
 
 use sim_core::linux::{
-    ALL, Autotune, CompSack, InOrderGate, IngestTest, KernelProfile, PayloadRatio, ReceiverRtt, Reclaim,
-    RemeasuredClamp, SequenceCheck, SysctlDefaults, WindowClampRule,
+    ALL, Autotune, CompSack, InOrderGate, IngestTest, KernelProfile, NapiHead, PayloadRatio, ReceiverRtt,
+    Reclaim, RemeasuredClamp, SequenceCheck, SysctlDefaults, WindowClampRule,
 };
 
 use crate::terminal;
@@ -59,6 +59,7 @@ fn properties(k: &KernelProfile) -> Vec<(&'static str, String)> {
         release,
         max_tcp_header,
         small_head,
+        napi_head,
         ratio,
         initial_window_64k,
         early_advmss_timestamps,
@@ -104,6 +105,7 @@ fn properties(k: &KernelProfile) -> Vec<(&'static str, String)> {
         ("recorded release", release.to_owned()),
         ("bytes reserved for headers (MAX_TCP_HEADER)", max_tcp_header.to_string()),
         ("cache of small skb heads, bytes", small_head.map_or_else(|| "-".to_owned(), |n| n.to_string())),
+        ("small heads of drivers", napi_head_text(napi_head).to_owned()),
         ("memory becomes window by", price.to_owned()),
         ("scaling_ratio of a new socket", initial),
         ("a new scaling_ratio and window_clamp", remeasured),
@@ -230,5 +232,13 @@ mod tests {
         assert!(ALL.iter().all(|k| head.contains(k.name)), "{head}");
         assert!(text.contains("autotuning formula"));
         assert!(text.lines().all(|l| l.chars().count() <= 160), "{text}");
+    }
+}
+
+fn napi_head_text(n: NapiHead) -> &'static str {
+    match n {
+        NapiHead::Kmalloc => "kmalloc",
+        NapiHead::PageFragment => "1 KiB of a page",
+        NapiHead::SmallCache => "small-head cache",
     }
 }
