@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use scenarios::{
     DEFAULT_SIZE_LIMIT, Overrides, Scenario, Source, gallery, gallery_text, load_file, nearest, resolve,
+    resolve_all,
 };
 
 use crate::failure::Failure;
@@ -98,11 +99,20 @@ fn near_file(path: &Path) -> String {
     }
 }
 
-/// Resolves one scenario.
+/// Resolves one scenario; of several kernels, on the first.
 pub(crate) fn scenario(word: &str, changes: &Changes) -> Result<Named, Failure> {
     let source = source(word)?;
     match resolve(&source, &changes.overrides()) {
         Ok(scenario) => Ok(Named { from: word.to_owned(), scenario }),
+        Err(e) => Err(Failure::Diagnosed(e.render(terminal::stderr_colored()))),
+    }
+}
+
+/// Resolves one scenario on each of its kernels.
+fn members(word: &str, changes: &Changes) -> Result<Vec<Named>, Failure> {
+    let source = source(word)?;
+    match resolve_all(&source, &changes.overrides()) {
+        Ok(all) => Ok(all.into_iter().map(|scenario| Named { from: word.to_owned(), scenario }).collect()),
         Err(e) => Err(Failure::Diagnosed(e.render(terminal::stderr_colored()))),
     }
 }
@@ -112,8 +122,8 @@ pub(crate) fn scenarios(words: &[String], changes: &Changes) -> Result<Vec<Named
     let mut good = Vec::new();
     let mut mistakes: Vec<String> = Vec::new();
     for word in words {
-        match scenario(word, changes) {
-            Ok(named) => good.push(named),
+        match members(word, changes) {
+            Ok(named) => good.extend(named),
             Err(Failure::Diagnosed(text)) => mistakes.push(text),
             Err(Failure::BadInput(text)) => mistakes.push(format!("error: {text}")),
             Err(other) => return Err(other),

@@ -6,6 +6,7 @@ mod cmd;
 mod failure;
 mod input;
 mod settings;
+mod side_by_side;
 mod simulate;
 mod terminal;
 

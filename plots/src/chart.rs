@@ -87,16 +87,9 @@ impl Chart {
         encode(&halve(&pixels, w as usize), w, h)
     }
 
-    /// The settings broken into lines as the finished picture needs them.
-    fn settings_lines(&self) -> Vec<String> {
-        let l = Layout::new(self.settings.width as i32, self.settings.height as i32, 1);
-        let room = l.upper_legend.right() - l.upper.x;
-        break_settings(&self.settings.settings, room, |t| text_width(t, settings_type(&l)))
-    }
-
     /// The layout at a size; sides are at most [`MAX_SIDE`] times [`OVERSAMPLING`].
     fn layout_at(&self, width: u32, height: u32) -> Layout {
-        Layout::new(width as i32, height as i32, self.settings_lines().len() as i32)
+        Layout::new(width as i32, height as i32, heading_lines(&self.settings).len() as i32)
     }
 
     fn draw<DB: DrawingBackend>(
@@ -106,19 +99,10 @@ impl Chart {
         height: u32,
         piecewise: bool,
     ) -> Result<(), ChartError> {
-        let lines = self.settings_lines();
         let layout = self.layout_at(width, height);
         let area = backend.into_drawing_area();
         let p = Painter { area: &area, piecewise };
-        let u = |n| layout.unit(n);
-        p.fill(WHITE)?;
-        let title = Type { bold: true, ..Type::new(u(34), HPos::Left, VPos::Top) };
-        let room = layout.upper_legend.right() - layout.upper.x;
-        let text = shorten(&printable(&self.settings.title), room, |t| text_width(t, title));
-        p.text(&text, (layout.upper.x, u(22)), title)?;
-        for (line, y) in lines.iter().zip((u(66)..).step_by(u(30).max(1) as usize)) {
-            p.text(line, (layout.upper.x, y), settings_type(&layout))?;
-        }
+        heading(&p, &layout, &self.settings)?;
         let data = Data::new(&self.rows, &layout);
         panels::upper(&p, &layout, &data)?;
         panels::lower(&p, &layout, &data)?;
@@ -126,17 +110,42 @@ impl Chart {
     }
 }
 
+/// The settings broken into lines as the finished picture needs them.
+pub(crate) fn heading_lines(settings: &ChartSettings) -> Vec<String> {
+    let l = Layout::new(settings.width as i32, settings.height as i32, 1);
+    let room = l.upper_legend.right() - l.upper.x;
+    break_settings(&settings.settings, room, |t| text_width(t, settings_type(&l)))
+}
+
+/// White paper with the title and the settings on it.
+pub(crate) fn heading<DB: DrawingBackend>(
+    p: &Painter<'_, DB>,
+    layout: &Layout,
+    settings: &ChartSettings,
+) -> Result<(), ChartError> {
+    let u = |n| layout.unit(n);
+    p.fill(WHITE)?;
+    let title = Type { bold: true, ..Type::new(u(34), HPos::Left, VPos::Top) };
+    let room = layout.upper_legend.right() - layout.upper.x;
+    let text = shorten(&printable(&settings.title), room, |t| text_width(t, title));
+    p.text(&text, (layout.upper.x, u(22)), title)?;
+    for (line, y) in heading_lines(settings).iter().zip((u(66)..).step_by(u(30).max(1) as usize)) {
+        p.text(line, (layout.upper.x, y), settings_type(layout))?;
+    }
+    Ok(())
+}
+
 fn settings_type(l: &Layout) -> Type {
     Type::new(l.unit(23), HPos::Left, VPos::Top)
 }
 
 /// Control characters, which neither a font nor XML has, become spaces.
-fn printable(text: &str) -> String {
+pub(crate) fn printable(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
 /// `text`, cut with an ellipsis if it is wider than `room`.
-fn shorten(text: &str, room: i32, width: impl Fn(&str) -> i32) -> String {
+pub(crate) fn shorten(text: &str, room: i32, width: impl Fn(&str) -> i32) -> String {
     if width(text) <= room {
         return text.to_owned();
     }

@@ -15,6 +15,14 @@ pub enum ChartError {
         /// Height, pixels.
         height: u32,
     },
+    /// So many runs cannot stand beside each other.
+    #[error("{runs} runs cannot be drawn beside each other; 1 to {most} can")]
+    Runs {
+        /// Runs.
+        runs: usize,
+        /// The most there can be.
+        most: usize,
+    },
     /// The drawing library failed.
     #[error("the chart could not be drawn: {0}")]
     Draw(String),

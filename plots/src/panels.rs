@@ -91,6 +91,28 @@ impl<'a> Data<'a> {
         }
     }
 
+    /// Rows in `panel`, on the scales that all of `runs` need together.
+    pub(crate) fn shared(rows: &'a [ChartRow], runs: &[&[ChartRow]], panel: Rect, layout: &Layout) -> Self {
+        let scales: Vec<Data<'_>> = runs.iter().map(|rows| Data::new(rows, layout)).collect();
+        let widest = scales.iter().max_by_key(|d| d.axis.top);
+        let own = Self::new(rows, layout);
+        let top = widest.map_or(0, |d| d.axis.top);
+        let pad = layout.unit(10);
+        Self {
+            first: scales.iter().map(|d| d.first).min().unwrap_or(own.first),
+            last: scales.iter().map(|d| d.last).max().unwrap_or(own.last),
+            axis: widest.map_or_else(|| own.axis.clone(), |d| d.axis.clone()),
+            acked_beyond: rows.iter().map(|r| r.acked).max().filter(|acked| *acked > top),
+            x: (panel.x + pad, panel.w - 2 * pad),
+            rows,
+        }
+    }
+
+    /// The largest `acked`, if its line leaves the panel.
+    pub(crate) fn acked_beyond(&self) -> Option<i64> {
+        self.acked_beyond
+    }
+
     fn x(&self, packet: i64) -> i32 {
         let span = i128::from(self.last) - i128::from(self.first);
         let off = (i128::from(packet) - i128::from(self.first)).clamp(0, span);
@@ -130,8 +152,9 @@ fn frame<DB: DrawingBackend>(
     l: &Layout,
     d: &Data<'_>,
     panel: Rect,
+    ticks: i64,
 ) -> Result<(), ChartError> {
-    for t in packet_ticks(d.first, d.last, 12) {
+    for t in packet_ticks(d.first, d.last, ticks) {
         let x = d.x(t);
         p.line(&[(x, panel.y), (x, panel.bottom())], GRID, l.unit(1))?;
     }
@@ -144,17 +167,44 @@ pub(crate) fn upper<DB: DrawingBackend>(
     l: &Layout,
     d: &Data<'_>,
 ) -> Result<(), ChartError> {
-    let (panel, u) = (l.upper, |n| l.unit(n));
+    byte_labels(p, l, d, l.upper)?;
+    lines(p, l, d, l.upper, TICKS)?;
+    upper_legend(p, l, d.acked_beyond)
+}
+
+/// Ticks of the packet axis of a panel that has the whole width.
+const TICKS: i64 = 12;
+
+/// The labels of the byte axis, left of `panel`.
+pub(crate) fn byte_labels<DB: DrawingBackend>(
+    p: &Painter<'_, DB>,
+    l: &Layout,
+    d: &Data<'_>,
+    panel: Rect,
+) -> Result<(), ChartError> {
+    let u = |n| l.unit(n);
     let tick = Type::new(u(22), HPos::Right, VPos::Center);
     for (bytes, label) in d.axis.ticks() {
-        let y = d.y(bytes, panel);
-        p.line(&[(panel.x, y), (panel.right(), y)], GRID, u(1))?;
-        p.text(&label, (panel.x - u(12), y), tick)?;
+        p.text(&label, (panel.x - u(12), d.y(bytes, panel)), tick)?;
     }
     let side = Type { upwards: true, ..Type::new(u(24), HPos::Center, VPos::Center) };
-    p.text(d.axis.unit_name(), (u(30), panel.y + panel.h / 2), side)?;
-    frame(p, l, d, panel)?;
+    p.text(d.axis.unit_name(), (u(30), panel.y + panel.h / 2), side)
+}
 
+/// The lines of one run in `panel`, over its grid.
+pub(crate) fn lines<DB: DrawingBackend>(
+    p: &Painter<'_, DB>,
+    l: &Layout,
+    d: &Data<'_>,
+    panel: Rect,
+    ticks: i64,
+) -> Result<(), ChartError> {
+    let u = |n| l.unit(n);
+    for (bytes, _) in d.axis.ticks() {
+        let y = d.y(bytes, panel);
+        p.line(&[(panel.x, y), (panel.right(), y)], GRID, u(1))?;
+    }
+    frame(p, l, d, panel, ticks)?;
     for s in &SERIES {
         let mut points = d.points(s, panel);
         if s.name == ACKED {
@@ -166,7 +216,7 @@ pub(crate) fn upper<DB: DrawingBackend>(
         let centre = Type::new(u(28), HPos::Center, VPos::Center);
         p.text("no packets", (panel.x + panel.w / 2, panel.y + panel.h / 2), centre)?;
     }
-    upper_legend(p, l, d)
+    Ok(())
 }
 
 fn stroke<DB: DrawingBackend>(
@@ -199,7 +249,12 @@ fn stroke<DB: DrawingBackend>(
     }
 }
 
-fn upper_legend<DB: DrawingBackend>(p: &Painter<'_, DB>, l: &Layout, d: &Data<'_>) -> Result<(), ChartError> {
+/// The names of the lines; `acked_beyond`: how far `acked` goes if it leaves the panel.
+pub(crate) fn upper_legend<DB: DrawingBackend>(
+    p: &Painter<'_, DB>,
+    l: &Layout,
+    acked_beyond: Option<i64>,
+) -> Result<(), ChartError> {
     let (legend, u) = (l.upper_legend, |n| l.unit(n));
     let name = Type::new(u(22), HPos::Left, VPos::Center);
     let step = u(36).min(legend.h / 7).max(1);
@@ -209,7 +264,7 @@ fn upper_legend<DB: DrawingBackend>(p: &Painter<'_, DB>, l: &Layout, d: &Data<'_
         p.text(s.name, (legend.x + u(54), y), name)?;
         y += step;
     }
-    if let Some(acked) = d.acked_beyond {
+    if let Some(acked) = acked_beyond {
         let note = Type::new(u(17), HPos::Left, VPos::Center);
         let text =
             format!("up to {} {}", grouped(in_unit(acked)), if acked > 4 << 20 { "MiB" } else { "KiB" });
@@ -229,39 +284,85 @@ pub(crate) fn lower<DB: DrawingBackend>(
     l: &Layout,
     d: &Data<'_>,
 ) -> Result<(), ChartError> {
-    let (panel, u) = (l.lower, |n| l.unit(n));
-    frame(p, l, d, panel)?;
+    events(p, l, d, l.lower, TICKS)?;
+    packet_label(p, l)?;
+    lower_legend(p, l)
+}
+
+/// What the packet axis counts.
+pub(crate) fn packet_label<DB: DrawingBackend>(p: &Painter<'_, DB>, l: &Layout) -> Result<(), ChartError> {
+    let label = Type::new(l.unit(24), HPos::Center, VPos::Top);
+    p.text("packet number", (l.lower.x + l.lower.w / 2, l.lower.bottom() + l.unit(44)), label)
+}
+
+/// Three lanes of marks: a packet can be in all of them.
+struct Lanes {
+    lane: i32,
+    merged: i32,
+    collapsed: i32,
+    dropped: i32,
+}
+
+impl Lanes {
+    fn of(panel: Rect) -> Self {
+        let lane = panel.h / 3;
+        let [merged, collapsed, dropped] = [0, 1, 2].map(|i| panel.y + lane * i + lane / 2);
+        Self { lane, merged, collapsed, dropped }
+    }
+
+    fn merge_mark(&self, x: i32, l: &Layout) -> [Point; 2] {
+        let half = self.lane / 2 - l.unit(5);
+        [(x, self.merged - half), (x, self.merged + half)]
+    }
+}
+
+/// Line width and radius of the marks.
+fn mark_size(l: &Layout) -> (i32, i32) {
+    (l.unit(3).max(1), l.unit(9).max(3))
+}
+
+/// The marks of one run in `panel`, with the numbers of the packet axis below.
+pub(crate) fn events<DB: DrawingBackend>(
+    p: &Painter<'_, DB>,
+    l: &Layout,
+    d: &Data<'_>,
+    panel: Rect,
+    ticks: i64,
+) -> Result<(), ChartError> {
+    let u = |n| l.unit(n);
+    frame(p, l, d, panel, ticks)?;
     let tick = Type::new(u(22), HPos::Center, VPos::Top);
-    for t in packet_ticks(d.first, d.last, 12) {
+    for t in packet_ticks(d.first, d.last, ticks) {
         p.text(&grouped(t), (d.x(t), panel.bottom() + u(10)), tick)?;
     }
-    let label = Type::new(u(24), HPos::Center, VPos::Top);
-    p.text("packet number", (panel.x + panel.w / 2, panel.bottom() + u(44)), label)?;
-
-    // Three lanes: a packet can be in all of them.
-    let lane = panel.h / 3;
-    let [merged, collapsed, dropped] = [0, 1, 2].map(|i| panel.y + lane * i + lane / 2);
-    let line = |x: i32| [(x, merged - lane / 2 + u(5)), (x, merged + lane / 2 - u(5))];
-    let (thick, mark) = (u(3).max(1), u(9).max(3));
+    let lanes = Lanes::of(panel);
+    let (thick, mark) = mark_size(l);
     for x in d.events(|r| r.coalesced, u(4)) {
-        p.line(&line(x), PINK, thick)?;
+        p.line(&lanes.merge_mark(x, l), PINK, thick)?;
     }
     for x in d.events(|r| r.collapsed, u(5)) {
-        p.circle((x, collapsed), mark, RED, thick)?;
+        p.circle((x, lanes.collapsed), mark, RED, thick)?;
     }
     for x in d.events(|r| r.dropped, u(5)) {
-        p.cross((x, dropped), mark, RED, thick)?;
+        p.cross((x, lanes.dropped), mark, RED, thick)?;
     }
+    Ok(())
+}
 
-    let legend = l.lower_legend;
+/// The names of the marks.
+pub(crate) fn lower_legend<DB: DrawingBackend>(p: &Painter<'_, DB>, l: &Layout) -> Result<(), ChartError> {
+    let (legend, u) = (l.lower_legend, |n| l.unit(n));
+    let lanes = Lanes::of(l.lower);
+    let (thick, mark) = mark_size(l);
     let name = Type::new(u(22), HPos::Left, VPos::Center);
     let sign = legend.x + u(22);
     for x in [-10, 0, 10] {
-        p.line(&line(sign + u(x)), PINK, thick)?;
+        p.line(&lanes.merge_mark(sign + u(x), l), PINK, thick)?;
     }
-    p.circle((sign, collapsed), mark, RED, thick)?;
-    p.cross((sign, dropped), mark, RED, thick)?;
-    for (text, y) in [("coalesced", merged), ("collapsed", collapsed), ("dropped", dropped)] {
+    p.circle((sign, lanes.collapsed), mark, RED, thick)?;
+    p.cross((sign, lanes.dropped), mark, RED, thick)?;
+    for (text, y) in [("coalesced", lanes.merged), ("collapsed", lanes.collapsed), ("dropped", lanes.dropped)]
+    {
         p.text(text, (legend.x + u(54), y), name)?;
     }
     Ok(())

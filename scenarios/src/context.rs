@@ -17,6 +17,8 @@ const MAX_DIAGNOSTICS: usize = 50;
 pub(crate) struct Context {
     /// 0 is the scenario, the others are overrides.
     pub(crate) sources: Vec<Arc<Source>>,
+    /// The kernels that the scenario lists; empty if it has one.
+    pub(crate) kernels: Vec<String>,
     diagnostics: Vec<(Place, Diagnostic)>,
     failed: bool,
 }
@@ -32,7 +34,7 @@ pub(crate) enum Scalar {
 
 impl Context {
     pub(crate) fn new(source: Source) -> Self {
-        Self { sources: vec![Arc::new(source)], diagnostics: Vec::new(), failed: false }
+        Self { sources: vec![Arc::new(source)], kernels: Vec::new(), diagnostics: Vec::new(), failed: false }
     }
 
     pub(crate) fn error(&mut self, at: Place, message: impl Into<String>) -> &mut Diagnostic {

@@ -200,12 +200,30 @@ pub fn evaluate<'a>(
     expectations.iter().map(|e| Outcome { expectation: e, actual: lookup(&e.metric) }).collect()
 }
 
-/// `expect`. Groups may be written with dots or nested: `final: {recv_q: 1}` is `final.recv_q: 1`.
-pub(crate) fn resolve(cx: &mut Context, root: &Fields<'_>) -> Vec<Expectation> {
+/// `expect`. Groups may be written with dots or nested: `final: {recv_q: 1}` is `final.recv_q: 1`. In a scenario of
+/// several kernels, what stands under the name of one holds for this one; `kernel` is the one that is resolved now.
+pub(crate) fn resolve(cx: &mut Context, root: &Fields<'_>, kernel: &str) -> Vec<Expectation> {
     let mut found = Vec::new();
     let Some((key, entry)) = root.get("expect") else { return found };
     match &entry.value.value {
-        Value::Map(_) => group(cx, &entry.value.value, "", &mut found),
+        Value::Map(entries) => {
+            let kernels = std::mem::take(&mut cx.kernels);
+            for entry in entries {
+                let nested = matches!(entry.value.value, Value::Map(_));
+                if nested && kernels.contains(&entry.key) {
+                    // The others' metrics are checked for mistakes too.
+                    let mut own = Vec::new();
+                    group(cx, &entry.value.value, "", &mut own);
+                    if entry.key == kernel {
+                        found.extend(own);
+                    }
+                } else {
+                    let one = Value::Map(vec![entry.clone()]);
+                    group(cx, &one, "", &mut found);
+                }
+            }
+            cx.kernels = kernels;
+        }
         Value::Null => {}
         _ => {
             cx.error(entry.value.at, "`expect` must be a mapping").expected = Some(keys::takes(&key.kind));

@@ -10,6 +10,7 @@ pub fn gallery() -> &'static [(&'static str, &'static str)] {
         ("slow-opening", include_str!("../gallery/slow-opening.yaml")),
         ("spaghetti", include_str!("../gallery/spaghetti.yaml")),
         ("tiny-writes", include_str!("../gallery/tiny-writes.yaml")),
+        ("kernel-upgrade", include_str!("../gallery/kernel-upgrade.yaml")),
         ("hole-and-sack", include_str!("../gallery/hole-and-sack.yaml")),
         ("zero-window", include_str!("../gallery/zero-window.yaml")),
         ("fin-out-of-order", include_str!("../gallery/fin-out-of-order.yaml")),

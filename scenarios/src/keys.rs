@@ -12,6 +12,8 @@ pub(crate) enum Kind {
     Name,
     /// A kernel.
     Kernel,
+    /// Kernels, on each of which the scenario is run.
+    Kernels,
     /// A whole number without unit.
     Count { min: i64, max: u64 },
     /// A size in bytes.
@@ -132,6 +134,12 @@ pub(crate) static ROOT: &[Key] = &[
         Kind::Kernel,
         "",
         "Kernel of both hosts: 5.10, 6.1, 6.12, 6.18, 7.2, a variant of one of these, or a full `uname -r` (see `skmem list kernels`).",
+    ),
+    key(
+        "kernels",
+        Kind::Kernels,
+        "",
+        "Several kernels instead of one `kernel`: the scenario is run on each, side by side.",
     ),
     key("seed", count(0, u64::MAX), "1", "Seed of the random streams."),
     key(
@@ -703,6 +711,7 @@ pub(crate) fn takes(kind: &Kind) -> String {
             "5.10, 6.1, 6.12, 6.18, 7.2, a variant such as 6.18-ingest-relaxed, or a full `uname -r`"
                 .to_owned()
         }
+        Kind::Kernels => "a list of different kernels, such as [\"5.10\", \"6.1\"]".to_owned(),
         Kind::Count { min, max } if *max == u64::MAX => format!("a whole number from {min}"),
         Kind::Count { min, max } => format!("a whole number from {min} to {max}"),
         Kind::Size { min, max, bare, unlimited } => {

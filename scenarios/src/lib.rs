@@ -46,7 +46,7 @@ pub use kernel::{KernelName, UnknownKernel, resolve_kernel};
 pub use keys::reference;
 pub use nearest::nearest;
 pub use overrides::Overrides;
-pub use resolve::{Scenario, check_unique_names, resolve};
+pub use resolve::{Scenario, check_unique_names, resolve, resolve_all};
 pub use schema::json_schema;
 pub use source::{DEFAULT_SIZE_LIMIT, LoadError, Source, load_file};
 pub use sysctls::changed_sysctls;

@@ -11,12 +11,12 @@ use crate::diagnostic::{Diagnostic, ScenarioError};
 use crate::endpoint;
 use crate::expect::{self, Expectation};
 use crate::inject;
-use crate::kernel::resolve_kernel;
+use crate::kernel::{KernelName, resolve_kernel};
 use crate::keys::{self, Kind, STOP_ALWAYS};
 use crate::overrides::{self, Overrides};
 use crate::source::Source;
 use crate::units;
-use crate::yaml::{self, Node, Value};
+use crate::yaml::{self, Node, Place, Value};
 
 /// A scenario with every default filled in: what a run is made of.
 #[derive(Clone, PartialEq, Debug)]
@@ -35,6 +35,10 @@ pub struct Scenario {
     pub warnings: Vec<Diagnostic>,
     /// What is inferred rather than recorded: an unrecorded release, a device without recordings.
     pub inferred: Vec<String>,
+    /// The kernels of the scenario if it lists several; this is it on one of them.
+    pub kernels: Vec<String>,
+    /// The scenario of several kernels that this one is a part of.
+    pub family: Option<String>,
     /// The kernel as it was named.
     pub(crate) kernel_name: String,
     /// The devices of sender and receiver as they were named; empty for explicit figures.
@@ -48,20 +52,72 @@ impl Scenario {
     }
 }
 
-/// Resolves a scenario, with the command line's overrides applied to it first.
+/// Kernels that a scenario may list.
+const MAX_KERNELS: usize = 12;
+
+/// Resolves a scenario, with the command line's overrides applied to it first. Of a scenario with several `kernels`
+/// this is the first one's; [`resolve_all`] gives them all.
 ///
 /// # Errors
 /// Everything that is wrong with it, each mistake with its place; nothing was run.
 pub fn resolve(source: &Source, overrides: &Overrides) -> Result<Scenario, ScenarioError> {
+    resolve_on(source, overrides, 0).map(|(scenario, _)| scenario)
+}
+
+/// Resolves a scenario on each of its kernels, in the order of its `kernels`; a scenario with one `kernel` gives one.
+/// With several, each is called after the scenario and its kernel, and [`Scenario::family`] is the scenario's own name.
+///
+/// # Errors
+/// As [`resolve`].
+pub fn resolve_all(source: &Source, overrides: &Overrides) -> Result<Vec<Scenario>, ScenarioError> {
+    let (first, count) = resolve_on(source, overrides, 0)?;
+    let mut all = vec![first];
+    for at in 1..count {
+        all.push(resolve_on(source, overrides, at)?.0);
+    }
+    if count > 1 {
+        for s in &mut all {
+            let family = s.name.clone();
+            s.name = member_name(&family, &s.kernel_name);
+            s.family = Some(family);
+        }
+    }
+    Ok(all)
+}
+
+/// `kernel-upgrade-6.1`, fit for a folder.
+fn member_name(family: &str, kernel: &str) -> String {
+    let plain: String = kernel
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() || matches!(c, '.' | '-') { c } else { '_' })
+        .collect();
+    let room = 63_usize.saturating_sub(plain.len());
+    format!("{}-{plain}", &family[..family.len().min(room)])
+}
+
+/// Resolves the scenario on kernel number `at` of its list; also says how many there are.
+fn resolve_on(source: &Source, overrides: &Overrides, at: usize) -> Result<(Scenario, usize), ScenarioError> {
     let mut cx = Context::new(source.clone());
     let Some(mut root) = parse_root(&mut cx, source) else { return Err(failed(cx)) };
     overrides::apply(&mut cx, &mut root, overrides);
+    let listed = listed_kernels(&mut cx, &root);
+    let overridden = overrides.kernel.is_some();
+    let count = if overridden { 1 } else { listed.len().max(1) };
+    if let Some(kernel) = listed.get(at).or(listed.first()) {
+        // A scenario that has both keeps them, and is told so.
+        let both = Fields::of(keys::ROOT, &root).get("kernel").is_some() && !overridden;
+        if !both {
+            choose_kernel(&mut root, kernel);
+        }
+    }
+    cx.kernels.clone_from(&listed);
     let partial = resolve_root(&mut cx, &root, source);
     let has_errors = cx.has_errors();
     match (partial, has_errors) {
         (Some(mut scenario), false) => {
             scenario.warnings = cx.finish()?;
-            Ok(scenario)
+            scenario.kernels = listed;
+            Ok((scenario, count))
         }
         _ => Err(failed(cx)),
     }
@@ -129,7 +185,7 @@ fn resolve_root(cx: &mut Context, root: &Node, source: &Source) -> Option<Scenar
     let host = resolve_host(cx, section("host"), &mut inferred);
     let events = resolve_events(cx, &fields);
     let stop = resolve_stop(cx, &fields);
-    let expectations = expect::resolve(cx, &fields);
+    let expectations = expect::resolve(cx, &fields, &kernel_name);
     let mut config = (|| {
         Some(RunConfig {
             kernel: profile,
@@ -154,6 +210,8 @@ fn resolve_root(cx: &mut Context, root: &Node, source: &Source) -> Option<Scenar
         expectations,
         warnings: Vec::new(),
         inferred,
+        kernels: Vec::new(),
+        family: None,
         kernel_name,
         nic_names: [sender_nic, receiver_nic],
     })
@@ -191,26 +249,78 @@ fn resolve_kernel_key(
     inferred: &mut Vec<String>,
 ) -> Option<(&'static KernelProfile, String)> {
     let Some((key, entry)) = fields.get("kernel") else {
+        if fields.get("kernels").is_some() {
+            // None of them is a kernel, which was said already.
+            return None;
+        }
         let d = cx.error(fields.at, "the scenario does not say which kernel it runs on");
         d.expected = Some(format!("`kernel:` with {}", keys::takes(&Kind::Kernel)));
         return None;
     };
+    if let Some((_, several)) = fields.get("kernels") {
+        let d = cx.error(several.at.max(entry.at), "`kernel` and `kernels` both say where the scenario runs");
+        d.help = Some("keep one of the two".to_owned());
+        return None;
+    }
     let text = cx.text(key, &entry.value)?;
+    let found = kernel_named(cx, key, entry.value.at, text)?;
+    if !found.recorded {
+        let base = sim_core::linux::by_name(found.profile.series()).unwrap_or(found.profile);
+        let why = found.why.map_or_else(String::new, |why| format!(" ({why})"));
+        inferred.push(format!("kernel {}: inferred from {}{why}", text.trim(), base.release));
+    }
+    Some((found.profile, text.trim().to_owned()))
+}
+
+fn kernel_named(cx: &mut Context, key: &keys::Key, at: Place, text: &str) -> Option<KernelName> {
     match resolve_kernel(text) {
-        Ok(found) => {
-            if !found.recorded {
-                let base = sim_core::linux::by_name(found.profile.series()).unwrap_or(found.profile);
-                let why = found.why.map_or_else(String::new, |why| format!(" ({why})"));
-                inferred.push(format!("kernel {}: inferred from {}{why}", text.trim(), base.release));
-            }
-            Some((found.profile, text.trim().to_owned()))
-        }
+        Ok(found) => Some(found),
         Err(e) => {
-            let d = cx.error(entry.value.at, e.message);
+            let d = cx.error(at, e.message);
             d.expected = Some(keys::takes(&key.kind));
             d.help = Some(e.help);
             None
         }
+    }
+}
+
+/// The kernels that `kernels` lists; empty if the scenario has one `kernel`.
+fn listed_kernels(cx: &mut Context, root: &Node) -> Vec<String> {
+    let fields = Fields::of(keys::ROOT, root);
+    let Some((key, entry)) = fields.get("kernels") else { return Vec::new() };
+    let Value::List(items) = &entry.value.value else {
+        cx.error(entry.value.at, "`kernels` must be a list").expected = Some(keys::takes(&key.kind));
+        return Vec::new();
+    };
+    let mut found: Vec<String> = Vec::new();
+    for item in items {
+        let Some(text) = cx.text(key, item) else { continue };
+        let name = text.trim().to_owned();
+        if kernel_named(cx, key, item.at, text).is_none() {
+            continue;
+        }
+        if found.contains(&name) {
+            cx.error(item.at, format!("kernel {name} is listed twice"));
+        }
+        found.push(name);
+    }
+    if items.is_empty() {
+        cx.error(entry.value.at, "`kernels` is empty").expected = Some(keys::takes(&key.kind));
+    } else if found.len() > MAX_KERNELS {
+        cx.error(entry.value.at, format!("these are more than {MAX_KERNELS} kernels"));
+    }
+    found
+}
+
+/// Makes the scenario one of a single kernel: the `kernels` are replaced by `kernel`.
+fn choose_kernel(root: &mut Node, kernel: &str) {
+    let Value::Map(entries) = &mut root.value else { return };
+    let chosen = entries.iter().any(|e| e.key == "kernel");
+    if chosen {
+        entries.retain(|e| e.key != "kernels");
+    } else if let Some(entry) = entries.iter_mut().find(|e| e.key == "kernels") {
+        entry.key = "kernel".to_owned();
+        entry.value.value = Value::Scalar(kernel.to_owned());
     }
 }
 

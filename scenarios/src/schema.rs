@@ -12,7 +12,7 @@ pub fn json_schema() -> String {
     let mut root = object(keys::ROOT);
     root["$schema"] = json!("https://json-schema.org/draft/2020-12/schema");
     root["title"] = json!("skmem scenario");
-    root["required"] = json!(["kernel"]);
+    root["oneOf"] = json!([{"required": ["kernel"]}, {"required": ["kernels"]}]);
     let mut text = serde_json::to_string_pretty(&root).unwrap_or_default();
     text.push('\n');
     text
@@ -45,6 +45,7 @@ fn schema_of(kind: &Kind, default: &str) -> Value {
         Kind::Text => json!({"type": "string"}),
         Kind::Name => json!({"type": "string", "pattern": "^[A-Za-z0-9_][A-Za-z0-9._-]{0,63}$"}),
         Kind::Kernel => json!({"type": ["string", "number"]}),
+        Kind::Kernels => json!({"type": "array", "items": {"type": ["string", "number"]}, "minItems": 1}),
         Kind::Count { min, max } => json!({"type": "integer", "minimum": min, "maximum": max}),
         Kind::Size { min, max, bare, unlimited } => {
             let mut any = vec![json!({"type": "string", "pattern": SIZE})];

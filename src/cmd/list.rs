@@ -39,7 +39,12 @@ fn scenarios() -> Result<String, Failure> {
             resolve(&source, &Overrides::default()).map_err(|e| Failure::Diagnosed(e.render(false)))?;
         // The first paragraph of `about` says it in a line.
         let first = scenario.about.split("\n\n").next().unwrap_or("").replace('\n', " ");
-        table.add_row([*name, scenario.kernel(), &first]);
+        let kernels = if scenario.kernels.is_empty() {
+            scenario.kernel().to_owned()
+        } else {
+            scenario.kernels.join(" ")
+        };
+        table.add_row([*name, &kernels, &first]);
     }
     Ok(terminal::table_text(&table))
 }

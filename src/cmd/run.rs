@@ -16,6 +16,7 @@ use sim_core::config::Congestion;
 use crate::claims::Claims;
 use crate::failure::{Failure, csv_failure, write_failure};
 use crate::input::{self, Changes, Named};
+use crate::side_by_side::{self, Member};
 use crate::simulate::{self, Run};
 use crate::terminal;
 
@@ -43,7 +44,8 @@ enum PlotFormat {
 Without -o a report and a small chart are printed and nothing is written. With -o DIR the folder is filled under a \
 temporary name and renamed when it is complete; a folder that exists is never overwritten. It holds trace.csv (one \
 line per segment that reached the receiving socket), acks.csv, tx.csv, reads.csv, summary.json, chart.png and \
-chart.svg; several scenarios get a folder each below DIR.
+chart.svg; several scenarios get a folder each below DIR. A scenario with several `kernels` is run on each: one line \
+per kernel and a table of all, and below DIR one more folder with a chart that lays them side by side.
 
 A scenario that does not show what its `expect` says ends with exit code 1. Where --set, --kernel or --seed change \
 the run, its expectations are shown but not held against it; those given with --set expect.NAME=VALUE are.")]
@@ -79,6 +81,10 @@ struct Finished {
     /// What to say on stderr where the report is not printed.
     notes: Vec<String>,
     fell_short: bool,
+    /// Whether the text is a single line: the run is one of several that are compared.
+    brief: bool,
+    /// What the comparison of several kernels needs.
+    member: Option<Member>,
 }
 
 pub(crate) fn run(args: &Args) -> Result<(), Failure> {
@@ -86,7 +92,9 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     columns.resolve::<TraceRow>().map_err(|e| Failure::BadInput(format!("--columns: {e}")))?;
     let named = input::scenarios(&args.scenarios, &args.changes)?;
     check_unique_names(named.iter().map(|n| (n.from.as_str(), &n.scenario))).map_err(Failure::BadInput)?;
-    let targets = args.output.as_deref().map(|dir| input::folders(dir, &named)).unwrap_or_default();
+    let mut targets = args.output.as_deref().map(|dir| input::folders(dir, &named)).unwrap_or_default();
+    let families = side_by_side::families(&named);
+    targets.extend(args.output.iter().flat_map(|dir| families.iter().map(move |family| dir.join(family))));
     let claims = Claims::new(&targets)?;
 
     let work = |(at, named): (usize, &Named)| {
@@ -98,14 +106,55 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         finished(named, &run, args)
     };
     let results: Vec<Result<Finished, Failure>> = named.par_iter().enumerate().map(work).collect();
+    let compared = if args.json { Vec::new() } else { compare(&families, &named, &results, &claims, args)? };
     drop(claims);
-    print(&named, results, args, &targets)
+    print(&named, results, &compared, args, &targets)
+}
+
+/// The tables of the scenarios with several kernels; where something is written, the charts too.
+fn compare(
+    families: &[String],
+    named: &[Named],
+    results: &[Result<Finished, Failure>],
+    claims: &Claims,
+    args: &Args,
+) -> Result<Vec<String>, Failure> {
+    let mut tables = Vec::new();
+    for (at, family) in families.iter().enumerate() {
+        let of_family = named.iter().zip(results).filter(|(n, _)| n.scenario.family.as_ref() == Some(family));
+        let (scenarios, runs): (Vec<_>, Vec<_>) = of_family.unzip();
+        let members: Vec<&Member> =
+            runs.into_iter().filter_map(|r| r.as_ref().ok()?.member.as_ref()).collect();
+        let text = side_by_side::table(family, &members);
+        if args.output.is_some()
+            && let Some(like) = scenarios.first()
+            && !members.is_empty()
+        {
+            let failed = |e: String| Failure::FellShort(format!("{family}: {e}"));
+            let chart = side_by_side::chart(family, &like.scenario, &members).map_err(Failure::FellShort)?;
+            let png = chart.png().map_err(|e| failed(e.to_string()))?;
+            let svg = chart.svg().map_err(|e| failed(e.to_string()))?;
+            claims.fill(named.len() + at, |dir| {
+                bytes(dir, "table.txt", text.as_bytes())?;
+                if args.plot.is_none_or(|p| p == PlotFormat::Png) {
+                    bytes(dir, "side-by-side.png", &png)?;
+                }
+                if args.plot.is_none_or(|p| p == PlotFormat::Svg) {
+                    bytes(dir, "side-by-side.svg", svg.as_bytes())?;
+                }
+                Ok(())
+            })?;
+        }
+        tables.push(text);
+    }
+    Ok(tables)
 }
 
 /// Prints everything in the order of the scenarios; a failed one does not hide the others.
 fn print(
     named: &[Named],
     results: Vec<Result<Finished, Failure>>,
+    compared: &[String],
     args: &Args,
     targets: &[PathBuf],
 ) -> Result<(), Failure> {
@@ -114,7 +163,7 @@ fn print(
     for (at, (named, result)) in named.iter().zip(results).enumerate() {
         match result {
             Ok(done) => {
-                let gap = if at > 0 && !args.json && !args.quiet { "\n" } else { "" };
+                let gap = if at > 0 && !args.json && !args.quiet && !done.brief { "\n" } else { "" };
                 terminal::data(&format!("{gap}{}", done.text))?;
                 done.notes.iter().for_each(|n| terminal::note(n));
                 if let Some(dir) = targets.get(at).filter(|_| !args.quiet) {
@@ -132,6 +181,12 @@ fn print(
             }
         }
     }
+    for (at, table) in compared.iter().enumerate() {
+        terminal::data(&format!("\n{table}"))?;
+        if let Some(dir) = targets.get(named.len() + at).filter(|_| !args.quiet) {
+            terminal::note(&format!("written to {}", dir.display()));
+        }
+    }
     match (failed, short.is_empty()) {
         (Some(failure), _) => Err(failure),
         (None, true) => Ok(()),
@@ -147,11 +202,12 @@ fn finished(named: &Named, run: &Run, args: &Args) -> Result<Finished, Failure> 
     let missed = |o: &&Outcome<'_>| !o.passed();
     let fell_short = outcomes.iter().filter(missed).any(binding);
     let expectations = expectation_lines(&outcomes, binding);
+    let brief = named.scenario.family.is_some();
     let mut notes = Vec::new();
     let text = if args.json {
         let json = run.summary.to_json();
         json.map_err(|e| Failure::FellShort(format!("{}: summary.json: {e}", named.scenario.name)))?
-    } else if args.quiet {
+    } else if args.quiet || brief {
         one_line(run, &outcomes, binding)
     } else {
         let mut text = report(&run.trace, &run.summary, &report_options(named));
@@ -165,13 +221,18 @@ fn finished(named: &Named, run: &Run, args: &Args) -> Result<Finished, Failure> 
         text.push_str(&terminal_chart(&run.chart_rows(), &style));
         text
     };
-    if args.json || args.quiet {
+    if args.json || args.quiet || brief {
         notes.extend(named.scenario.warnings.iter().map(ToString::to_string));
         if fell_short {
             notes.push(format!("{}: {}", named.scenario.name, expectations.trim_end()));
         }
     }
-    Ok(Finished { text, notes, fell_short })
+    let member = brief.then(|| Member {
+        kernel: named.scenario.kernel().to_owned(),
+        summary: run.summary.clone(),
+        rows: run.chart_rows(),
+    });
+    Ok(Finished { text, notes, fell_short, brief, member })
 }
 
 fn report_options(named: &Named) -> ReportOptions {

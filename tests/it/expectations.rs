@@ -1,15 +1,15 @@
 //! Every scenario that comes with the program shows what it says it shows.
 
 use results::metric;
-use scenarios::{evaluate, gallery};
+use scenarios::evaluate;
 
-use crate::support::{gallery_scenario, simulate};
+use crate::support::{simulate, whole_gallery};
 
 #[test]
 fn every_gallery_scenario_meets_its_expectations() {
     let mut missed = Vec::new();
-    for (name, _) in gallery() {
-        let scenario = gallery_scenario(name, None);
+    for scenario in whole_gallery() {
+        let name = &scenario.name;
         assert!(!scenario.expectations.is_empty(), "{name} expects nothing");
         let (_, _, summary) = simulate(&scenario);
         let outcomes = evaluate(&scenario.expectations, |m| metric(&summary, m));

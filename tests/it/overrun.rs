@@ -5,7 +5,7 @@ use std::path::Path;
 use conformance::compare::compare_whole_state;
 use conformance::recording::{Recording, Store};
 
-use crate::support::{gallery_scenario, simulate};
+use crate::support::{Ended, gallery_scenario, simulate};
 
 fn recording(case: &str) -> Recording {
     let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("validation/recordings");
@@ -64,7 +64,9 @@ fn normal_window_is_the_recorded_run() {
 
 #[test]
 fn the_published_figures_of_the_overrun() {
-    let (outcome, trace, summary) = simulate(&gallery_scenario("budget-overrun", None));
+    let (Ended::Engine(outcome), trace, summary) = simulate(&gallery_scenario("budget-overrun", None)) else {
+        panic!("budget-overrun has a sender");
+    };
     let end = &trace.closing.state;
     assert_eq!((end.recvq(), end.rmem, end.rcvbuf), (62464, 73984, 65536));
     assert_eq!(end.rmem - end.rcvbuf, 8448);

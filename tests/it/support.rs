@@ -4,8 +4,11 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 use results::{RunInfo, Summary, Trace, TraceRecorder};
-use scenarios::{Overrides, Scenario, Source, gallery_text, resolve};
+use scenarios::{Overrides, Scenario, Source, gallery, gallery_text, resolve, resolve_all};
+use sim_core::counters::Counters;
 use sim_core::engine::{self, RunOutcome};
+use sim_core::inject::{InjectionOutcome, run_injection};
+use sim_core::observer::Observer;
 use sim_core::time::SimDuration;
 
 /// What a command came to.
@@ -84,19 +87,46 @@ pub(crate) fn gallery_scenario(name: &str, kernel: Option<&str>) -> Scenario {
     resolve(&source, &overrides).unwrap()
 }
 
+/// Every scenario of the gallery, on each of its kernels.
+pub(crate) fn whole_gallery() -> Vec<Scenario> {
+    let resolved = gallery()
+        .iter()
+        .map(|(name, text)| resolve_all(&Source::new(*name, *text), &Overrides::default()).unwrap());
+    resolved.flatten().collect()
+}
+
+/// How a run ended.
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) enum Ended {
+    /// Both ends were simulated.
+    Engine(RunOutcome),
+    /// The receiver alone.
+    Injected(InjectionOutcome),
+}
+
+/// Runs a scenario under an observer.
+pub(crate) fn run_under<O: Observer>(scenario: &Scenario, obs: &mut O) -> Ended {
+    match &scenario.inject {
+        None => Ended::Engine(engine::run(&scenario.config, obs).unwrap()),
+        Some(plan) => Ended::Injected(run_injection(&scenario.config, plan, obs).unwrap()),
+    }
+}
+
 /// Runs a scenario with everything recorded.
-pub(crate) fn simulate(scenario: &Scenario) -> (RunOutcome, Trace, Summary) {
+pub(crate) fn simulate(scenario: &Scenario) -> (Ended, Trace, Summary) {
     let mut recorder = TraceRecorder::new();
     let c = &scenario.config;
-    let outcome = engine::run(c, &mut recorder).unwrap();
-    let trace = recorder
-        .finish(outcome.ended, &outcome.receiver, &outcome.receiver_counters, &outcome.sender_counters)
-        .unwrap();
+    let ended = run_under(scenario, &mut recorder);
+    let trace = match &ended {
+        Ended::Engine(o) => recorder.finish(o.ended, &o.receiver, &o.receiver_counters, &o.sender_counters),
+        Ended::Injected(o) => recorder.finish(o.ended, &o.receiver, &o.counters, &Counters::default()),
+    };
+    let trace = trace.unwrap();
     let info = RunInfo {
         scenario: scenario.name.clone(),
         rtt: SimDuration::from_nanos(c.forward.delay.as_nanos() + c.reverse.delay.as_nanos()),
         ..RunInfo::default()
     };
     let summary = Summary::new(&trace, &info);
-    (outcome, trace, summary)
+    (ended, trace, summary)
 }

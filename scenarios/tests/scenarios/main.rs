@@ -5,6 +5,7 @@ mod files;
 mod gallery;
 mod good_input;
 mod inject;
+mod kernels;
 mod overrides;
 mod plans;
 mod properties;
