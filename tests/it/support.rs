@@ -99,16 +99,16 @@ pub(crate) fn whole_gallery() -> Vec<Scenario> {
 #[derive(Clone, PartialEq, Debug)]
 pub(crate) enum Ended {
     /// Both ends were simulated.
-    Engine(RunOutcome),
+    Engine(Box<RunOutcome>),
     /// The receiver alone.
-    Injected(InjectionOutcome),
+    Injected(Box<InjectionOutcome>),
 }
 
 /// Runs a scenario under an observer.
 pub(crate) fn run_under<O: Observer>(scenario: &Scenario, obs: &mut O) -> Ended {
     match &scenario.inject {
-        None => Ended::Engine(engine::run(&scenario.config, obs).unwrap()),
-        Some(plan) => Ended::Injected(run_injection(&scenario.config, plan, obs).unwrap()),
+        None => Ended::Engine(Box::new(engine::run(&scenario.config, obs).unwrap())),
+        Some(plan) => Ended::Injected(Box::new(run_injection(&scenario.config, plan, obs).unwrap())),
     }
 }
 

@@ -221,6 +221,14 @@ const fn compressed(c: CompSack) -> &'static str {
     }
 }
 
+fn napi_head_text(n: NapiHead) -> &'static str {
+    match n {
+        NapiHead::Kmalloc => "kmalloc",
+        NapiHead::PageFragment => "1 KiB of a page",
+        NapiHead::SmallCache => "small-head cache",
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -232,13 +240,5 @@ mod tests {
         assert!(ALL.iter().all(|k| head.contains(k.name)), "{head}");
         assert!(text.contains("autotuning formula"));
         assert!(text.lines().all(|l| l.chars().count() <= 160), "{text}");
-    }
-}
-
-fn napi_head_text(n: NapiHead) -> &'static str {
-    match n {
-        NapiHead::Kmalloc => "kmalloc",
-        NapiHead::PageFragment => "1 KiB of a page",
-        NapiHead::SmallCache => "small-head cache",
     }
 }
