@@ -3,11 +3,13 @@
 //! The engine owns time. It takes the earliest event, lets one machine act on it, and puts what that machine
 //! sends onto the path. Machines never see the queue; they say when they want to be called again.
 
+mod applications;
 mod cpu;
 mod endpoint;
 mod handshake;
 mod outcome;
 mod simulation;
+mod softirq;
 #[cfg(test)]
 mod tests;
 mod views;

@@ -5,8 +5,9 @@ use std::collections::VecDeque;
 use super::cpu::Cpu;
 use super::endpoint::{Endpoint, OptionCx};
 use super::outcome::{RunError, RunOutcome};
+use super::softirq::{InputQueue, Turns};
 use super::views::{ReceiverView, SenderView};
-use crate::app::{Reader, Writer, WriterStep, WriterView};
+use crate::app::{Reader, Writer};
 use crate::config::{Change, LiveOption, RunConfig};
 use crate::host::Host;
 use crate::observer::{Observer, Transmit};
@@ -19,14 +20,6 @@ use crate::sender::Sender;
 use crate::skb::Buffer;
 use crate::time::{Jiffies, JiffyClock, SimTime};
 use crate::timer_wheel::TimerWheel;
-
-/// `net.core.netdev_max_backlog`: above it a segment that arrives is dropped.
-const NETDEV_MAX_BACKLOG: u32 = 1_000;
-
-/// `net.core.dev_weight` times `dev_weight_tx_bias`, packets.
-const DEV_TX_WEIGHT: u32 = 64;
-/// `net.core.netdev_budget`, segments.
-const NETDEV_BUDGET: u32 = 300;
 
 /// The two ends.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -52,105 +45,13 @@ pub(super) enum Event {
 
 /// A packet that a device has handed up and that the stack has not processed.
 #[derive(Clone, Copy, Debug)]
-struct Ready {
+pub(super) struct Ready {
     to: Side,
     packet: Packet,
     done: u32,
     of: u32,
     /// Pieces that found room in the processor's input queue.
     kept: u32,
-}
-
-/// How many segments wait for the processor (`softnet_data`). It takes all that wait at once, works through them,
-/// and meanwhile new ones gather; these are limited.
-#[derive(Clone, Copy, Default, Debug)]
-struct InputQueue {
-    /// Taken and not yet processed (`process_queue`).
-    taken: u32,
-    /// Gathered since (`input_pkt_queue`).
-    gathered: u32,
-    dropped: u64,
-}
-
-/// Whose turn it is while packets wait on both sides of the device queue: soft interrupts take turns.
-///
-/// The transmitting one moves due packets from the queueing discipline to the device, at most
-/// [`DEV_TX_WEIGHT`] at a time; the receiving one works through what has gathered, at most
-/// [`NETDEV_BUDGET`] segments. Whoever was woken by the other waits for the next round, in which transmitting
-/// comes first. A packet sent while receiving moves what is due as well (`qdisc_run`).
-#[derive(Clone, Copy, Default, Debug)]
-struct Turns {
-    /// Segments left in the receiving turn.
-    receive: u32,
-    /// Packets left in the transmitting turn.
-    transmit: u32,
-    /// Packets that may still be moved because one was sent in a receiving turn.
-    inline: u32,
-}
-
-impl Turns {
-    /// Whether packets that are due wait until more segments were processed.
-    fn receiving(&self) -> bool {
-        self.receive > 0 && self.inline == 0
-    }
-
-    /// A due packet is moved; `idle` says that nothing waited to be received.
-    fn dequeued(&mut self, idle: bool) {
-        if self.receive > 0 {
-            self.inline = self.inline.saturating_sub(1);
-            return;
-        }
-        if self.transmit == 0 {
-            self.transmit = if idle { 2 * DEV_TX_WEIGHT } else { DEV_TX_WEIGHT };
-        }
-        self.transmit -= 1;
-        if self.transmit == 0 {
-            self.receive = NETDEV_BUDGET;
-        }
-    }
-
-    /// A segment is about to be processed.
-    fn begin(&mut self) {
-        self.transmit = 0;
-        self.inline = 0;
-        if self.receive == 0 {
-            self.receive = NETDEV_BUDGET;
-        }
-    }
-
-    /// A packet was sent.
-    fn sent(&mut self) {
-        if self.receive > 0 {
-            self.inline = DEV_TX_WEIGHT;
-        }
-    }
-
-    /// A segment was processed; `empty` says that it was the last that waited.
-    fn processed(&mut self, empty: bool) {
-        self.receive -= 1;
-        if empty || self.receive == 0 {
-            *self = Self::default();
-        }
-    }
-}
-
-impl InputQueue {
-    /// `segments` more arrive; how many of them find room.
-    fn add(&mut self, segments: u32) -> u32 {
-        let room = (NETDEV_MAX_BACKLOG + 1).saturating_sub(self.gathered);
-        let kept = segments.min(room);
-        self.gathered += kept;
-        self.dropped += u64::from(segments - kept);
-        kept
-    }
-
-    /// One is processed.
-    fn take(&mut self) {
-        if self.taken == 0 {
-            self.taken = std::mem::take(&mut self.gathered);
-        }
-        self.taken = self.taken.saturating_sub(1);
-    }
 }
 
 /// Where the events of the loop come from.
@@ -166,33 +67,33 @@ enum Source {
 pub(super) struct Simulation<'a, O: Observer> {
     pub(super) config: &'a RunConfig,
     pub(super) clock: JiffyClock,
-    wheel: TimerWheel,
+    pub(super) wheel: TimerWheel,
     pub(super) queue: EventQueue<Event>,
-    forward: Link,
-    reverse: Link,
+    pub(super) forward: Link,
+    pub(super) reverse: Link,
     /// The writing end's port.
-    port_a: Port,
+    pub(super) port_a: Port,
     /// The reading end's port.
-    port_b: Port,
+    pub(super) port_b: Port,
     /// The writing end.
     pub(super) a: Endpoint,
     /// The reading end.
     pub(super) b: Endpoint,
     pub(super) cpu: Cpu,
-    ready: VecDeque<Ready>,
-    input: InputQueue,
-    turns: Turns,
+    pub(super) ready: VecDeque<Ready>,
+    pub(super) input: InputQueue,
+    pub(super) turns: Turns,
     pub(super) writer: Writer,
-    reader: Reader,
-    app_wake: Option<SimTime>,
+    pub(super) reader: Reader,
+    pub(super) app_wake: Option<SimTime>,
     pub(super) out: Vec<Transmit>,
     pub(super) obs: &'a mut O,
     pub(super) syn_sent: SimTime,
     pub(super) syn_ack_sent: SimTime,
     pub(super) peer_syn: Option<SynOptions>,
     pub(super) established: Option<SimTime>,
-    started: Option<SimTime>,
-    segments: u64,
+    pub(super) started: Option<SimTime>,
+    pub(super) segments: u64,
 }
 
 impl<'a, O: Observer> Simulation<'a, O> {
@@ -571,58 +472,6 @@ impl<'a, O: Observer> Simulation<'a, O> {
             Change::SenderOption(o) => self.on_a(time, |cx, rx, tx, _| rx.set_option(cx, tx, o)),
             Change::ReceiverRead(bytes) => self.read(time, bytes),
         }
-    }
-
-    // --- applications ---------------------------------------------------------------------------------------
-
-    /// The passive side is established: the applications start after the writer's pause.
-    pub(super) fn applications_begin(&mut self, time: SimTime) {
-        self.queue.push(time + self.writer.start_delay(), Event::Start);
-    }
-
-    fn schedule_applications(&mut self) {
-        if self.started.is_none() {
-            return;
-        }
-        let due = [self.writer.due(), self.reader.due(self.b.rx.readable())].into_iter().flatten().min();
-        let Some(due) = due.map(|d| self.cpu.begin(d)) else { return };
-        if self.app_wake.is_none_or(|w| due < w) {
-            self.app_wake = Some(due);
-            self.queue.push(due, Event::Applications);
-        }
-    }
-
-    /// Both programs run as far as they can: first the writer, then the reader, as one thread polling both.
-    fn run_applications(&mut self, begin: SimTime) {
-        let mut time = begin;
-        loop {
-            let view = WriterView { writable: self.a.tx.is_writable(), unacked: self.a.tx.packets_out() };
-            match self.writer.step(time, view) {
-                WriterStep::Idle => break,
-                WriterStep::WaitForRoom => {
-                    self.a.tx.wait_for_room();
-                    break;
-                }
-                WriterStep::Write(len) => {
-                    let n = self.on_a(time, |cx, rx, tx, _| tx.write(cx, rx, len));
-                    let chunk = self.writer.wrote(time, n);
-                    // The program looks at the clock again when the call has returned.
-                    time = self.cpu.begin(time);
-                    if chunk {
-                        self.on_b(time, |cx, rx, tx, _| rx.set_option(cx, tx, LiveOption::QuickAck(1)));
-                    }
-                }
-            }
-        }
-        if let Some(len) = self.reader.step(begin, self.b.rx.readable()) {
-            self.read(time, len);
-        }
-        self.schedule_applications();
-    }
-
-    fn read(&mut self, time: SimTime, len: u32) {
-        let n = self.on_b(time, |cx, rx, tx, _| rx.recv(cx, tx, len));
-        self.reader.got(n);
     }
 
     /// The host of the reading end.

@@ -1,0 +1,101 @@
+//! Soft interrupts: whose turn it is on the processor, and how much may wait for it.
+
+/// `net.core.netdev_max_backlog`: above it a segment that arrives is dropped.
+const NETDEV_MAX_BACKLOG: u32 = 1_000;
+
+/// `net.core.dev_weight` times `dev_weight_tx_bias`, packets.
+const DEV_TX_WEIGHT: u32 = 64;
+/// `net.core.netdev_budget`, segments.
+const NETDEV_BUDGET: u32 = 300;
+
+/// How many segments wait for the processor (`softnet_data`). It takes all that wait at once, works through them,
+/// and meanwhile new ones gather; these are limited.
+#[derive(Clone, Copy, Default, Debug)]
+pub(super) struct InputQueue {
+    /// Taken and not yet processed (`process_queue`).
+    taken: u32,
+    /// Gathered since (`input_pkt_queue`).
+    gathered: u32,
+    pub(super) dropped: u64,
+}
+
+/// Whose turn it is while packets wait on both sides of the device queue: soft interrupts take turns.
+///
+/// The transmitting one moves due packets from the queueing discipline to the device, at most
+/// [`DEV_TX_WEIGHT`] at a time; the receiving one works through what has gathered, at most
+/// [`NETDEV_BUDGET`] segments. Whoever was woken by the other waits for the next round, in which transmitting
+/// comes first. A packet sent while receiving moves what is due as well (`qdisc_run`).
+#[derive(Clone, Copy, Default, Debug)]
+pub(super) struct Turns {
+    /// Segments left in the receiving turn.
+    receive: u32,
+    /// Packets left in the transmitting turn.
+    transmit: u32,
+    /// Packets that may still be moved because one was sent in a receiving turn.
+    inline: u32,
+}
+
+impl Turns {
+    /// Whether packets that are due wait until more segments were processed.
+    pub(super) fn receiving(&self) -> bool {
+        self.receive > 0 && self.inline == 0
+    }
+
+    /// A due packet is moved; `idle` says that nothing waited to be received.
+    pub(super) fn dequeued(&mut self, idle: bool) {
+        if self.receive > 0 {
+            self.inline = self.inline.saturating_sub(1);
+            return;
+        }
+        if self.transmit == 0 {
+            self.transmit = if idle { 2 * DEV_TX_WEIGHT } else { DEV_TX_WEIGHT };
+        }
+        self.transmit -= 1;
+        if self.transmit == 0 {
+            self.receive = NETDEV_BUDGET;
+        }
+    }
+
+    /// A segment is about to be processed.
+    pub(super) fn begin(&mut self) {
+        self.transmit = 0;
+        self.inline = 0;
+        if self.receive == 0 {
+            self.receive = NETDEV_BUDGET;
+        }
+    }
+
+    /// A packet was sent.
+    pub(super) fn sent(&mut self) {
+        if self.receive > 0 {
+            self.inline = DEV_TX_WEIGHT;
+        }
+    }
+
+    /// A segment was processed; `empty` says that it was the last that waited.
+    pub(super) fn processed(&mut self, empty: bool) {
+        self.receive -= 1;
+        if empty || self.receive == 0 {
+            *self = Self::default();
+        }
+    }
+}
+
+impl InputQueue {
+    /// `segments` more arrive; how many of them find room.
+    pub(super) fn add(&mut self, segments: u32) -> u32 {
+        let room = (NETDEV_MAX_BACKLOG + 1).saturating_sub(self.gathered);
+        let kept = segments.min(room);
+        self.gathered += kept;
+        self.dropped += u64::from(segments - kept);
+        kept
+    }
+
+    /// One is processed.
+    pub(super) fn take(&mut self) {
+        if self.taken == 0 {
+            self.taken = std::mem::take(&mut self.gathered);
+        }
+        self.taken = self.taken.saturating_sub(1);
+    }
+}
