@@ -7,7 +7,7 @@ use sim_core::skb::Buffer;
 use sim_core::time::Now;
 
 use super::drive::{Drive, Oracle};
-use super::inputs::Hindsight;
+use super::inputs::{Hindsight, Part};
 use super::lookahead::micros;
 use super::machine::Machine;
 use crate::recording::{AppAction, AppEvent, AppWhat, EventRef};
@@ -226,9 +226,9 @@ impl Drive<'_> {
     }
 
     pub(super) fn backlog(&mut self, at: usize, now: Now, ev: u64, seqs: [i64; 2], figures: [u32; 3]) {
-        let Some(row) = self.hindsight.row_of_backlog(ev).and_then(|row| self.rec.rows.get(row)) else {
-            return;
-        };
+        let Some(of) = self.hindsight.row_of_backlog(ev) else { return };
+        let Some(row) = self.rec.rows.get(of) else { return };
+        let joined = self.hindsight.waited(of) > 1;
         let Some(s) = &row.segment else { return };
         let [seq, end_seq] = seqs;
         let [truesize, data_len, nr_frags] = figures;
@@ -238,7 +238,7 @@ impl Drive<'_> {
             s,
             [seq, end_seq],
             [truesize, data_len, nr_frags],
-            last,
+            Part { alone: !joined, last },
             sack,
             row.time_ns,
         );
@@ -250,7 +250,7 @@ impl Drive<'_> {
             m.rx.state(&m.snd).backlog_len
         };
         // Whether a segment that was joined to others was a clone shows in what the backlog grew by.
-        let expected = self.backlog_after[at].filter(|_| self.oracle == Oracle::With && s.bl_segs > 1);
+        let expected = self.backlog_after[at].filter(|_| self.oracle == Oracle::With && joined);
         let before = expected.map(|_| self.m.clone());
         let len = feed(&mut self.m, buf);
         if let (Some(expected), Some(mut before)) = (expected, before)

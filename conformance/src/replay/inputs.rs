@@ -7,10 +7,19 @@ use sim_core::seq::Seq;
 use sim_core::skb::{Buffer, Share};
 use sim_core::time::SimTime;
 
-use crate::recording::{EventRef, MergeWhy, Recording, RowSegment};
+use crate::recording::{AppWhat, EventRef, MergeWhy, Recording, RowSegment};
 
 /// Time that queueing a segment takes at most, ns: less than the distance of two segments.
 const QUEUEING_NS: u64 = 10_000;
+
+/// Which part of what came out of the backlog in one row a segment is.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Part {
+    /// The only one: nothing joined.
+    pub(super) alone: bool,
+    /// The last one.
+    pub(super) last: bool,
+}
 
 /// What only the merges and the later rows of a recording tell about a segment.
 pub(super) struct Hindsight {
@@ -22,6 +31,8 @@ pub(super) struct Hindsight {
     headers: u32,
     /// By position of a backlog event: the row (index) in which the segment came out.
     row_of_backlog: BTreeMap<u64, usize>,
+    /// By row: how many segments from the backlog came out in it.
+    waited: Vec<u32>,
 }
 
 impl Hindsight {
@@ -30,25 +41,8 @@ impl Hindsight {
         for m in rec.merges.iter().filter(|m| !m.ret && m.why == Some(MergeWhy::Shared)) {
             shared_until.insert(m.to_seq, SimTime::from_nanos(m.time_ns + 1));
         }
-        // The backlog is a queue: segments come out in the order in which they went in, some of them joined.
-        let mut row_of_backlog = BTreeMap::new();
-        let mut waiting = std::collections::VecDeque::new();
-        let mut row_index = 0;
-        for (ev, e) in events {
-            match e {
-                EventRef::App(a) if a.what == crate::recording::AppWhat::Backlog => waiting.push_back(*ev),
-                EventRef::Row(r) => {
-                    for _ in 0..r.segment.as_ref().map_or(0, |s| s.bl_segs) {
-                        if let Some(ev) = waiting.pop_front() {
-                            row_of_backlog.insert(ev, row_index);
-                        }
-                    }
-                    row_index += 1;
-                }
-                _ => {}
-            }
-        }
-        Self { blind: false, shared_until, headers, row_of_backlog }
+        let (row_of_backlog, waited) = backlog_rows(events);
+        Self { blind: false, shared_until, headers, row_of_backlog, waited }
     }
 
     /// What a replay may know that takes no sharing from the merges: a clone is shared until the ACK for it has reached
@@ -66,6 +60,11 @@ impl Hindsight {
     /// The row in which the backlog segment of event `ev` came out.
     pub(super) fn row_of_backlog(&self, ev: u64) -> Option<usize> {
         self.row_of_backlog.get(&ev).copied()
+    }
+
+    /// How many segments from the backlog came out in `row`; 0 if its segment came directly.
+    pub(super) fn waited(&self, row: usize) -> u32 {
+        self.waited.get(row).copied().unwrap_or_default()
     }
 
     /// Until when an skb that arrived at `arrival_ns` is shared. A clone is for certain while it is being queued: its
@@ -114,13 +113,13 @@ impl Hindsight {
         (seg, buf)
     }
 
-    /// One segment on its way into the backlog; `s` is the row in which it came out, perhaps joined.
+    /// One segment on its way into the backlog; `s` is the row in which it came out.
     pub(super) fn backlog_segment(
         &self,
         s: &RowSegment,
         [seq, end_seq]: [i64; 2],
         [truesize, data_len, nr_frags]: [u32; 3],
-        last: bool,
+        Part { alone, last }: Part,
         sack: SackList,
         arrival_ns: u64,
     ) -> (Segment, Buffer) {
@@ -130,7 +129,7 @@ impl Hindsight {
         if !last {
             seg.flags = seg.flags.without(sim_core::segment::Flags::FIN);
         }
-        let gso = if s.bl_segs == 1 { s.gso_size.unwrap_or(0) } else { 0 };
+        let gso = if alone { s.gso_size.unwrap_or(0) } else { 0 };
         let buf = Buffer {
             truesize,
             head_size: s.head_size,
@@ -147,6 +146,45 @@ impl Hindsight {
     }
 }
 
+/// In which row each backlog event came out, and how many came out in each row.
+///
+/// The backlog is a queue: segments come out in the order in which they went in, some of them joined. What joins was
+/// added between the same two drains. The recorder attributes by sequence numbers, which pure ACKs share: a row that
+/// was processed while the socket was owned came out of the backlog in any case.
+fn backlog_rows(events: &[(u64, EventRef<'_>)]) -> (BTreeMap<u64, usize>, Vec<u32>) {
+    let mut rows = BTreeMap::new();
+    let mut waited = Vec::new();
+    let mut waiting = std::collections::VecDeque::new();
+    let mut drains = 0;
+    for (ev, e) in events {
+        match e {
+            EventRef::App(a) if a.what == AppWhat::Backlog => waiting.push_back((*ev, drains, a.seq)),
+            EventRef::App(a) if a.what == AppWhat::Drain => drains += 1,
+            EventRef::Row(r) => {
+                let mut n = 0;
+                if let Some(s) = &r.segment {
+                    let first = waiting.front().copied();
+                    let passed_over = s.bl_segs == 0
+                        && r.state.owned == Some(true)
+                        && first.is_some_and(|(_, _, seq)| seq == Some(s.seq));
+                    let most = s.bl_segs.max(u32::from(passed_over));
+                    while n < most
+                        && let Some(&(ev, list, _)) = waiting.front()
+                        && first.is_some_and(|(_, of, _)| of == list || s.len > 0)
+                    {
+                        waiting.pop_front();
+                        rows.insert(ev, waited.len());
+                        n += 1;
+                    }
+                }
+                waited.push(n);
+            }
+            _ => {}
+        }
+    }
+    (rows, waited)
+}
+
 fn segments(len: u32, gso_size: u32) -> u16 {
     if gso_size == 0 { 0 } else { len.div_ceil(gso_size).min(u32::from(u16::MAX)) as u16 }
 }
@@ -157,4 +195,51 @@ fn header(s: &RowSegment, seq: i64, len: u32, sack: SackList) -> Segment {
         _ => None,
     };
     Segment { seq: Seq(seq), len, flags: s.flags, ack: Seq(s.ack), window: s.wnd, ts, sack }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::recording::{AppEvent, RecordedState, Row};
+
+    fn backlog(ev: u64) -> AppEvent {
+        AppEvent { ev, what: AppWhat::Backlog, seq: Some(5), ..AppEvent::default() }
+    }
+
+    fn ack_row(ev: u64, bl_segs: u32, owned: bool) -> Row {
+        let segment = RowSegment { seq: 5, end_seq: 5, bl_segs, ..RowSegment::default() };
+        let state = RecordedState { owned: Some(owned), ..RecordedState::default() };
+        Row { ev, segment: Some(segment), state, ..Row::default() }
+    }
+
+    #[test]
+    fn acks_on_both_sides_of_a_drain_come_out_one_by_one() {
+        let rec = Recording {
+            app: vec![
+                backlog(1),
+                AppEvent { ev: 2, what: AppWhat::Drain, ..AppEvent::default() },
+                backlog(3),
+            ],
+            rows: vec![ack_row(4, 2, true), ack_row(5, 0, true), ack_row(6, 0, false)],
+            ..Recording::default()
+        };
+        let (rows, waited) = backlog_rows(&rec.events());
+        assert_eq!(rows.into_iter().collect::<Vec<_>>(), [(1, 0), (3, 1)]);
+        assert_eq!(waited, [1, 1, 0]);
+    }
+
+    #[test]
+    fn segments_that_joined_between_two_drains_come_out_together() {
+        let rec = Recording {
+            app: vec![
+                backlog(1),
+                backlog(2),
+                AppEvent { ev: 3, what: AppWhat::Drain, ..AppEvent::default() },
+            ],
+            rows: vec![ack_row(4, 2, true)],
+            ..Recording::default()
+        };
+        let (_, waited) = backlog_rows(&rec.events());
+        assert_eq!(waited, [2]);
+    }
 }

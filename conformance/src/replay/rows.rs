@@ -13,7 +13,7 @@ use crate::score::LineDifference;
 
 impl Drive<'_> {
     pub(super) fn row(&mut self, at: usize, now: Now, row: &Row) {
-        let direct = row.segment.as_ref().is_none_or(|s| s.bl_segs == 0);
+        let direct = self.hindsight.waited(self.row_index) == 0;
         self.finish_read(now);
         if direct
             && row.state.owned == Some(false)
@@ -65,13 +65,13 @@ impl Drive<'_> {
             self.copy_written(now, seg.end_seq());
             self.m.snd.will_send(seg);
         }
-        if segment.bl_segs > 0 {
+        if !direct {
             self.backlog_before_ack(at, now);
         }
         // Jiffies may change between the arrival and the decision about its ACK; the timer's expiry shows it.
         let expiry = self.clocks.expiry_after_tick(at, row.time_ns);
         let before = expiry.map(|_| self.m.clone());
-        self.arrival(now, row, segment);
+        self.arrival(now, row, segment, direct);
         if let (Some(mut before), Some(expiry)) = (before, expiry)
             && self.m.rx.delayed_ack_due().is_some_and(|j| j.0 + 1 == expiry)
             && !now.tick_during.before_decision
@@ -79,15 +79,15 @@ impl Drive<'_> {
             std::mem::swap(&mut self.m, &mut before);
             let mut late = now;
             late.tick_during.before_decision = true;
-            self.arrival(late, row, segment);
+            self.arrival(late, row, segment, direct);
         }
         self.m.snd.take_unsent();
     }
 
-    /// The segment of a row goes in.
-    pub(super) fn arrival(&mut self, now: Now, row: &Row, segment: &RowSegment) {
+    /// The segment of a row goes in: `direct`ly, or out of the backlog.
+    pub(super) fn arrival(&mut self, now: Now, row: &Row, segment: &RowSegment, direct: bool) {
         let sack = self.sack_of(segment);
-        if segment.bl_segs > 0 && self.m.rx.backlog_waiting() > 0 {
+        if !direct && self.m.rx.backlog_waiting() > 0 {
             self.with(now, |rx, snd, cx| rx.drain_one(cx, snd));
             return;
         }
