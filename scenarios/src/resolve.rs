@@ -1,6 +1,8 @@
 //! From the tree to the resolved scenario: every default filled in, every conflict refused.
 
-use sim_core::config::{Change, HostConfig, LinkConfig, LiveOption, RunConfig, StopConfig, TimedChange};
+use sim_core::config::{
+    Change, FlowsConfig, HostConfig, LinkConfig, LiveOption, RunConfig, StopConfig, TimedChange,
+};
 use sim_core::inject::Injection;
 use sim_core::linux::KernelProfile;
 use sim_core::skb::SkbLayout;
@@ -194,6 +196,7 @@ fn resolve_root(cx: &mut Context, root: &Node, source: &Source) -> Option<Scenar
             reverse: reverse?,
             sender: sender?,
             receiver: receiver?,
+            flows: FlowsConfig::default(),
             host: host?,
             events,
             stop: stop?,

@@ -19,12 +19,88 @@ pub struct RunConfig {
     pub sender: EndpointConfig,
     /// The host that reads.
     pub receiver: EndpointConfig,
+    /// The connections between them.
+    pub flows: FlowsConfig,
     /// What both hosts have in common.
     pub host: HostConfig,
     /// Changes in the middle of the run, ordered by time.
     pub events: Vec<TimedChange>,
     /// When the run ends.
     pub stop: StopConfig,
+}
+
+impl RunConfig {
+    /// The writing end of connection `flow`.
+    pub fn sender_of(&self, flow: u32) -> &EndpointConfig {
+        self.flows.own(flow).and_then(|f| f.sender.as_ref()).unwrap_or(&self.sender)
+    }
+
+    /// The reading end of connection `flow`.
+    pub fn receiver_of(&self, flow: u32) -> &EndpointConfig {
+        self.flows.own(flow).and_then(|f| f.receiver.as_ref()).unwrap_or(&self.receiver)
+    }
+}
+
+/// The connections of a run. They share both hosts, the path, the devices and the processor.
+#[derive(Clone, PartialEq, Debug)]
+pub enum FlowsConfig {
+    /// All alike.
+    Alike {
+        /// How many; 0 counts as 1.
+        count: u32,
+        /// They start one after the other, evenly over this time, the first one at the start of the run.
+        spread: SimDuration,
+    },
+    /// Each with settings of its own; an empty list is one connection without any.
+    Each(Vec<FlowConfig>),
+}
+
+impl Default for FlowsConfig {
+    /// One connection.
+    fn default() -> Self {
+        Self::Alike { count: 1, spread: SimDuration::ZERO }
+    }
+}
+
+impl FlowsConfig {
+    /// How many connections, at least 1.
+    pub fn count(&self) -> u32 {
+        let n = match self {
+            Self::Alike { count, .. } => *count,
+            Self::Each(list) => u32::try_from(list.len()).unwrap_or(u32::MAX),
+        };
+        n.max(1)
+    }
+
+    /// When connection `flow` sends its SYN.
+    pub fn start(&self, flow: u32) -> SimDuration {
+        match self {
+            Self::Alike { count, spread } => {
+                let ns = u128::from(spread.as_nanos()) * u128::from(flow) / u128::from((*count).max(1));
+                SimDuration::from_nanos(u64::try_from(ns).unwrap_or(u64::MAX))
+            }
+            Self::Each(_) => self.own(flow).map_or(SimDuration::ZERO, |f| f.start),
+        }
+    }
+
+    /// What connection `flow` has of its own.
+    fn own(&self, flow: u32) -> Option<&FlowConfig> {
+        match self {
+            Self::Alike { .. } => None,
+            Self::Each(list) => list.get(flow as usize),
+        }
+    }
+}
+
+/// What one connection has of its own.
+#[derive(Clone, PartialEq, Default, Debug)]
+pub struct FlowConfig {
+    /// When it sends its SYN.
+    pub start: SimDuration,
+    /// Its writing end, if it differs from [`RunConfig::sender`]. The device and its offloads are the host's.
+    pub sender: Option<EndpointConfig>,
+    /// Its reading end, if it differs from [`RunConfig::receiver`].
+    pub receiver: Option<EndpointConfig>,
 }
 
 /// One direction of the path (`tc netem`).
@@ -391,11 +467,11 @@ pub enum LiveOption {
 /// When a run ends. Every run is bounded: the first bound reached ends it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct StopConfig {
-    /// Simulated time, counted from the start of the writer.
+    /// Simulated time, counted from the start of the writer; of several, of the first one.
     pub after: SimDuration,
-    /// Bytes that the receiving application has read.
+    /// Bytes that the receiving application has read, of all connections together.
     pub bytes: Option<u64>,
-    /// Segments that reached the receiving socket.
+    /// Segments that reached the receiving socket, of all connections together.
     pub packets: Option<u64>,
     /// Events processed: a run that needs more is an error, not a result.
     pub max_events: u64,

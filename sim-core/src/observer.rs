@@ -273,6 +273,12 @@ pub trait Observer {
     /// Whether records are built at all.
     const ACTIVE: bool = true;
 
+    /// What follows is of connection `flow`, counted from 0. A run begins with connection 0 and says so only when
+    /// it changes: of a single connection there is nothing to say.
+    fn flow(&mut self, flow: u32) {
+        let _ = flow;
+    }
+
     /// A segment reaches the socket; `state` is the state before it.
     fn segment(&mut self, now: Now, seg: &Segment, skb: &Skb, state: &SocketState) {
         let _ = (now, seg, skb, state);

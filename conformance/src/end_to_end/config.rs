@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use sim_core::config::{
-    Change, Congestion, EndpointConfig, HostConfig, LinkConfig, LiveOption, NicModel, Offload, ReadConfig,
-    RunConfig, SockOpts, StopConfig, TimedChange, WriteConfig,
+    Change, Congestion, EndpointConfig, FlowsConfig, HostConfig, LinkConfig, LiveOption, NicModel, Offload,
+    ReadConfig, RunConfig, SockOpts, StopConfig, TimedChange, WriteConfig,
 };
 use sim_core::skb::SkbLayout;
 use sim_core::time::SimDuration;
@@ -137,6 +137,7 @@ pub fn run_config(rec: &Recording) -> Result<RunConfig, ConfigError> {
         reverse: link.clone(),
         sender: end(sender, writer(&options, start, late), ReadConfig::Never),
         receiver: end(receiver, WriteConfig::Never, reader(rec, &options, late, first_send)?),
+        flows: FlowsConfig::default(),
         host: HostConfig {
             skb: SkbLayout::default(),
             hz: if clock.hz == 0 { 250 } else { clock.hz.min(10_000) },

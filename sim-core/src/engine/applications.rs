@@ -1,5 +1,6 @@
 //! The programs at both ends: when they run and which calls they make.
 
+use super::flow::{FlowId, Side};
 use super::simulation::{Event, Simulation};
 use crate::app::{WriterStep, WriterView};
 use crate::config::LiveOption;
@@ -8,52 +9,93 @@ use crate::time::SimTime;
 
 impl<O: Observer> Simulation<'_, O> {
     /// The passive side is established: the applications start after the writer's pause.
-    pub(super) fn applications_begin(&mut self, time: SimTime) {
-        self.queue.push(time + self.writer.start_delay(), Event::Start);
+    pub(super) fn applications_begin(&mut self, flow: FlowId, time: SimTime) {
+        let at = time + self.flows[flow as usize].writer.start_delay();
+        self.queue.push(at, Event::Start(flow));
     }
 
-    pub(super) fn schedule_applications(&mut self) {
-        if self.started.is_none() {
+    pub(super) fn schedule_applications(&mut self, flow: FlowId) {
+        let f = &mut self.flows[flow as usize];
+        if f.started.is_none() {
             return;
         }
-        let due = [self.writer.due(), self.reader.due(self.b.rx.readable())].into_iter().flatten().min();
-        let Some(due) = due.map(|d| self.cpu.begin(d)) else { return };
-        if self.app_wake.is_none_or(|w| due < w) {
-            self.app_wake = Some(due);
-            self.queue.push(due, Event::Applications);
+        let readable = f.ends[Side::Receiver.at()].rx.readable();
+        let due = match (f.writer.due(), f.reader.due(readable)) {
+            (Some(w), Some(r)) => w.min(r),
+            (Some(t), None) | (None, Some(t)) => t,
+            (None, None) => return,
+        };
+        let due = self.cpu.begin(due);
+        if f.app_wake.is_none_or(|w| due < w) {
+            f.app_wake = Some(due);
+            self.queue.push(due, Event::Applications(flow));
         }
+    }
+
+    /// The applications of `flow` are due.
+    pub(super) fn applications_due(&mut self, flow: FlowId, due: SimTime, time: SimTime) {
+        let f = &mut self.flows[flow as usize];
+        if f.app_wake == Some(due) {
+            f.app_wake = None;
+        }
+        // A program runs when the stack has nothing left to do.
+        if self.ready.is_empty() {
+            self.run_applications(flow, time);
+        } else if !f.apps_wait {
+            f.apps_wait = true;
+            self.apps_waiting.push(flow);
+        }
+    }
+
+    /// The stack has nothing left to do: programs that waited for that are due again.
+    pub(super) fn applications_resume(&mut self) {
+        let mut waiting = std::mem::take(&mut self.apps_waiting);
+        for flow in waiting.drain(..) {
+            self.flows[flow as usize].apps_wait = false;
+            self.schedule_applications(flow);
+        }
+        self.apps_waiting = waiting;
     }
 
     /// Both programs run as far as they can: first the writer, then the reader, as one thread polling both.
-    pub(super) fn run_applications(&mut self, begin: SimTime) {
+    pub(super) fn run_applications(&mut self, flow: FlowId, begin: SimTime) {
         let mut time = begin;
         loop {
-            let view = WriterView { writable: self.a.tx.is_writable(), unacked: self.a.tx.packets_out() };
-            match self.writer.step(time, view) {
+            let f = &mut self.flows[flow as usize];
+            let tx = &mut f.ends[Side::Sender.at()].tx;
+            let view = WriterView { writable: tx.is_writable(), unacked: tx.packets_out() };
+            match f.writer.step(time, view) {
                 WriterStep::Idle => break,
                 WriterStep::WaitForRoom => {
-                    self.a.tx.wait_for_room();
+                    tx.wait_for_room();
                     break;
                 }
                 WriterStep::Write(len) => {
-                    let n = self.on_a(time, |cx, rx, tx, _| tx.write(cx, rx, len));
-                    let chunk = self.writer.wrote(time, n);
+                    let n = self.on(flow, Side::Sender, time, |cx, end| end.tx.write(cx, &mut end.rx, len));
+                    let chunk = self.flows[flow as usize].writer.wrote(time, n);
                     // The program looks at the clock again when the call has returned.
                     time = self.cpu.begin(time);
                     if chunk {
-                        self.on_b(time, |cx, rx, tx, _| rx.set_option(cx, tx, LiveOption::QuickAck(1)));
+                        self.set_option(flow, Side::Receiver, time, LiveOption::QuickAck(1));
                     }
                 }
             }
         }
-        if let Some(len) = self.reader.step(begin, self.b.rx.readable()) {
-            self.read(time, len);
+        let f = &mut self.flows[flow as usize];
+        let readable = f.ends[Side::Receiver.at()].rx.readable();
+        if let Some(len) = f.reader.step(begin, readable) {
+            self.read(flow, time, len);
         }
-        self.schedule_applications();
+        self.schedule_applications(flow);
     }
 
-    pub(super) fn read(&mut self, time: SimTime, len: u32) {
-        let n = self.on_b(time, |cx, rx, tx, _| rx.recv(cx, tx, len));
-        self.reader.got(n);
+    pub(super) fn read(&mut self, flow: FlowId, time: SimTime, len: u32) {
+        let n = self.on(flow, Side::Receiver, time, |cx, end| end.rx.recv(cx, &mut end.tx, len));
+        self.flows[flow as usize].reader.got(n);
+        self.read_bytes += u64::from(n);
+    }
+
+    pub(super) fn set_option(&mut self, flow: FlowId, side: Side, time: SimTime, option: LiveOption) {
+        self.on(flow, side, time, |cx, end| end.rx.set_option(cx, &mut end.tx, option));
     }
 }

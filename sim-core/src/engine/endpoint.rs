@@ -1,7 +1,6 @@
-//! One end of the connection: its socket, its host, its timers.
+//! One end of a connection: its socket and its timers.
 
 use crate::config::{EndpointConfig, HostConfig, LiveOption};
-use crate::host::{Host, TcpMem};
 use crate::linux::KernelProfile;
 use crate::observer::Observer;
 use crate::receiver::Receiver;
@@ -10,12 +9,11 @@ use crate::sender::Sender;
 use crate::time::{Jiffies, JiffyClock, Now, SimTime};
 use crate::timer_wheel::TimerWheel;
 
-/// Socket, host and armed timers.
+/// Socket and armed timers.
 #[derive(Clone, Debug)]
 pub(super) struct Endpoint {
     pub(super) rx: Receiver,
     pub(super) tx: Sender,
-    pub(super) host: Host,
     /// Expiry of the delayed-ACK timer as armed, and the tick at which it fires.
     delayed_ack: Option<(Jiffies, Jiffies)>,
     /// The earliest timer event that waits in the queue.
@@ -30,18 +28,11 @@ impl Endpoint {
         let uptime_ticks = u64::from((host.jiffies as u32).wrapping_sub(initial));
         rx.set_timestamp_clock(uptime_ticks * 1_000_000 / u64::from(host.hz), 0);
         rx.set_skb_layout(host.skb);
-        let [low, pressure, high] = host.tcp_mem;
-        Self {
-            rx,
-            tx: Sender::new(kernel, config, host),
-            host: Host { memory: TcpMem { low, pressure, high, ..TcpMem::default() }, ..Host::default() },
-            delayed_ack: None,
-            wake: None,
-        }
+        Self { rx, tx: Sender::new(kernel, config, host), delayed_ack: None, wake: None }
     }
 
     /// The options that a program sets before the connection is made.
-    pub(super) fn set_options<O: Observer>(&mut self, cx: &mut OptionCx<'_, O>, config: &EndpointConfig) {
+    pub(super) fn set_options<O: Observer>(&mut self, cx: &mut Cx<'_, O>, config: &EndpointConfig) {
         let o = &config.sockopt;
         let rcvbuf = |v| if o.rcvbuf_force { LiveOption::RcvBufForce(v) } else { LiveOption::RcvBuf(v) };
         let options = [
@@ -49,9 +40,8 @@ impl Endpoint {
             o.window_clamp.map(LiveOption::WindowClamp),
             o.rcvlowat.map(LiveOption::RcvLowat),
         ];
-        let mut cx = Cx { now: cx.now, out: cx.out, host: &mut self.host, obs: cx.obs };
         for option in options.into_iter().flatten() {
-            self.rx.set_option(&mut cx, &mut self.tx, option);
+            self.rx.set_option(cx, &mut self.tx, option);
         }
     }
 
@@ -67,33 +57,14 @@ impl Endpoint {
     }
 
     /// Fires whatever is due; a call without anything due changes nothing.
-    pub(super) fn timers_fire<O: Observer>(
-        cx: &mut Cx<'_, O>,
-        rx: &mut Receiver,
-        tx: &mut Sender,
-        delayed_ack: &mut Option<(Jiffies, Jiffies)>,
-    ) {
-        if rx.compressed_ack_due().is_some_and(|t| t <= cx.now.time) {
-            rx.compressed_ack_timer(cx, tx);
+    pub(super) fn timers_fire<O: Observer>(&mut self, cx: &mut Cx<'_, O>) {
+        if self.rx.compressed_ack_due().is_some_and(|t| t <= cx.now.time) {
+            self.rx.compressed_ack_timer(cx, &self.tx);
         }
-        if delayed_ack.is_some_and(|(_, fires)| fires <= cx.now.jiffies) {
-            *delayed_ack = None;
-            rx.delayed_ack_timer(cx, tx);
+        if self.delayed_ack.is_some_and(|(_, fires)| fires <= cx.now.jiffies) {
+            self.delayed_ack = None;
+            self.rx.delayed_ack_timer(cx, &self.tx);
         }
-        tx.timers_fire(cx, rx);
+        self.tx.timers_fire(cx, &mut self.rx);
     }
-
-    /// The armed delayed ACK beside the two halves, for [`Endpoint::timers_fire`].
-    pub(super) fn parts(
-        &mut self,
-    ) -> (&mut Receiver, &mut Sender, &mut Host, &mut Option<(Jiffies, Jiffies)>) {
-        (&mut self.rx, &mut self.tx, &mut self.host, &mut self.delayed_ack)
-    }
-}
-
-/// What setting an option needs beside the endpoint itself.
-pub(super) struct OptionCx<'a, O: Observer> {
-    pub(super) now: Now,
-    pub(super) out: &'a mut Vec<crate::observer::Transmit>,
-    pub(super) obs: &'a mut O,
 }

@@ -1,7 +1,8 @@
 //! SYN, SYN-ACK, ACK.
 
-use super::simulation::{Side, Simulation};
-use super::views::{ReceiverView, SenderView};
+use super::flow::{FlowId, Side};
+use super::simulation::Simulation;
+use super::views::View;
 use crate::config::{EndpointConfig, LinkConfig, LiveOption};
 use crate::observer::{AckReason, Observer, SenderState, Transmit};
 use crate::path::{Packet, Payload};
@@ -36,81 +37,107 @@ fn handshake_segment(options: &SynOptions, flags: Flags, ack: Seq) -> Segment {
 }
 
 impl<O: Observer> Simulation<'_, O> {
-    /// The writing end sends its SYN.
-    pub(super) fn open(&mut self) {
-        let now = self.clock.now(SimTime::ZERO);
-        let config = &self.config.sender;
+    /// The programs set their options, and the writing end sends its SYN.
+    pub(super) fn open(&mut self, flow: FlowId, time: SimTime) {
+        self.watch(flow);
+        let now = self.clock.now(time);
+        let f = &mut self.flows[flow as usize];
+        for (side, config) in
+            [(Side::Sender, self.config.sender_of(flow)), (Side::Receiver, self.config.receiver_of(flow))]
+        {
+            let mut view = View::new(side, &mut *self.obs);
+            let host = &mut self.hosts[side.at()];
+            let mut cx = Cx { now, out: &mut self.out, host, obs: &mut view };
+            f.ends[side.at()].set_options(&mut cx, config);
+        }
+        self.out.clear();
+        let maxseg = self.config.sender_of(flow).sockopt.maxseg;
         let mss = link_mss(&self.config.forward);
-        let mut view = SenderView(&mut *self.obs);
-        let mut cx = Cx { now, out: &mut self.out, host: &mut self.a.host, obs: &mut view };
-        let options = self.a.rx.active_open(&mut cx, mss, config.sockopt.maxseg);
-        self.a.tx.connect(config.sockopt.maxseg, options.ts.is_some());
-        self.a.host.counters.out_segs += 1;
+        let mut view = View::new(Side::Sender, &mut *self.obs);
+        let host = &mut self.hosts[Side::Sender.at()];
+        let mut cx = Cx { now, out: &mut self.out, host, obs: &mut view };
+        let end = &mut f.ends[Side::Sender.at()];
+        let options = end.rx.active_open(&mut cx, mss, maxseg);
+        end.tx.connect(maxseg, options.ts.is_some());
+        host.counters.out_segs += 1;
         let seg = handshake_segment(&options, Flags::SYN, Seq(0));
         if O::ACTIVE {
-            let state = SenderState { snd_una: Seq(0), snd_nxt: Seq(0), packets_out: 1, ..self.a.tx.state() };
+            let state = SenderState { snd_una: Seq(0), snd_nxt: Seq(0), packets_out: 1, ..end.tx.state() };
             self.obs.sent(now, &seg, &state);
         }
-        self.syn_sent = now.time;
-        self.put(Side::Sender, now.time, Packet { seg, payload: Payload::Handshake(options) });
+        f.syn_sent = now.time;
+        self.put(Side::Sender, now.time, Packet { flow, seg, payload: Payload::Handshake(options) });
     }
 
     /// A SYN or SYN-ACK arrives.
-    pub(super) fn handshake_packet(&mut self, to: Side, time: SimTime, seg: &Segment, options: SynOptions) {
+    pub(super) fn handshake_packet(
+        &mut self,
+        flow: FlowId,
+        to: Side,
+        time: SimTime,
+        seg: &Segment,
+        options: SynOptions,
+    ) {
         match to {
-            Side::Receiver => self.syn_arrives(time, options),
-            Side::Sender => self.syn_ack_arrives(time, seg, options),
+            Side::Receiver => self.syn_arrives(flow, time, options),
+            Side::Sender => self.syn_ack_arrives(flow, time, seg, options),
         }
     }
 
-    fn syn_arrives(&mut self, time: SimTime, syn: SynOptions) {
+    fn syn_arrives(&mut self, flow: FlowId, time: SimTime, syn: SynOptions) {
+        self.watch(flow);
         let now = self.clock.now(time);
         let mss = link_mss(&self.config.reverse);
-        let maxseg = self.config.receiver.sockopt.maxseg;
-        let mut view = ReceiverView(&mut *self.obs);
-        let mut cx = Cx { now, out: &mut self.out, host: &mut self.b.host, obs: &mut view };
-        let mut options = self.b.rx.passive_open(&mut cx, &syn, mss, maxseg);
+        let maxseg = self.config.receiver_of(flow).sockopt.maxseg;
+        let f = &mut self.flows[flow as usize];
+        let end = &mut f.ends[Side::Receiver.at()];
+        let mut view = View::new(Side::Receiver, &mut *self.obs);
+        let host = &mut self.hosts[Side::Receiver.at()];
+        let mut cx = Cx { now, out: &mut self.out, host, obs: &mut view };
+        let mut options = end.rx.passive_open(&mut cx, &syn, mss, maxseg);
         if let Some(ts) = &mut options.ts {
             // The listener reads the clock for each SYN-ACK; the new socket has no cached one yet.
-            let cached = self.b.rx.cached_clock().as_micros() / 1_000;
+            let cached = end.rx.cached_clock().as_micros() / 1_000;
             ts.val = ts.val.wrapping_add((time.as_micros() / 1_000).wrapping_sub(cached) as u32);
         }
         let seg = handshake_segment(&options, Flags::SYN.with(Flags::ACK), Seq::FIRST);
         if O::ACTIVE {
             let packet = Transmit { seg, window: u32::from(options.window), reason: AckReason::Handshake };
-            self.obs.transmit(now, &packet, &self.b.rx.state(&self.b.tx));
+            self.obs.transmit(now, &packet, &end.rx.state(&end.tx));
         }
-        let counters = &mut self.receiver_host().counters;
-        counters.in_segs += 1;
-        counters.out_segs += 1;
-        self.peer_syn = Some(syn);
-        self.syn_ack_sent = time;
-        self.put(Side::Receiver, time, Packet { seg, payload: Payload::Handshake(options) });
+        host.counters.in_segs += 1;
+        host.counters.out_segs += 1;
+        f.peer_syn = Some(syn);
+        f.syn_ack_sent = time;
+        self.put(Side::Receiver, time, Packet { flow, seg, payload: Payload::Handshake(options) });
     }
 
-    fn syn_ack_arrives(&mut self, time: SimTime, seg: &Segment, synack: SynOptions) {
-        let sysctl = &self.config.sender.sysctl;
+    fn syn_ack_arrives(&mut self, flow: FlowId, time: SimTime, seg: &Segment, synack: SynOptions) {
+        let config = self.config.sender_of(flow);
+        let sysctl = &config.sysctl;
         let timestamps = synack.ts.is_some() && sysctl.tcp_timestamps;
         let handshake = Handshake {
             snd_nxt: Seq::FIRST,
             snd_wnd: u32::from(seg.window),
             wl1: seg.seq,
             snd_wscale: synack.window_scale.unwrap_or(0).min(14),
-            mss: send_limit(&synack, &self.config.forward, &self.config.sender, timestamps),
+            mss: send_limit(&synack, &self.config.forward, config, timestamps),
             sack: synack.sack && sysctl.tcp_sack,
             timestamps,
-            rtt_us: Some(round_trip(self.syn_sent, time)),
+            rtt_us: Some(round_trip(self.flows[flow as usize].syn_sent, time)),
         };
-        self.on_a(time, |cx, rx, tx, _| {
-            tx.established(cx.now, &handshake, Role::Active);
-            rx.syn_ack_arrives(cx, tx, &synack);
+        self.on(flow, Side::Sender, time, |cx, end| {
+            end.tx.established(cx.now, &handshake, Role::Active);
+            end.rx.syn_ack_arrives(cx, &end.tx, &synack);
         });
     }
 
     /// The handshake's last segment reaches the reading end: its socket comes into being.
-    pub(super) fn passive_side_established(&mut self, time: SimTime, seg: &Segment) {
-        let Some(syn) = self.peer_syn else { return };
-        let sysctl = &self.config.receiver.sysctl;
+    pub(super) fn passive_side_established(&mut self, flow: FlowId, time: SimTime, seg: &Segment) {
+        let f = &mut self.flows[flow as usize];
+        let Some(syn) = f.peer_syn else { return };
+        let config = self.config.receiver_of(flow);
+        let sysctl = &config.sysctl;
         let timestamps = syn.ts.is_some() && sysctl.tcp_timestamps;
         let scale = match (syn.window_scale, sysctl.tcp_window_scaling) {
             (Some(s), true) => s.min(14),
@@ -121,24 +148,25 @@ impl<O: Observer> Simulation<'_, O> {
             snd_wnd: u32::from(seg.window) << scale,
             wl1: seg.seq,
             snd_wscale: scale,
-            mss: send_limit(&syn, &self.config.reverse, &self.config.receiver, timestamps),
+            mss: send_limit(&syn, &self.config.reverse, config, timestamps),
             sack: syn.sack && sysctl.tcp_sack,
             timestamps,
-            rtt_us: Some(round_trip(self.syn_ack_sent, time)),
+            rtt_us: Some(round_trip(f.syn_ack_sent, time)),
         };
-        self.established = Some(time);
-        self.on_b(time, |cx, rx, tx, _| {
-            tx.established(cx.now, &handshake, Role::Passive);
-            rx.child_created(cx, tx, seg);
+        f.established = Some(time);
+        self.established.get_or_insert(time);
+        self.on(flow, Side::Receiver, time, |cx, end| {
+            end.tx.established(cx.now, &handshake, Role::Passive);
+            end.rx.child_created(cx, &end.tx, seg);
         });
     }
 
     /// The connection is accepted: the program sets what it sets then, and the applications get ready.
-    pub(super) fn accepted(&mut self, time: SimTime) {
-        if let Some(v) = self.config.receiver.sockopt.quickack {
-            self.on_b(time, |cx, rx, tx, _| rx.set_option(cx, tx, LiveOption::QuickAck(v)));
+    pub(super) fn accepted(&mut self, flow: FlowId, time: SimTime) {
+        if let Some(v) = self.config.receiver_of(flow).sockopt.quickack {
+            self.set_option(flow, Side::Receiver, time, LiveOption::QuickAck(v));
         }
-        self.applications_begin(time);
+        self.applications_begin(flow, time);
     }
 }
 

@@ -1,4 +1,4 @@
-//! A whole run: two hosts, the path between them, and the applications.
+//! A whole run: two hosts, the path between them, and one or more connections with their applications.
 //!
 //! The engine owns time. It takes the earliest event, lets one machine act on it, and puts what that machine
 //! sends onto the path. Machines never see the queue; they say when they want to be called again.
@@ -6,6 +6,7 @@
 mod applications;
 mod cpu;
 mod endpoint;
+mod flow;
 mod handshake;
 mod outcome;
 mod simulation;
@@ -14,7 +15,7 @@ mod softirq;
 mod tests;
 mod views;
 
-pub use outcome::{RunError, RunOutcome};
+pub use outcome::{FlowOutcome, RunError, RunOutcome};
 
 use crate::config::RunConfig;
 use crate::observer::Observer;

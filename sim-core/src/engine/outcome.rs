@@ -8,30 +8,30 @@ use crate::queue::BudgetExceeded;
 use crate::state::SocketState;
 use crate::time::SimTime;
 
-/// The state after a run.
+/// The state after a run. Of several flows `receiver` and `sender` are the first one's, all counts are totals.
 #[derive(Clone, PartialEq, Debug)]
 pub struct RunOutcome {
-    /// The reading socket.
+    /// The reading socket of the first flow.
     pub receiver: SocketState,
-    /// The sending half of the writing socket.
+    /// The sending half of the writing socket of the first flow.
     pub sender: SenderState,
     /// Counters of the reading host.
     pub receiver_counters: Counters,
     /// Counters of the writing host.
     pub sender_counters: Counters,
-    /// When the reading end was established.
+    /// When the reading end was established; of several flows the first one to be.
     pub established: SimTime,
-    /// When the writer started.
+    /// When the writer started; of several flows the first one to start.
     pub started: SimTime,
     /// When the run ended.
     pub ended: SimTime,
     /// Events processed.
     pub events: u64,
-    /// Bytes that the writer handed over.
+    /// Bytes that the writers handed over.
     pub written: u64,
-    /// Bytes that the reader got.
+    /// Bytes that the readers got.
     pub read: u64,
-    /// Segments that reached the reading socket.
+    /// Segments that reached the reading sockets.
     pub segments: u64,
     /// Segments that a full input queue of the processor dropped (`net.core.netdev_max_backlog`).
     pub input_queue_drops: u64,
@@ -39,6 +39,29 @@ pub struct RunOutcome {
     pub forward_drops: u64,
     /// Packets that the reverse link dropped because it was full.
     pub reverse_drops: u64,
+    /// Each flow by its number.
+    pub flows: Vec<FlowOutcome>,
+}
+
+/// What became of one flow.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct FlowOutcome {
+    /// The reading socket.
+    pub receiver: SocketState,
+    /// The sending half of the writing socket.
+    pub sender: SenderState,
+    /// When the first SYN was sent.
+    pub opened: SimTime,
+    /// When the reading end was established; `None` if the handshake never came through.
+    pub established: Option<SimTime>,
+    /// When the writer started.
+    pub started: Option<SimTime>,
+    /// Bytes that the writer handed over.
+    pub written: u64,
+    /// Bytes that the reader got.
+    pub read: u64,
+    /// Segments that reached the reading socket.
+    pub segments: u64,
 }
 
 /// Why a run has no outcome.
@@ -46,7 +69,7 @@ pub struct RunOutcome {
 pub enum RunError {
     /// More events than allowed. The run itself may be sound; it is only longer than its budget.
     Budget(BudgetExceeded),
-    /// The connection was not established before the events ran out.
+    /// No connection was established before the events ran out.
     NotEstablished {
         /// When nothing was left to do.
         at: SimTime,

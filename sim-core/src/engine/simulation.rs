@@ -3,42 +3,33 @@
 use std::collections::VecDeque;
 
 use super::cpu::Cpu;
-use super::endpoint::{Endpoint, OptionCx};
+use super::endpoint::Endpoint;
+use super::flow::{Flow, FlowId, Side};
 use super::outcome::{RunError, RunOutcome};
 use super::softirq::{InputQueue, Turns};
-use super::views::{ReceiverView, SenderView};
-use crate::app::{Reader, Writer};
+use super::views::View;
 use crate::config::{Change, LiveOption, RunConfig};
-use crate::host::Host;
+use crate::host::{Host, TcpMem};
 use crate::observer::{Observer, Transmit};
 use crate::path::{Link, Packet, Payload, Port};
 use crate::queue::EventQueue;
-use crate::receiver::Receiver;
-use crate::segment::{Segment, SynOptions};
+use crate::segment::Segment;
 use crate::send_half::{Cx, SendHalf};
-use crate::sender::Sender;
 use crate::skb::Buffer;
-use crate::time::{Jiffies, JiffyClock, SimTime};
+use crate::time::{JiffyClock, SimTime};
 use crate::timer_wheel::TimerWheel;
-
-/// The two ends.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Side {
-    /// The end that opens the connection and writes.
-    Sender,
-    /// The end that reads.
-    Receiver,
-}
 
 /// What waits in the heap.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Event {
+    /// A connection is opened.
+    Open(FlowId),
     /// A timer of one end may be due.
-    Timer(Side),
-    /// An application may run.
-    Applications,
-    /// The writer, and with it the applications' clocks, start.
-    Start,
+    Timer(FlowId, Side),
+    /// The applications of a connection may run.
+    Applications(FlowId),
+    /// The writer of a connection, and with it its applications' clocks, start.
+    Start(FlowId),
     /// A change from the configuration.
     Change(usize),
 }
@@ -58,84 +49,93 @@ pub(super) struct Ready {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Source {
     Heap,
-    Forward,
-    Reverse,
+    Link(Side),
 }
 
-/// One run.
+/// One run. What exists once for each side is a pair, by [`Side::at`].
 #[derive(Debug)]
 pub(super) struct Simulation<'a, O: Observer> {
     pub(super) config: &'a RunConfig,
     pub(super) clock: JiffyClock,
     pub(super) wheel: TimerWheel,
     pub(super) queue: EventQueue<Event>,
-    pub(super) forward: Link,
-    pub(super) reverse: Link,
-    /// The writing end's port.
-    pub(super) port_a: Port,
-    /// The reading end's port.
-    pub(super) port_b: Port,
-    /// The writing end.
-    pub(super) a: Endpoint,
-    /// The reading end.
-    pub(super) b: Endpoint,
+    /// The links that packets of each side enter.
+    pub(super) links: [Link; 2],
+    pub(super) ports: [Port; 2],
+    pub(super) hosts: [Host; 2],
+    pub(super) flows: Vec<Flow>,
     pub(super) cpu: Cpu,
     pub(super) ready: VecDeque<Ready>,
     pub(super) input: InputQueue,
     pub(super) turns: Turns,
-    pub(super) writer: Writer,
-    pub(super) reader: Reader,
-    pub(super) app_wake: Option<SimTime>,
+    /// Flows whose programs were due while the stack was busy.
+    pub(super) apps_waiting: Vec<FlowId>,
     pub(super) out: Vec<Transmit>,
     pub(super) obs: &'a mut O,
-    pub(super) syn_sent: SimTime,
-    pub(super) syn_ack_sent: SimTime,
-    pub(super) peer_syn: Option<SynOptions>,
+    /// The flow that the observer was last told of.
+    watched: FlowId,
+    /// When the first reading end was established.
     pub(super) established: Option<SimTime>,
+    /// When the first writer started.
     pub(super) started: Option<SimTime>,
     pub(super) segments: u64,
+    pub(super) read_bytes: u64,
+}
+
+/// A host as it starts; `sockets` will hold memory.
+fn host(config: &RunConfig) -> Host {
+    let [low, pressure, high] = config.host.tcp_mem;
+    let sockets = u64::from(config.flows.count());
+    Host { memory: TcpMem { low, pressure, high, sockets, ..TcpMem::default() }, ..Host::default() }
 }
 
 impl<'a, O: Observer> Simulation<'a, O> {
     pub(super) fn new(config: &'a RunConfig, obs: &'a mut O) -> Self {
-        let host = &config.host;
+        let port = |end| Port::new(config.kernel, end, &config.host);
         Self {
             config,
-            clock: JiffyClock::new(host.hz, host.since_tick),
-            wheel: TimerWheel::new(host.jiffies),
+            clock: JiffyClock::new(config.host.hz, config.host.since_tick),
+            wheel: TimerWheel::new(config.host.jiffies),
             queue: EventQueue::new(config.stop.max_events),
-            forward: Link::new(&config.forward),
-            reverse: Link::new(&config.reverse),
-            port_a: Port::new(config.kernel, &config.sender, host),
-            port_b: Port::new(config.kernel, &config.receiver, host),
-            a: Endpoint::new(config.kernel, &config.sender, host),
-            b: Endpoint::new(config.kernel, &config.receiver, host),
-            cpu: Cpu::new(host.packet_cost),
+            links: [Link::new(&config.forward), Link::new(&config.reverse)],
+            ports: [port(&config.sender), port(&config.receiver)],
+            hosts: [host(config), host(config)],
+            flows: (0..config.flows.count()).map(|id| Flow::new(config, id)).collect(),
+            cpu: Cpu::new(config.host.packet_cost),
             ready: VecDeque::with_capacity(64),
             input: InputQueue::default(),
             turns: Turns::default(),
-            writer: Writer::new(&config.sender.write),
-            reader: Reader::new(&config.receiver.read),
-            app_wake: None,
+            apps_waiting: Vec::new(),
             out: Vec::with_capacity(64),
             obs,
-            syn_sent: SimTime::ZERO,
-            syn_ack_sent: SimTime::ZERO,
-            peer_syn: None,
+            watched: 0,
             established: None,
             started: None,
             segments: 0,
+            read_bytes: 0,
         }
     }
 
     pub(super) fn run(mut self) -> Result<RunOutcome, RunError> {
-        self.set_options();
         for (i, change) in self.config.events.iter().enumerate() {
             self.queue.push(SimTime::ZERO + change.at, Event::Change(i));
         }
-        self.open();
+        for flow in 0..self.config.flows.count() {
+            let at = SimTime::ZERO + self.config.flows.start(flow);
+            if at == SimTime::ZERO {
+                self.open(flow, at);
+            } else {
+                self.queue.push(at, Event::Open(flow));
+            }
+        }
+        let ended = self.events()?;
+        self.finish(ended)
+    }
+
+    /// Lets everything happen until the run is over; returns when that is.
+    fn events(&mut self) -> Result<SimTime, RunError> {
         let mut last = SimTime::ZERO;
-        let ended = loop {
+        loop {
             let (source, key) = self.earliest();
             let ready = self.ready.front().map(|_| self.cpu.begin(SimTime::ZERO));
             let (time, take_ready) = match ready {
@@ -143,44 +143,50 @@ impl<'a, O: Observer> Simulation<'a, O> {
                 _ => (key.time, false),
             };
             if let Some(stop) = self.stop_at().filter(|&s| time > s) {
-                break stop;
+                return Ok(stop);
             }
             if time == SimTime::NEVER {
-                break last;
+                return Ok(last);
             }
             last = last.max(time);
             self.queue.count(time)?;
-            if take_ready {
-                self.process_ready(time);
-            } else {
-                match source {
-                    Source::Heap => self.heap_event(),
-                    Source::Forward => self.dequeue(Side::Receiver, time),
-                    Source::Reverse => self.dequeue(Side::Sender, time),
-                }
+            match source {
+                _ if take_ready => self.process_ready(time),
+                Source::Heap => self.heap_event(),
+                Source::Link(from) => self.dequeue(from, time),
             }
             if self.done() {
-                break last;
+                return Ok(last);
             }
-        };
-        let (Some(established), Some(started)) = (self.established, self.started) else {
+        }
+    }
+
+    fn finish(self, ended: SimTime) -> Result<RunOutcome, RunError> {
+        let (Some(established), Some(started), Some(first)) =
+            (self.established, self.started, self.flows.first())
+        else {
             return Err(RunError::NotEstablished { at: ended });
         };
+        let first = first.outcome();
+        let [sender_host, receiver_host] = self.hosts;
+        let [forward, reverse] = self.links;
+        let flows: Vec<_> = self.flows.iter().map(Flow::outcome).collect();
         Ok(RunOutcome {
-            receiver: self.b.rx.state(&self.b.tx),
-            sender: self.a.tx.state(),
-            receiver_counters: self.b.host.counters.clone(),
-            sender_counters: self.a.host.counters.clone(),
+            receiver: first.receiver,
+            sender: first.sender,
+            receiver_counters: receiver_host.counters,
+            sender_counters: sender_host.counters,
             established,
             started,
             ended,
             events: self.queue.processed(),
-            written: self.writer.written(),
-            read: self.reader.bytes(),
+            written: flows.iter().map(|f| f.written).sum(),
+            read: self.read_bytes,
             segments: self.segments,
             input_queue_drops: self.input.dropped,
-            forward_drops: self.forward.dropped(),
-            reverse_drops: self.reverse.dropped(),
+            forward_drops: forward.dropped(),
+            reverse_drops: reverse.dropped(),
+            flows,
         })
     }
 
@@ -190,42 +196,32 @@ impl<'a, O: Observer> Simulation<'a, O> {
 
     fn done(&self) -> bool {
         let stop = &self.config.stop;
-        stop.bytes.is_some_and(|b| self.reader.bytes() >= b)
-            || stop.packets.is_some_and(|p| self.segments >= p)
+        stop.bytes.is_some_and(|b| self.read_bytes >= b) || stop.packets.is_some_and(|p| self.segments >= p)
     }
 
     fn earliest(&self) -> (Source, crate::queue::Key) {
-        let (heap, forward, reverse) = (self.queue.peek(), self.forward.peek(), self.reverse.peek());
-        if forward < heap {
-            if forward < reverse { (Source::Forward, forward) } else { (Source::Reverse, reverse) }
+        let [forward, reverse] = [self.links[0].peek(), self.links[1].peek()];
+        let heap = self.queue.peek();
+        if forward < heap && forward < reverse {
+            (Source::Link(Side::Sender), forward)
         } else if reverse < heap {
-            (Source::Reverse, reverse)
+            (Source::Link(Side::Receiver), reverse)
         } else {
             (Source::Heap, heap)
         }
     }
 
-    fn set_options(&mut self) {
-        let now = self.clock.now(SimTime::ZERO);
-        let mut view = SenderView(&mut *self.obs);
-        let mut cx = OptionCx { now, out: &mut self.out, obs: &mut view };
-        self.a.set_options(&mut cx, &self.config.sender);
-        let mut view = ReceiverView(&mut *self.obs);
-        let mut cx = OptionCx { now, out: &mut self.out, obs: &mut view };
-        self.b.set_options(&mut cx, &self.config.receiver);
-        self.out.clear();
-    }
-
     // --- packets --------------------------------------------------------------------------------------------
 
-    /// A packet leaves its link: an interrupt hands it up.
-    fn dequeue(&mut self, to: Side, time: SimTime) {
-        let (link, port, offload) = match to {
-            Side::Receiver => (&mut self.forward, &self.port_b, self.config.sender.offload),
-            Side::Sender => (&mut self.reverse, &self.port_a, self.config.receiver.offload),
+    /// A packet leaves the link that `from` put it on: an interrupt hands it up.
+    fn dequeue(&mut self, from: Side, time: SimTime) {
+        let to = from.peer();
+        let offload = match from {
+            Side::Sender => self.config.sender.offload,
+            Side::Receiver => self.config.receiver.offload,
         };
-        if let Some(packet) = link.pop() {
-            let of = port.device().pieces(&packet, offload);
+        if let Some(packet) = self.links[from.at()].pop() {
+            let of = self.ports[to.at()].device().pieces(&packet, offload);
             self.turns.dequeued(self.ready.is_empty());
             self.cpu.interrupt(time, of);
             let kept = self.input.add(of);
@@ -245,11 +241,7 @@ impl<'a, O: Observer> Simulation<'a, O> {
             self.ready.pop_front();
         }
         self.input.take();
-        let link = match to {
-            Side::Receiver => &mut self.forward,
-            Side::Sender => &mut self.reverse,
-        };
-        if link.loses_next() {
+        if self.links[to.peer().at()].loses_next() {
             self.cpu.busy_until(time + self.cpu.dropped());
         } else {
             self.cpu.busy_until(time + self.cpu.segment());
@@ -258,156 +250,125 @@ impl<'a, O: Observer> Simulation<'a, O> {
         self.turns.processed(self.ready.is_empty());
         if self.ready.is_empty() {
             for to in [Side::Receiver, Side::Sender] {
-                if let Some((seg, buffer)) = self.port(to).poll_ends() {
-                    self.deliver(to, time, &seg, buffer);
+                while let Some((flow, seg, buffer)) = self.ports[to.at()].poll_ends() {
+                    self.deliver(flow, to, time, &seg, buffer);
                 }
             }
-            self.schedule_applications();
+            self.applications_resume();
         }
     }
 
     /// The stack processes one segment of a packet.
     fn segment_ready(&mut self, to: Side, time: SimTime, packet: &Packet, done: u32, of: u32) {
         match packet.payload {
-            Payload::Handshake(options) => self.handshake_packet(to, time, &packet.seg, options),
+            Payload::Handshake(options) => {
+                self.handshake_packet(packet.flow, to, time, &packet.seg, options);
+            }
             Payload::Ack | Payload::Data(_) => {
-                let port = self.port(to);
+                let port = &mut self.ports[to.at()];
                 let (seg, buffer) = port.device().piece(packet, done, of);
-                for (seg, buffer) in port.receive(seg, buffer).into_iter().flatten() {
-                    self.deliver(to, time, &seg, buffer);
+                for (flow, seg, buffer) in port.receive(packet.flow, seg, buffer).into_iter().flatten() {
+                    self.deliver(flow, to, time, &seg, buffer);
                 }
             }
-        }
-    }
-
-    fn port(&mut self, of: Side) -> &mut Port {
-        match of {
-            Side::Sender => &mut self.port_a,
-            Side::Receiver => &mut self.port_b,
         }
     }
 
     /// A segment, or what was joined from several, reaches a socket.
-    fn deliver(&mut self, to: Side, time: SimTime, seg: &Segment, buffer: Buffer) {
-        match to {
-            Side::Sender => {
-                self.on_a(time, |cx, rx, tx, _| rx.segment_arrives(cx, tx, seg, buffer));
-            }
-            Side::Receiver => {
-                self.segments += 1;
-                let first = self.established.is_none();
-                if first {
-                    self.passive_side_established(time, seg);
-                }
-                self.on_b(time, |cx, rx, tx, _| rx.segment_arrives(cx, tx, seg, buffer));
-                if first {
-                    self.accepted(time);
-                }
-            }
+    fn deliver(&mut self, flow: FlowId, to: Side, time: SimTime, seg: &Segment, buffer: Buffer) {
+        let first = to == Side::Receiver && self.flows[flow as usize].established.is_none();
+        if to == Side::Receiver {
+            self.segments += 1;
+            self.flows[flow as usize].segments += 1;
+        }
+        if first {
+            self.passive_side_established(flow, time, seg);
+        }
+        self.on(flow, to, time, |cx, end| end.rx.segment_arrives(cx, &mut end.tx, seg, buffer));
+        if first {
+            self.accepted(flow, time);
         }
     }
 
     /// Puts a packet on the link away from `from`.
     pub(super) fn put(&mut self, from: Side, at: SimTime, packet: Packet) {
-        match from {
-            Side::Sender => self.forward.send(at, packet, &mut self.queue),
-            Side::Receiver => self.reverse.send(at, packet, &mut self.queue),
-        };
+        self.links[from.at()].send(at, packet, &mut self.queue);
     }
 
     // --- calls into the two ends ----------------------------------------------------------------------------
 
-    /// Lets the writing end act at `time`.
-    pub(super) fn on_a<R>(
-        &mut self,
-        time: SimTime,
-        act: impl FnOnce(
-            &mut Cx<'_, SenderView<'_, O>>,
-            &mut Receiver,
-            &mut Sender,
-            &mut Option<(Jiffies, Jiffies)>,
-        ) -> R,
-    ) -> R {
-        let mut out = std::mem::take(&mut self.out);
-        let mut view = SenderView(&mut *self.obs);
-        let (rx, tx, host, delayed) = self.a.parts();
-        let mut cx = Cx { now: self.clock.now(time), out: &mut out, host, obs: &mut view };
-        let result = act(&mut cx, rx, tx, delayed);
-        let now = cx.now;
-        self.cpu.busy_until(now.time);
-        for t in out.drain(..) {
-            let packet = self.a.tx.take_emitted(&t.seg).map_or(Payload::Ack, Payload::Data);
-            self.leave(Side::Sender, time, t, packet);
+    /// Tells the observer whose records follow.
+    pub(super) fn watch(&mut self, flow: FlowId) {
+        if O::ACTIVE && self.watched != flow {
+            self.watched = flow;
+            self.obs.flow(flow);
         }
-        self.out = out;
-        self.b.rx.release_shared(self.a.tx.snd_una());
-        self.after(Side::Sender, now.time);
-        result
     }
 
-    /// Lets the reading end act at `time`.
-    pub(super) fn on_b<R>(
+    /// Lets one end of a connection act at `time`, and sends what it has to send.
+    pub(super) fn on<R>(
         &mut self,
+        flow: FlowId,
+        side: Side,
         time: SimTime,
-        act: impl FnOnce(
-            &mut Cx<'_, ReceiverView<'_, O>>,
-            &mut Receiver,
-            &mut Sender,
-            &mut Option<(Jiffies, Jiffies)>,
-        ) -> R,
+        act: impl FnOnce(&mut Cx<'_, View<'_, O>>, &mut Endpoint) -> R,
     ) -> R {
+        self.watch(flow);
         let mut out = std::mem::take(&mut self.out);
-        let mut view = ReceiverView(&mut *self.obs);
-        let (rx, tx, host, delayed) = self.b.parts();
-        let mut cx = Cx { now: self.clock.now(time), out: &mut out, host, obs: &mut view };
-        let result = act(&mut cx, rx, tx, delayed);
+        let mut view = View::new(side, &mut *self.obs);
+        let mut cx =
+            Cx { now: self.clock.now(time), out: &mut out, host: &mut self.hosts[side.at()], obs: &mut view };
+        let end = &mut self.flows[flow as usize].ends[side.at()];
+        let result = act(&mut cx, end);
         let now = cx.now;
         self.cpu.busy_until(now.time);
         for t in out.drain(..) {
-            let packet = self.b.tx.take_emitted(&t.seg).map_or(Payload::Ack, Payload::Data);
-            self.leave(Side::Receiver, time, t, packet);
+            let tx = &mut self.flows[flow as usize].ends[side.at()].tx;
+            let payload = tx.take_emitted(&t.seg).map_or(Payload::Ack, Payload::Data);
+            self.leave(flow, side, time, &t, payload);
         }
         self.out = out;
-        self.a.rx.release_shared(self.b.tx.snd_una());
-        self.after(Side::Receiver, now.time);
+        let ends = &mut self.flows[flow as usize].ends;
+        let acknowledged = ends[side.at()].tx.snd_una();
+        ends[side.peer().at()].rx.release_shared(acknowledged);
+        self.after(flow, side, now.time);
         result
     }
 
     /// A packet leaves a socket.
-    fn leave(&mut self, from: Side, time: SimTime, t: Transmit, payload: Payload) {
+    fn leave(&mut self, flow: FlowId, from: Side, time: SimTime, t: &Transmit, payload: Payload) {
         self.turns.sent();
         let at = match payload {
             Payload::Data(e) => e.at,
             _ => {
                 if O::ACTIVE && from == Side::Sender {
-                    self.obs.sent(self.clock.now(time), &t.seg, &self.a.tx.state());
+                    let state = self.flows[flow as usize].ends[from.at()].tx.state();
+                    self.obs.sent(self.clock.now(time), &t.seg, &state);
                 }
                 self.cpu.busy_until(self.cpu.begin(time) + self.cpu.ack());
                 time
             }
         };
-        self.put(from, at, Packet { seg: t.seg, payload });
+        self.put(from, at, Packet { flow, seg: t.seg, payload });
     }
 
     /// After an end has acted: its timers may have moved, and an application may have been woken.
-    fn after(&mut self, side: Side, time: SimTime) {
+    fn after(&mut self, flow: FlowId, side: Side, time: SimTime) {
         let now = self.clock.now(time);
-        let end = match side {
-            Side::Sender => &mut self.a,
-            Side::Receiver => &mut self.b,
-        };
+        let f = &mut self.flows[flow as usize];
+        let end = &mut f.ends[side.at()];
         if let Some(due) = end.next_timer(&self.clock, &self.wheel, now) {
             let due = due.max(time);
             // A timer that moved later leaves its event in the queue, where it finds nothing to do.
             if end.wake.is_none_or(|w| due < w) {
                 end.wake = Some(due);
-                self.queue.push(due, Event::Timer(side));
+                self.queue.push(due, Event::Timer(flow, side));
             }
         }
-        if self.a.tx.take_wakeup() {
-            self.writer.wake(time);
+        if f.ends[Side::Sender.at()].tx.take_wakeup() {
+            f.writer.wake(time);
         }
-        self.schedule_applications();
+        self.schedule_applications(flow);
     }
 
     // --- the heap's events ----------------------------------------------------------------------------------
@@ -416,66 +377,54 @@ impl<'a, O: Observer> Simulation<'a, O> {
         let Some((due, event)) = self.queue.pop() else { return };
         let time = self.cpu.begin(due);
         match event {
-            Event::Timer(side) => self.timer(side, due, time),
-            Event::Applications => {
-                if self.app_wake == Some(due) {
-                    self.app_wake = None;
-                }
-                // A program runs when the stack has nothing left to do.
-                if self.ready.is_empty() {
-                    self.run_applications(time);
-                }
-            }
-            Event::Start => {
-                self.started = Some(time);
-                self.writer.start(time);
-                self.reader.start(time);
-                self.run_applications(time);
+            Event::Open(flow) => self.open(flow, time),
+            Event::Timer(flow, side) => self.timer(flow, side, due, time),
+            Event::Applications(flow) => self.applications_due(flow, due, time),
+            Event::Start(flow) => {
+                self.started.get_or_insert(time);
+                let f = &mut self.flows[flow as usize];
+                f.started = Some(time);
+                f.writer.start(time);
+                f.reader.start(time);
+                self.run_applications(flow, time);
             }
             Event::Change(i) => self.change(i, time),
         }
     }
 
-    fn timer(&mut self, side: Side, due: SimTime, time: SimTime) {
-        let end = match side {
-            Side::Sender => &mut self.a,
-            Side::Receiver => &mut self.b,
-        };
+    fn timer(&mut self, flow: FlowId, side: Side, due: SimTime, time: SimTime) {
+        let end = &mut self.flows[flow as usize].ends[side.at()];
         if end.wake == Some(due) {
             end.wake = None;
         }
-        match side {
-            Side::Sender => {
-                let time = time + self.cpu.transmit_timer();
-                self.on_a(time, |cx, rx, tx, d| {
-                    Endpoint::timers_fire(cx, rx, tx, d);
-                });
-            }
-            Side::Receiver => {
-                let time = time + self.cpu.ack_timer();
-                self.on_b(time, |cx, rx, tx, d| {
-                    Endpoint::timers_fire(cx, rx, tx, d);
-                });
-            }
-        }
+        let late = match side {
+            Side::Sender => self.cpu.transmit_timer(),
+            Side::Receiver => self.cpu.ack_timer(),
+        };
+        self.on(flow, side, time + late, |cx, end| end.timers_fire(cx));
     }
 
+    /// A change of the configuration: the program of every connection makes the call.
     fn change(&mut self, i: usize, time: SimTime) {
         let Some(c) = self.config.events.get(i) else { return };
-        match c.change {
-            Change::ReceiverOption(LiveOption::SndBuf(v)) => self.b.tx.set_sndbuf(v, false),
-            Change::ReceiverOption(o) => self.on_b(time, |cx, rx, tx, _| rx.set_option(cx, tx, o)),
-            Change::SenderOption(LiveOption::SndBuf(v)) => {
-                self.a.tx.set_sndbuf(v, false);
-                self.after(Side::Sender, time);
+        for flow in 0..self.config.flows.count() {
+            match c.change {
+                Change::ReceiverOption(o) => self.change_option(flow, Side::Receiver, o, time),
+                Change::SenderOption(o) => self.change_option(flow, Side::Sender, o, time),
+                Change::ReceiverRead(bytes) => self.read(flow, time, bytes),
             }
-            Change::SenderOption(o) => self.on_a(time, |cx, rx, tx, _| rx.set_option(cx, tx, o)),
-            Change::ReceiverRead(bytes) => self.read(time, bytes),
         }
     }
 
-    /// The host of the reading end.
-    pub(super) fn receiver_host(&mut self) -> &mut Host {
-        &mut self.b.host
+    fn change_option(&mut self, flow: FlowId, side: Side, option: LiveOption, time: SimTime) {
+        match option {
+            LiveOption::SndBuf(v) => {
+                self.flows[flow as usize].ends[side.at()].tx.set_sndbuf(v, false);
+                if side == Side::Sender {
+                    self.after(flow, side, time);
+                }
+            }
+            o => self.set_option(flow, side, time, o),
+        }
     }
 }

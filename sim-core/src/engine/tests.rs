@@ -5,7 +5,9 @@ use crate::config::*;
 use crate::linux::by_name;
 use crate::observer::{Observer, SenderState, Silent};
 use crate::segment::Segment;
-use crate::time::{Now, SimDuration};
+use crate::skb::Skb;
+use crate::state::SocketState;
+use crate::time::{Now, SimDuration, SimTime};
 
 /// Packets that the writing end sent: tick, sequence number, length, window and threshold.
 #[derive(Default)]
@@ -54,6 +56,7 @@ fn blog(kernel: &str, aws: i8, initcwnd: u32) -> RunConfig {
             },
         ),
         receiver: end(SockOpts { rcvbuf: Some(32 << 10), rcvbuf_force: true, ..sockopt }, WriteConfig::Never),
+        flows: FlowsConfig::default(),
         host: HostConfig {
             skb: crate::skb::SkbLayout::default(),
             hz: 250,
@@ -155,4 +158,104 @@ fn a_path_that_loses_the_syn_never_connects() {
     let mut config = blog("6.1", 0, 10_000);
     config.forward.limit = 0;
     assert!(matches!(run(&config, &mut Silent), Err(RunError::NotEstablished { .. })));
+}
+
+/// Flows with bulk writers and eager readers over a link of 100 Mbit/s with a queue of 100 packets.
+fn shared(flows: FlowsConfig) -> RunConfig {
+    let mut config = blog("6.1", 1, 10);
+    config.host.packet_cost = SimDuration::from_micros(1);
+    config.forward = LinkConfig {
+        delay: SimDuration::from_millis(5),
+        limit: 100,
+        mtu: 1_500,
+        rate_bps: Some(100_000_000),
+        drop_every: 0,
+    };
+    config.reverse = LinkConfig { rate_bps: None, limit: 10_000, ..config.forward.clone() };
+    let sockopt = SockOpts::default();
+    (config.sender.sockopt, config.receiver.sockopt) = (sockopt.clone(), sockopt);
+    config.sender.write =
+        WriteConfig::Burst { total: None, call: 65_536, retry: SimDuration::ZERO, start: SimDuration::ZERO };
+    config.receiver.read =
+        ReadConfig::Asap { buffer: 65_536, start: SimDuration::ZERO, cost: SimDuration::from_micros(10) };
+    config.stop.after = SimDuration::from_secs(20);
+    config.stop.max_events = 100_000_000;
+    config.flows = flows;
+    config
+}
+
+#[test]
+fn connections_share_a_link_and_none_starves() {
+    let r = run(&shared(FlowsConfig::Alike { count: 4, spread: SimDuration::ZERO }), &mut Silent).unwrap();
+    let total: u64 = r.flows.iter().map(|f| f.read).sum();
+    assert_eq!((r.flows.len(), total), (4, r.read));
+    // The link carries 12.5 MB/s, of which 1448 of 1514 bytes are data.
+    let most = 12_500_000 * 20 / 1_514 * 1_460;
+    assert!(total > most * 9 / 10 && total <= most, "{total} of {most}");
+    for f in &r.flows {
+        assert!(f.read > total / 8 && f.read < total / 2, "{} of {total}", f.read);
+        assert!(f.receiver.recvq() as u64 + f.read <= f.written);
+    }
+    assert!(r.forward_drops > 0 && r.sender_counters.retrans_segs > 0);
+}
+
+#[test]
+fn connections_start_spread_over_time_or_when_they_say() {
+    let spread =
+        run(&shared(FlowsConfig::Alike { count: 4, spread: SimDuration::from_secs(2) }), &mut Silent)
+            .unwrap();
+    let opened: Vec<u64> = spread.flows.iter().map(|f| f.opened.as_nanos() / 100_000_000).collect();
+    assert_eq!(opened, [0, 5, 10, 15]);
+
+    let mut config = shared(FlowsConfig::default());
+    let quiet = EndpointConfig { read: ReadConfig::Never, ..config.receiver.clone() };
+    config.flows = FlowsConfig::Each(vec![
+        FlowConfig::default(),
+        FlowConfig { start: SimDuration::from_secs(1), receiver: Some(quiet), ..FlowConfig::default() },
+    ]);
+    let each = run(&config, &mut Silent).unwrap();
+    assert_eq!((each.flows[0].receiver.recvq(), each.flows[1].read), (0, 0));
+    assert!(each.flows[0].read > 100_000_000 && each.flows[1].receiver.recvq() > 50_000);
+    assert!(each.flows[1].opened >= SimTime::from_nanos(1_000_000_000));
+}
+
+/// Counts segments by flow.
+#[derive(Default)]
+struct ByFlow {
+    now: usize,
+    segments: Vec<u64>,
+}
+
+impl Observer for ByFlow {
+    fn flow(&mut self, flow: u32) {
+        self.now = flow as usize;
+    }
+
+    fn segment(&mut self, _: Now, _: &Segment, _: &Skb, _: &SocketState) {
+        let at = self.now;
+        self.segments.resize(self.segments.len().max(at + 1), 0);
+        self.segments[at] += 1;
+    }
+}
+
+#[test]
+fn an_observer_is_told_whose_records_it_gets() {
+    let mut seen = ByFlow::default();
+    let mut config = shared(FlowsConfig::Alike { count: 3, spread: SimDuration::from_millis(1) });
+    config.stop.after = SimDuration::from_secs(1);
+    let r = run(&config, &mut seen).unwrap();
+    assert_eq!(seen.segments, r.flows.iter().map(|f| f.segments).collect::<Vec<_>>());
+    assert_eq!(seen.segments.iter().sum::<u64>(), r.segments);
+}
+
+#[test]
+fn the_sockets_of_a_host_share_its_memory() {
+    let mut config = shared(FlowsConfig::Alike { count: 8, spread: SimDuration::ZERO });
+    config.receiver.read = ReadConfig::Never;
+    config.host.tcp_mem = [50, 75, 100];
+    let r = run(&config, &mut Silent).unwrap();
+    let charged: i64 = r.flows.iter().map(|f| i64::from(f.receiver.rmem)).sum();
+    // One alone would take its whole budget of about 6 MiB; all eight together stay near 100 pages.
+    assert!(charged < 8 * 100 * 4_096, "{charged}");
+    assert_eq!(r.receiver_counters.memory_pressures, 1);
 }

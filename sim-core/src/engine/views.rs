@@ -1,43 +1,57 @@
 //! Who sees what: the two ends report to one observer, each only its own part.
 
+use super::flow::Side;
 use crate::observer::{Observer, Rule, SenderState, Transmit};
 use crate::segment::Segment;
 use crate::skb::Skb;
 use crate::state::SocketState;
 use crate::time::Now;
 
-/// The writing end: its packets are reported as sent, its receiving half is not watched.
+/// One end's view of the observer: the writing end's packets are reported as sent, and its receiving half is not
+/// watched; of the reading end everything about its receiving half is reported.
 #[derive(Debug)]
-pub(super) struct SenderView<'a, O>(pub(super) &'a mut O);
+pub(super) struct View<'a, O> {
+    obs: &'a mut O,
+    side: Side,
+}
 
-impl<O: Observer> Observer for SenderView<'_, O> {
-    const ACTIVE: bool = O::ACTIVE;
-
-    fn sent(&mut self, now: Now, seg: &Segment, state: &SenderState) {
-        self.0.sent(now, seg, state);
+impl<'a, O> View<'a, O> {
+    /// What `obs` sees of the end `side`.
+    pub(super) fn new(side: Side, obs: &'a mut O) -> Self {
+        Self { obs, side }
     }
 }
 
-/// The reading end: everything about its receiving half.
-#[derive(Debug)]
-pub(super) struct ReceiverView<'a, O>(pub(super) &'a mut O);
-
-impl<O: Observer> Observer for ReceiverView<'_, O> {
+impl<O: Observer> Observer for View<'_, O> {
     const ACTIVE: bool = O::ACTIVE;
 
+    fn sent(&mut self, now: Now, seg: &Segment, state: &SenderState) {
+        if self.side == Side::Sender {
+            self.obs.sent(now, seg, state);
+        }
+    }
+
     fn segment(&mut self, now: Now, seg: &Segment, skb: &Skb, state: &SocketState) {
-        self.0.segment(now, seg, skb, state);
+        if self.side == Side::Receiver {
+            self.obs.segment(now, seg, skb, state);
+        }
     }
 
     fn transmit(&mut self, now: Now, packet: &Transmit, state: &SocketState) {
-        self.0.transmit(now, packet, state);
+        if self.side == Side::Receiver {
+            self.obs.transmit(now, packet, state);
+        }
     }
 
     fn read(&mut self, now: Now, bytes: u32, state: &SocketState) {
-        self.0.read(now, bytes, state);
+        if self.side == Side::Receiver {
+            self.obs.read(now, bytes, state);
+        }
     }
 
     fn rule(&mut self, now: Now, rule: Rule) {
-        self.0.rule(now, rule);
+        if self.side == Side::Receiver {
+            self.obs.rule(now, rule);
+        }
     }
 }

@@ -340,16 +340,16 @@ impl<'a, O: Observer> Driver<'a, O> {
             at: self.now,
             ..Emitted::default()
         };
-        let packet = Packet { seg, payload: Payload::Data(data) };
+        let packet = Packet { flow: 0, seg, payload: Payload::Data(data) };
         let (_, buffer) = self.port.device().piece(&packet, 0, 1);
-        for (seg, buffer) in self.port.receive(seg, buffer).into_iter().flatten() {
+        for (_, seg, buffer) in self.port.receive(0, seg, buffer).into_iter().flatten() {
             self.deliver(seg, buffer);
         }
     }
 
     /// Whatever the device holds back to join it with what follows reaches the socket.
     fn poll_ends(&mut self) {
-        if let Some((seg, buffer)) = self.port.poll_ends() {
+        if let Some((_, seg, buffer)) = self.port.poll_ends() {
             self.deliver(seg, buffer);
         }
     }

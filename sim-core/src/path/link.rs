@@ -89,7 +89,7 @@ mod tests {
 
     fn data(len: u32) -> Packet {
         let seg = Segment { len, ..Segment::default() };
-        Packet { seg, payload: Payload::Data(Emitted { len, ..Emitted::default() }) }
+        Packet { flow: 0, seg, payload: Payload::Data(Emitted { len, ..Emitted::default() }) }
     }
 
     fn link(limit: u32, rate_bps: Option<u64>) -> Link {

@@ -6,7 +6,7 @@ mod port;
 
 pub use link::Link;
 pub use nic::Device;
-pub use port::Port;
+pub use port::{Arrival, Port};
 
 use crate::segment::{Segment, SynOptions};
 use crate::sender::Emitted;
@@ -32,6 +32,8 @@ pub enum Payload {
 /// A packet on its way.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Packet {
+    /// Number of the connection that it belongs to.
+    pub flow: u32,
     /// The TCP header.
     pub seg: Segment,
     /// The rest.

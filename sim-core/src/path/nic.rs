@@ -233,7 +233,7 @@ mod tests {
     fn packet(len: u32, gso_size: u32) -> Packet {
         let seg = Segment { seq: Seq(1), len, flags: Flags::ACK.with(Flags::PSH), ..Segment::default() };
         let e = Emitted { seq: Seq(1), len, gso_size, skb_end: Seq(1) + len, ..Emitted::default() };
-        Packet { seg, payload: Payload::Data(e) }
+        Packet { flow: 0, seg, payload: Payload::Data(e) }
     }
 
     fn device(nic: impl Into<NicConfig>, kernel: &str) -> Device {

@@ -76,6 +76,11 @@ impl Gro {
         [None, None]
     }
 
+    /// Whether a packet is held back.
+    pub const fn holds(&self) -> bool {
+        self.run.is_some()
+    }
+
     /// The batch is over (`napi_gro_flush`).
     pub fn flush(&mut self) -> Option<(Segment, Buffer)> {
         self.run.take().map(Run::up)

@@ -263,7 +263,7 @@ impl<O: Observer> Bench<O> {
     fn feed(&mut self, seg: Segment) {
         let mut data = Emitted::default();
         (data.seq, data.len, data.skb_end) = (seg.seq, seg.len, seg.end_seq());
-        let packet = Packet { seg, payload: Payload::Data(data) };
+        let packet = Packet { flow: 0, seg, payload: Payload::Data(data) };
         let device = Device::new(self.setup.nic.into(), self.setup.kernel.0, SkbLayout::default());
         let (seg, buffer) = device.piece(&packet, 0, 1);
         self.highest = self.highest.max(seg.end_seq());

@@ -1,0 +1,92 @@
+//! One connection of a run: its two ends, its programs, and how far its handshake has come.
+
+use super::endpoint::Endpoint;
+use super::outcome::FlowOutcome;
+use crate::app::{Reader, Writer};
+use crate::config::RunConfig;
+use crate::segment::SynOptions;
+use crate::time::SimTime;
+
+/// The two ends of a connection, and the two hosts.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Side {
+    /// The end that opens the connection and writes.
+    Sender,
+    /// The end that reads.
+    Receiver,
+}
+
+impl Side {
+    /// Where this side is in a pair.
+    pub(super) const fn at(self) -> usize {
+        self as usize
+    }
+
+    /// The other one.
+    pub(super) const fn peer(self) -> Self {
+        match self {
+            Self::Sender => Self::Receiver,
+            Self::Receiver => Self::Sender,
+        }
+    }
+}
+
+/// Number of a connection within its run, from 0.
+pub(super) type FlowId = u32;
+
+/// One connection.
+#[derive(Debug)]
+pub(super) struct Flow {
+    /// The writing and the reading end, by [`Side::at`].
+    pub(super) ends: [Endpoint; 2],
+    pub(super) writer: Writer,
+    pub(super) reader: Reader,
+    /// The earliest event of the applications that waits in the queue.
+    pub(super) app_wake: Option<SimTime>,
+    /// The applications were due while the stack was busy, and wait until it is not.
+    pub(super) apps_wait: bool,
+    pub(super) syn_sent: SimTime,
+    pub(super) syn_ack_sent: SimTime,
+    pub(super) peer_syn: Option<SynOptions>,
+    /// When the reading end was established.
+    pub(super) established: Option<SimTime>,
+    /// When the writer started.
+    pub(super) started: Option<SimTime>,
+    /// Segments that reached the reading socket.
+    pub(super) segments: u64,
+}
+
+impl Flow {
+    /// Connection `id` of the run, closed.
+    pub(super) fn new(config: &RunConfig, id: FlowId) -> Self {
+        let (sender, receiver) = (config.sender_of(id), config.receiver_of(id));
+        Self {
+            ends: [sender, receiver].map(|end| Endpoint::new(config.kernel, end, &config.host)),
+            writer: Writer::new(&sender.write),
+            reader: Reader::new(&receiver.read),
+            app_wake: None,
+            apps_wait: false,
+            syn_sent: SimTime::ZERO,
+            syn_ack_sent: SimTime::ZERO,
+            peer_syn: None,
+            established: None,
+            started: None,
+            segments: 0,
+        }
+    }
+
+    /// What has become of it.
+    pub(super) fn outcome(&self) -> FlowOutcome {
+        let [a, b] = &self.ends;
+        FlowOutcome {
+            receiver: b.rx.state(&b.tx),
+            sender: a.tx.state(),
+            opened: self.syn_sent,
+            established: self.established,
+            started: self.started,
+            written: self.writer.written(),
+            read: self.reader.bytes(),
+            segments: self.segments,
+        }
+    }
+}
