@@ -7,29 +7,53 @@ use sim_core::linux::{
 
 use crate::terminal;
 
-/// A table of what differs, one column per kernel, and which names mean which kernel.
-pub(super) fn text() -> String {
-    let mut head = vec![""];
-    head.extend(ALL.iter().map(|k| k.name));
-    let mut table = terminal::table(&head);
-    let columns: Vec<Vec<(&'static str, String)>> = ALL.iter().map(|k| properties(k)).collect();
+/// One property of a profile.
+struct Property {
+    label: &'static str,
+    /// Kernel functions that decide it, and the change that introduced the newest form where it is known.
+    source: &'static str,
+    value: String,
+}
+
+fn row(label: &'static str, source: &'static str, value: String) -> Property {
+    Property { label, source, value }
+}
+
+/// What differs: per property a label, one value per kernel, and the source. Also how many are the same on all.
+fn differences() -> (Vec<Vec<String>>, usize) {
+    let columns: Vec<Vec<Property>> = ALL.iter().map(|k| properties(k)).collect();
+    let mut rows = Vec::new();
     let mut same = 0;
-    for (at, (label, first)) in columns[0].iter().enumerate() {
-        let values: Vec<&str> = columns.iter().map(|c| c[at].1.as_str()).collect();
-        if values.iter().all(|v| v == first) {
+    for (at, first) in columns[0].iter().enumerate() {
+        let values: Vec<&str> = columns.iter().map(|c| c[at].value.as_str()).collect();
+        if values.iter().all(|v| *v == first.value) {
             same += 1;
             continue;
         }
-        table.add_row(std::iter::once(*label).chain(values));
+        let cells = std::iter::once(first.label).chain(values).chain([first.source]);
+        rows.push(cells.map(str::to_owned).collect());
+    }
+    (rows, same)
+}
+
+fn head() -> Vec<&'static str> {
+    let names = ALL.iter().map(|k| k.name);
+    std::iter::once("").chain(names).chain(["decided in"]).collect()
+}
+
+/// A table of what differs, one column per kernel, and which names mean which kernel.
+pub(super) fn text() -> String {
+    let mut table = terminal::table(&head());
+    let (rows, same) = differences();
+    for row in rows {
+        table.add_row(row);
     }
     let mut text = terminal::table_text(&table);
     if same > 0 {
         text.push_str(&format!("\n{} the same on all kernels.\n", terminal::count(same, "property") + " is"));
     }
-    text.push_str(
-        "\nA kernel is named by its series (6.1), its release (6.1.55) or its `uname -r` (6.1.0-53-cloud-amd64). A release\n\
-         that was not recorded is taken to behave like the recorded one of its series, and the summary says so.\n",
-    );
+    text.push('\n');
+    text.push_str(NAMES);
     text.push_str("\nVariants, each a recorded kernel with one change, not recorded themselves:\n");
     for v in sim_core::linux::VARIANTS {
         text.push_str(&format!("  {}: {}\n", v.name, changes(v)));
@@ -41,19 +65,52 @@ pub(super) fn text() -> String {
     text
 }
 
+/// The same as a page for the documentation.
+pub(super) fn markdown() -> String {
+    let mut text = String::from(
+        "# The kernels side by side\n\n\
+         Everything in which the modelled kernels differ, from the profiles themselves (`skmem list kernels --markdown`).\n\
+         The last column names the kernel functions that decide it, and the change that brought the newest form where it\n\
+         is known; commits are those of mainline, a stable series may have taken them earlier.\n\n",
+    );
+    let line = |cells: &[String]| format!("| {} |\n", cells.join(" | ").replace('_', "\\_"));
+    let head: Vec<String> = head().into_iter().map(str::to_owned).collect();
+    text.push_str(&line(&head));
+    text.push_str(&format!("|{}\n", "---|".repeat(head.len())));
+    for row in differences().0 {
+        text.push_str(&line(&row));
+    }
+    text.push('\n');
+    text.push_str(NAMES);
+    text.push_str("\nVariants, each a recorded kernel with one change, not recorded themselves:\n\n");
+    for v in sim_core::linux::VARIANTS {
+        text.push_str(&format!("- `{}`: {}\n", v.name, changes(v)));
+    }
+    text.push_str("\nAliases:\n\n");
+    for a in &sim_core::linux::ALIASES {
+        text.push_str(&format!("- `{}`: as {} ({})\n", a.series, a.stands_for_it, a.why));
+    }
+    text
+}
+
+const NAMES: &str = "\
+A kernel is named by its series (6.1), its release (6.1.55) or its `uname -r` (6.1.0-53-cloud-amd64). A release
+that was not recorded is taken to behave like the recorded one of its series, and the summary says so.
+";
+
 /// In what a variant differs from the recorded kernel of its series.
 fn changes(variant: &KernelProfile) -> String {
     let Some(base) = sim_core::linux::by_name(variant.series()) else { return String::new() };
     let pairs = properties(variant).into_iter().zip(properties(base));
     let changed: Vec<String> = pairs
-        .filter(|((label, v), (_, b))| v != b && *label != "recorded release")
-        .map(|((label, v), (_, b))| format!("{label} {v} instead of {b}"))
+        .filter(|(v, b)| v.value != b.value && v.label != "recorded release")
+        .map(|(v, b)| format!("{} {} instead of {}", v.label, v.value, b.value))
         .collect();
     changed.join("; ")
 }
 
 /// Every property of a profile. The patterns name all fields, so that a new one cannot be forgotten here.
-fn properties(k: &KernelProfile) -> Vec<(&'static str, String)> {
+fn properties(k: &KernelProfile) -> Vec<Property> {
     let KernelProfile {
         name: _,
         release,
@@ -102,48 +159,124 @@ fn properties(k: &KernelProfile) -> Vec<(&'static str, String)> {
         }
     };
     vec![
-        ("recorded release", release.to_owned()),
-        ("bytes reserved for headers (MAX_TCP_HEADER)", max_tcp_header.to_string()),
-        ("cache of small skb heads, bytes", small_head.map_or_else(|| "-".to_owned(), |n| n.to_string())),
-        ("small heads of drivers", napi_head_text(napi_head).to_owned()),
-        ("memory becomes window by", price.to_owned()),
-        ("scaling_ratio of a new socket", initial),
-        ("a new scaling_ratio and window_clamp", remeasured),
-        ("first window at most 65535", yes(initial_window_64k)),
-        ("advmss without timestamp option from the start", yes(early_advmss_timestamps)),
-        ("forward-allocated memory goes back", reclaimed(reclaim).to_owned()),
-        ("idle longer than RTO gives memory back", yes(idle_reclaims)),
-        ("in-order data without memory", without_memory(in_order_gate).to_owned()),
-        ("a segment may be queued while (skmem)", ingest_test(ingest).to_owned()),
-        ("tcp_clamp_window when a segment has no room", yes(clamp_on_ingest)),
-        ("prune gives up when nothing is charged", yes(prune_fails_when_empty)),
-        ("prune of out-of-order data spares older data", yes(prune_ofo_spares_older)),
-        ("sequence check covers", sequence(sequence_check).to_owned()),
-        ("bare FIN passes a zero window", yes(fin_passes_zero_window)),
-        ("header prediction checks for old ACKs", yes(prediction_checks_old_ack)),
-        ("header prediction checks the window", yes(prediction_checks_window)),
-        ("out-of-order segments are measured (rcv_mss)", yes(ofo_measures_rcv_mss)),
-        ("DSACK for drained data ends with its skb", yes(drain_dsack_clipped)),
-        ("old pure ACKs with old timestamps are not answered", yes(paws_ignores_old_acks)),
-        ("tcp_shrink_window exists", yes(has_shrink_window)),
-        ("receiver RTT estimate", rtt(receiver_rtt).to_owned()),
-        ("autotuning formula", formula(autotune).to_owned()),
-        ("autotuning subtracts what is still queued", yes(autotune_minus_queued)),
-        ("rcv_ssthresh is lowered under memory pressure", yes(grow_honours_pressure)),
-        ("a read refreshes the socket's clock", yes(read_refreshes_clock)),
-        ("TCP_WINDOW_CLAMP and rcv_ssthresh", clamp_rule(window_clamp).to_owned()),
-        ("SO_RCVBUF acts on window_clamp", yes(rcvbuf_sets_clamp)),
-        ("ACKs wait until the backlog is drained", yes(backlog_ack_defer)),
-        ("longest delayed ACK follows rto_min", yes(delack_max_from_rto_min)),
-        ("ato is bounded by it", yes(ato_bounded)),
-        ("interactive mode needs several turns", yes(pingpong_counts)),
-        ("delayed-ACK timer flushes compressed ACKs", yes(delack_flushes_compressed)),
-        ("delay of compressed SACKs", compressed(comp_sack).to_owned()),
-        ("zero window at the same sequence is accepted", yes(accepts_zero_window_update)),
-        ("tcp_rmem[2]", tcp_rmem_max.to_string()),
-        ("rmem_max, wmem_max", core_mem_max.to_string()),
-        ("tcp_comp_sack_slack_ns", comp_sack_slack_ns.to_string()),
-        ("tcp_limit_output_bytes", limit_output_bytes.to_string()),
+        row("recorded release", "`uname -r` of the recordings", release.to_owned()),
+        row(
+            "bytes reserved for headers (MAX_TCP_HEADER)",
+            "MAX_TCP_HEADER, LL_MAX_HEADER",
+            max_tcp_header.to_string(),
+        ),
+        row(
+            "cache of small skb heads, bytes",
+            "kmalloc_reserve, SKB_SMALL_HEAD_SIZE (6.3)",
+            small_head.map_or_else(|| "-".to_owned(), |n| n.to_string()),
+        ),
+        row("small heads of drivers", "napi_alloc_skb", napi_head_text(napi_head).to_owned()),
+        row("memory becomes window by", "tcp_win_from_space, dfa2f0483360 (6.6)", price.to_owned()),
+        row("scaling_ratio of a new socket", "TCP_DEFAULT_SCALING_RATIO, 697a6c8cec03 (6.10)", initial),
+        row("a new scaling_ratio and window_clamp", "tcp_measure_rcv_mss, 05f76b2d634e (6.11)", remeasured),
+        row("first window at most 65535", "tcp_select_initial_window", yes(initial_window_64k)),
+        row(
+            "advmss without timestamp option from the start",
+            "tcp_connect_init, tcp_ca_openreq_child",
+            yes(early_advmss_timestamps),
+        ),
+        row(
+            "forward-allocated memory goes back",
+            "sk_mem_uncharge, 4890b686f408 (6.0)",
+            reclaimed(reclaim).to_owned(),
+        ),
+        row("idle longer than RTO gives memory back", "tcp_event_data_recv", yes(idle_reclaims)),
+        row(
+            "in-order data without memory",
+            "tcp_data_queue, e2142825c120 (6.6)",
+            without_memory(in_order_gate).to_owned(),
+        ),
+        row(
+            "a segment may be queued while (skmem)",
+            "tcp_try_rmem_schedule, tcp_can_ingest, 1d2fbaad7cd8 (6.17)",
+            ingest_test(ingest).to_owned(),
+        ),
+        row("tcp_clamp_window when a segment has no room", "tcp_prune_queue", yes(clamp_on_ingest)),
+        row("prune gives up when nothing is charged", "tcp_prune_queue", yes(prune_fails_when_empty)),
+        row(
+            "prune of out-of-order data spares older data",
+            "tcp_prune_ofo_queue",
+            yes(prune_ofo_spares_older),
+        ),
+        row(
+            "sequence check covers",
+            "tcp_sequence, 9ca48d616ed7 (6.17)",
+            sequence(sequence_check).to_owned(),
+        ),
+        row("bare FIN passes a zero window", "tcp_data_queue, tcp_sequence", yes(fin_passes_zero_window)),
+        row("header prediction checks for old ACKs", "tcp_rcv_established", yes(prediction_checks_old_ack)),
+        row(
+            "header prediction checks the window",
+            "tcp_rcv_established (6.17)",
+            yes(prediction_checks_window),
+        ),
+        row("out-of-order segments are measured (rcv_mss)", "tcp_data_queue_ofo", yes(ofo_measures_rcv_mss)),
+        row("DSACK for drained data ends with its skb", "tcp_ofo_queue", yes(drain_dsack_clipped)),
+        row(
+            "old pure ACKs with old timestamps are not answered",
+            "tcp_validate_incoming, tcp_disordered_ack",
+            yes(paws_ignores_old_acks),
+        ),
+        row("tcp_shrink_window exists", "__tcp_select_window, b650d953cd39 (6.5)", yes(has_shrink_window)),
+        row(
+            "receiver RTT estimate",
+            "tcp_rcv_rtt_update, tcp_rcv_rtt_measure_ts",
+            rtt(receiver_rtt).to_owned(),
+        ),
+        row(
+            "autotuning formula",
+            "tcp_rcv_space_adjust, tcp_rcvbuf_grow, aa251c84636c (6.18)",
+            formula(autotune).to_owned(),
+        ),
+        row(
+            "autotuning subtracts what is still queued",
+            "tcp_rcv_space_adjust (6.16)",
+            yes(autotune_minus_queued),
+        ),
+        row("rcv_ssthresh is lowered under memory pressure", "tcp_grow_window", yes(grow_honours_pressure)),
+        row(
+            "a read refreshes the socket's clock",
+            "tcp_rcv_space_adjust, tcp_mstamp_refresh",
+            yes(read_refreshes_clock),
+        ),
+        row("TCP_WINDOW_CLAMP and rcv_ssthresh", "tcp_set_window_clamp", clamp_rule(window_clamp).to_owned()),
+        row("SO_RCVBUF acts on window_clamp", "__sock_set_rcvbuf, tcp_set_rcvbuf", yes(rcvbuf_sets_clamp)),
+        row(
+            "ACKs wait until the backlog is drained",
+            "__tcp_ack_snd_check, tcp_backlog_ack_defer (6.7)",
+            yes(backlog_ack_defer),
+        ),
+        row(
+            "longest delayed ACK follows rto_min",
+            "tcp_send_delayed_ack, tcp_delack_max (6.7)",
+            yes(delack_max_from_rto_min),
+        ),
+        row("ato is bounded by it", "tcp_event_data_recv", yes(ato_bounded)),
+        row(
+            "interactive mode needs several turns",
+            "tcp_event_data_sent, inet_csk_inc_pingpong_cnt",
+            yes(pingpong_counts),
+        ),
+        row(
+            "delayed-ACK timer flushes compressed ACKs",
+            "tcp_delack_timer_handler",
+            yes(delack_flushes_compressed),
+        ),
+        row("delay of compressed SACKs", "__tcp_ack_snd_check (6.19)", compressed(comp_sack).to_owned()),
+        row(
+            "zero window at the same sequence is accepted",
+            "tcp_may_update_window",
+            yes(accepts_zero_window_update),
+        ),
+        row("tcp_rmem[2]", "tcp_init (6.18)", tcp_rmem_max.to_string()),
+        row("rmem_max, wmem_max", "SK_RMEM_MAX, SK_WMEM_MAX (6.18)", core_mem_max.to_string()),
+        row("tcp_comp_sack_slack_ns", "sysctl_tcp_comp_sack_slack_ns", comp_sack_slack_ns.to_string()),
+        row("tcp_limit_output_bytes", "sysctl_tcp_limit_output_bytes", limit_output_bytes.to_string()),
     ]
 }
 
@@ -239,6 +372,18 @@ mod tests {
         let head = text.lines().next().unwrap();
         assert!(ALL.iter().all(|k| head.contains(k.name)), "{head}");
         assert!(text.contains("autotuning formula"));
-        assert!(text.lines().all(|l| l.chars().count() <= 160), "{text}");
+    }
+
+    #[test]
+    fn every_difference_names_its_source() {
+        let (rows, _) = differences();
+        assert!(rows.iter().all(|r| r.last().is_some_and(|source| !source.is_empty())));
+    }
+
+    #[test]
+    fn the_page_in_docs_is_what_the_command_writes() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/kernels.md");
+        let page = std::fs::read_to_string(path).unwrap();
+        assert!(page == markdown(), "write it again: skmem list kernels --markdown > docs/kernels.md");
     }
 }
