@@ -82,9 +82,7 @@ impl Drive<'_> {
                     _ => None,
                 });
                 self.writing = taken.unwrap_or(len).clamp(0, len.clamp(0, i64::from(u32::MAX))) as u32;
-                // The copy goes on until an skb is full; only then the call looks whether it can transmit.
-                let room = self.m.snd.room();
-                self.write(now, if room == 0 { self.m.snd.size_goal() } else { room });
+                self.write_until_push(now);
                 // Whether or not anything can be sent, pushing reads the clock.
                 self.with(now, |rx, _, cx| rx.refresh_clock(cx));
             }
@@ -92,6 +90,7 @@ impl Drive<'_> {
             AppAction::Drain => self.with(now, |rx, _, _| rx.begin_drain()),
             AppAction::SendRet(_) => {
                 self.write(now, u32::MAX);
+                self.m.snd.send_ended();
                 (self.writing, self.wrote) = (0, 0);
                 self.in_send = false;
                 self.with(now, |rx, snd, cx| rx.release(cx, snd));
@@ -177,10 +176,15 @@ impl Drive<'_> {
 
     /// What is about to be transmitted up to `end` must have been copied.
     pub(super) fn copy_written(&mut self, now: Now, end: Seq) {
-        let missing = end - self.m.snd.write_seq();
-        if missing > 0 {
-            self.write(now, missing as u32);
+        while end > self.m.snd.write_seq() && self.wrote < self.writing {
+            self.write_until_push(now);
         }
+    }
+
+    /// A `send` in progress copies as far as to its next attempt to transmit.
+    fn write_until_push(&mut self, now: Now) {
+        let left = self.writing.saturating_sub(self.wrote);
+        self.wrote += self.with(now, |rx, snd, cx| snd.write_until_push(cx, rx, left));
     }
 
     /// The end of a `recv`: its window is chosen.

@@ -40,6 +40,8 @@ pub struct PassiveSender {
     queue: VecDeque<Written>,
     /// One after the last byte written.
     write_seq: Seq,
+    /// One after the last byte that was marked to be pushed (`pushed_seq`).
+    pushed: Seq,
     /// The FIN's sequence number, once it is queued.
     fin: Option<Seq>,
     /// Packets to be sent at the next occasion.
@@ -70,6 +72,7 @@ impl PassiveSender {
             gso_max: tso::gso_max(kernel.max_tcp_header),
             queue: VecDeque::new(),
             write_seq: Seq::FIRST,
+            pushed: Seq::FIRST,
             fin: None,
             pending: VecDeque::new(),
             write_timer: None,
@@ -81,6 +84,7 @@ impl PassiveSender {
         self.window = SendWindow::new(h.snd_nxt, h.snd_wnd, h.wl1, h.snd_wscale, self.accepts_zero);
         self.mss_limit = h.mss;
         self.write_seq = h.snd_nxt;
+        self.pushed = h.snd_nxt;
         if let Some(us) = h.rtt_us {
             self.rtt.sample(us, h.snd_nxt, h.snd_nxt);
         }
@@ -90,13 +94,23 @@ impl PassiveSender {
     pub fn written<O: Observer>(&mut self, cx: &mut Cx<'_, O>, rx: &mut Receiver, len: u32) {
         let mut left = len;
         while left > 0 {
+            left -= self.write_until_push(cx, rx, left);
+        }
+    }
+
+    /// A `send` copies up to `len` bytes, but no further than to where it tries to transmit: when an skb is full that is
+    /// the next to be sent, or when half the peer's largest window was written without a push (`forced_push`). Returns
+    /// what was copied.
+    pub fn write_until_push<O: Observer>(&mut self, cx: &mut Cx<'_, O>, rx: &mut Receiver, len: u32) -> u32 {
+        let mut copied = 0;
+        while copied < len {
             let room = self.room();
             if room == 0 {
                 self.push_skb(cx, rx, 0);
                 continue;
             }
-            let n = room.min(left);
-            left -= n;
+            let n = room.min(len - copied);
+            copied += n;
             self.write_seq = self.write_seq + n;
             let end = self.write_seq;
             if let Some(tail) = self.queue.back_mut() {
@@ -105,7 +119,28 @@ impl PassiveSender {
                 tail.end = end;
             }
             rx.charge_send(cx, n);
+            if copied < len && n == room {
+                let forced = end > self.pushed + (self.window.max_window >> 1);
+                if forced {
+                    self.pushed = end;
+                }
+                if forced || self.tail_is_next() {
+                    break;
+                }
+            }
         }
+        copied
+    }
+
+    /// The `send` is over: what it wrote is marked to be pushed (`tcp_mark_push`).
+    pub fn send_ended(&mut self) {
+        self.pushed = self.write_seq;
+    }
+
+    /// Whether the last skb is the next to be sent (`tcp_send_head`).
+    fn tail_is_next(&self) -> bool {
+        let unsent = self.queue.iter().rev().take_while(|w| w.end > self.window.snd_nxt);
+        unsent.count() == 1
     }
 
     /// Bytes that still fit into the last unsent skb; what a `send` copies before it first looks whether it can
