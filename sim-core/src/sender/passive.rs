@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use super::rtt::Rtt;
+use super::rules::SenderRules;
 use super::window::{AckRange, SendWindow};
 use super::{Handshake, send_mss, tso};
 use crate::config::Sysctls;
@@ -34,6 +35,10 @@ pub struct PassiveSender {
     accepts_zero: bool,
     /// Truesize of an skb without payload, bytes.
     head: u32,
+    /// Whether a packet is filled from the next one before it is sent.
+    tops_up: bool,
+    /// Payload of the last packet that no window cut short, bytes.
+    last_full: u32,
     /// Largest payload of an skb (`sk_gso_max_size`), bytes.
     gso_max: u32,
     /// skbs written and not yet acknowledged, sent or not.
@@ -69,6 +74,8 @@ impl PassiveSender {
             sndbuf: sysctl.tcp_wmem[1],
             accepts_zero: kernel.accepts_zero_window_update,
             head: kernel.sender_head(layout).truesize,
+            tops_up: SenderRules::of(kernel).tops_up,
+            last_full: 0,
             gso_max: tso::gso_max(kernel.max_tcp_header),
             queue: VecDeque::new(),
             write_seq: Seq::FIRST,
@@ -206,6 +213,9 @@ impl PassiveSender {
             }
         }
         self.split_at(cx, rx, seg.seq);
+        if self.tops_up && seg.seq >= self.window.snd_nxt {
+            self.top_up(cx, rx, &seg);
+        }
         self.split_at(cx, rx, seg.end_seq());
         self.join(cx, rx, &seg);
         let window = rx.stamp(cx, &mut seg);
@@ -219,6 +229,37 @@ impl PassiveSender {
         }
         self.window.snd_nxt = self.window.snd_nxt.max(seg.end_seq());
         self.arm_write_timer(cx.now);
+    }
+
+    /// Fills the skb that is about to be sent from the next ones (`tcp_grow_skb`), as far as a packet may reach that only
+    /// the peer's window cuts short: to the size of the one before.
+    fn top_up<O: Observer>(&mut self, cx: &mut Cx<'_, O>, rx: &mut Receiver, seg: &Segment) {
+        let mss = self.mss_cache().max(1);
+        let edge = self.window.snd_una + self.window.snd_wnd;
+        let whole = seg.len.next_multiple_of(mss);
+        let goal = if seg.end_seq() == edge { whole.max(self.last_full) } else { whole };
+        if seg.len.is_multiple_of(mss) {
+            self.last_full = seg.len;
+        }
+        let Some(first) = self.queue.iter().position(|w| w.end > seg.seq) else { return };
+        while self.queue[first].len < goal
+            && let Some(&next) = self.queue.get(first + 1)
+        {
+            let n = next.len.min(goal - self.queue[first].len);
+            let w = &mut self.queue[first];
+            w.end = w.end + n;
+            w.len += n;
+            w.truesize += n;
+            if n < next.len {
+                let next = &mut self.queue[first + 1];
+                next.len -= n;
+                next.truesize -= n;
+                return;
+            }
+            self.queue[first].end = next.end;
+            self.queue.remove(first + 1);
+            rx.uncharge_send(cx, self.head);
+        }
     }
 
     /// Arms the loss probe, or the retransmission timer if that is earlier (`tcp_schedule_loss_probe`).
