@@ -123,6 +123,60 @@ impl Context {
         });
     }
 
+    /// As [`Self::fields`], for a mapping that a single value can stand for: the value of `main`, which then is the
+    /// only one written.
+    pub(crate) fn short_fields<'n>(&mut self, key: &Key, entry: &'n Entry) -> Fields<'n> {
+        let Kind::Short { main, keys } = key.kind else {
+            return Fields { at: entry.at, found: Vec::new() };
+        };
+        match (&entry.value.value, keys::find(keys, main)) {
+            (Value::Map(_) | Value::List(_), _) | (_, None) => self.fields(keys, &entry.value, key.name),
+            (_, Some(main)) => Fields { at: entry.value.at, found: vec![(main, entry)] },
+        }
+    }
+
+    /// Numbers that ascend.
+    pub(crate) fn numbers(&mut self, key: &Key, node: &Node) -> Option<Vec<u64>> {
+        let Kind::Numbers { min, max } = key.kind else { return None };
+        let Value::List(items) = &node.value else {
+            self.error(node.at, format!("`{}` must be a list", key.name)).expected =
+                Some(keys::takes(&key.kind));
+            return None;
+        };
+        if items.is_empty() {
+            self.error(node.at, format!("`{}` is empty", key.name)).expected = Some(keys::takes(&key.kind));
+            return None;
+        }
+        let one = Key { kind: Kind::Count { min: min as i64, max }, ..*key };
+        let mut values: Vec<u64> = Vec::new();
+        for item in items {
+            let Scalar::Number(v) = self.scalar(&one, item)? else { return None };
+            let v = u64::try_from(v).ok()?;
+            if values.last().is_some_and(|last| *last >= v) {
+                self.error(item.at, format!("`{}`: {v} is not larger than the number before it", key.name))
+                    .expected = Some(keys::takes(&key.kind));
+                return None;
+            }
+            values.push(v);
+        }
+        Some(values)
+    }
+
+    /// A number of packets, or a size: which of the two is said by its unit.
+    pub(crate) fn packets_or_bytes(&mut self, key: &Key, node: &Node) -> Option<Result<u64, u64>> {
+        let Kind::PacketsOrBytes { max } = key.kind else { return None };
+        let text = self.text(key, node)?;
+        let packets = units::parse_count(text).is_ok();
+        let kind = if packets {
+            Kind::Count { min: 1, max }
+        } else {
+            Kind::Size { min: 1, max, bare: false, unlimited: false }
+        };
+        let Scalar::Number(v) = self.scalar_text(&Key { kind, ..*key }, node.at, text)? else { return None };
+        let v = u64::try_from(v).ok()?;
+        Some(if packets { Ok(v) } else { Err(v) })
+    }
+
     /// The text of a scalar.
     pub(crate) fn text<'n>(&mut self, key: &Key, node: &'n Node) -> Option<&'n str> {
         match &node.value {
@@ -166,6 +220,7 @@ impl Context {
                 return Some(Scalar::Unlimited);
             }
             Kind::Switch => return self.switch(key, at, text),
+            Kind::Percent => (units::parse_percent(text).map(i128::from), 0, i128::from(u32::MAX)),
             Kind::Count { min, max } => {
                 let negative = min < 0 && text.starts_with('-');
                 let digits = if negative { &text[1..] } else { text };

@@ -9,9 +9,10 @@ use sim_core::config::{
 use crate::endpoint::nic_by_name;
 use crate::inject_text::{injection_yaml, live};
 use crate::keys::{NICS, UNLIMITED};
+use crate::path_text::link_lines;
 use crate::resolve::Scenario;
 use crate::sysctls::SYSCTLS;
-use crate::units::{format_rate, format_size, format_time};
+use crate::units::{format_size, format_time};
 
 /// The scenario with every default filled in and all sysctls pinned. Resolving the text gives the same
 /// [`RunConfig`](sim_core::config::RunConfig), in this version and whatever the defaults of a later one are.
@@ -116,10 +117,9 @@ fn quoted(text: &str) -> String {
 
 fn link(out: &mut Writer, name: &str, l: &LinkConfig) {
     out.open(1, name);
-    out.line(2, "delay", &format_time(l.delay.as_nanos()));
-    out.line(2, "limit", &l.limit.to_string());
-    out.line(2, "mtu", &l.mtu.to_string());
-    out.line(2, "rate", &l.rate_bps.map_or(UNLIMITED.to_owned(), format_rate));
+    for (key, value) in link_lines(l) {
+        out.line(2, key, &value);
+    }
 }
 
 fn on_off(on: bool) -> &'static str {

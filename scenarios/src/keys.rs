@@ -1,6 +1,7 @@
 //! The one table of keys. The resolver, the overrides, the schema, the reference and the hints read it; what is
 //! not in it does not exist.
 
+pub(crate) use crate::path_keys::{GILBERT_ELLIOTT, LINK, PATH, QUEUE_KEYS};
 use crate::sysctls;
 
 /// What a key takes.
@@ -42,6 +43,14 @@ pub(crate) enum Kind {
     List(&'static [Key]),
     /// A mapping of metrics to values.
     Expect,
+    /// A share from 0 % to 100 %, in parts of 2^32 - 1.
+    Percent,
+    /// Whole numbers, each larger than the one before.
+    Numbers { min: u64, max: u64 },
+    /// A number of packets, or a size with its unit.
+    PacketsOrBytes { max: u64 },
+    /// A mapping of fixed keys, or the value of `main` alone.
+    Short { main: &'static str, keys: &'static [Key] },
     /// Planned, but not in this version; the text says what there is.
     NotYet(&'static str),
 }
@@ -72,7 +81,7 @@ pub(crate) struct Mode {
     pub(crate) supported: bool,
 }
 
-const fn key(name: &'static str, kind: Kind, default: &'static str, doc: &'static str) -> Key {
+pub(crate) const fn key(name: &'static str, kind: Kind, default: &'static str, doc: &'static str) -> Key {
     Key { name, kind, default, doc }
 }
 
@@ -81,15 +90,15 @@ const fn size(min: u64, max: u64) -> Kind {
 }
 
 /// Sizes whose key names the unit, or that the kernel takes in bytes.
-const fn bytes(min: u64, max: u64) -> Kind {
+pub(crate) const fn bytes(min: u64, max: u64) -> Kind {
     Kind::Size { min, max, bare: true, unlimited: false }
 }
 
-const fn time(min: u64, max: u64) -> Kind {
+pub(crate) const fn time(min: u64, max: u64) -> Kind {
     Kind::Time { min, max, bare: None }
 }
 
-const fn count(min: i64, max: u64) -> Kind {
+pub(crate) const fn count(min: i64, max: u64) -> Kind {
     Kind::Count { min, max }
 }
 
@@ -97,10 +106,8 @@ const fn count(min: i64, max: u64) -> Kind {
 const BUF_MAX: u64 = (i32::MAX / 2) as u64;
 const INT_MAX: u64 = i32::MAX as u64;
 const MS: u64 = 1_000_000;
-const S: u64 = 1_000_000_000;
+pub(crate) const S: u64 = 1_000_000_000;
 const DAY: u64 = 86_400 * S;
-/// Longest delay of a path: far more than any link has, little enough that timers make sense.
-const DELAY_MAX: u64 = 600 * S;
 
 /// The kernel's own name of an unset limit.
 pub(crate) const UNLIMITED: &str = "unlimited";
@@ -167,52 +174,6 @@ pub(crate) static ROOT: &[Key] = &[
         "Segments and calls for the receiver alone, instead of `path` and `sender`.",
     ),
 ];
-
-/// `path`.
-pub(crate) static PATH: &[Key] = &[
-    key(
-        "rtt",
-        time(0, 2 * DELAY_MAX),
-        "",
-        "Round-trip delay, half of it in each direction; instead of `delay`.",
-    ),
-    key("delay", time(0, DELAY_MAX), "0s", "Delay of each direction (`tc netem delay`); instead of `rtt`."),
-    LIMIT,
-    MTU,
-    RATE,
-    key("forward", Kind::Section(LINK), "", "What differs from sender to receiver."),
-    key("reverse", Kind::Section(LINK), "", "What differs from receiver to sender."),
-    LOSS,
-    JITTER,
-    REORDER,
-    DUPLICATE,
-];
-
-/// `path.forward`, `path.reverse`.
-pub(crate) static LINK: &[Key] = &[
-    key("delay", time(0, DELAY_MAX), "0s", "Delay of this direction (`tc netem delay`)."),
-    LIMIT,
-    MTU,
-    RATE,
-    LOSS,
-    JITTER,
-    REORDER,
-    DUPLICATE,
-];
-
-const LIMIT: Key = key(
-    "limit",
-    count(1, 100_000_000),
-    "1000",
-    "Packets that the link holds at once (`tc netem limit`); one more is dropped.",
-);
-const MTU: Key = key("mtu", bytes(68, 65_536), "65536", "Largest IP packet; `lo` has 65536, Ethernet 1500.");
-const RATE: Key = key("rate", Kind::Rate, UNLIMITED, "Bits per second (`tc netem rate`).");
-const LINK_HAS: &str = "a path has delay (or rtt), limit, mtu and rate";
-const LOSS: Key = key("loss", Kind::NotYet(LINK_HAS), "", "Share of packets lost.");
-const JITTER: Key = key("jitter", Kind::NotYet(LINK_HAS), "", "Variation of the delay.");
-const REORDER: Key = key("reorder", Kind::NotYet(LINK_HAS), "", "Packets that overtake others.");
-const DUPLICATE: Key = key("duplicate", Kind::NotYet(LINK_HAS), "", "Share of packets duplicated.");
 
 const SYSCTL: Key = key(
     "sysctl",
@@ -683,7 +644,9 @@ fn describe(keys: &[Key], prefix: &str, out: &mut String) {
         let default = if k.default.is_empty() { String::new() } else { format!(" [{}]", k.default) };
         out.push_str(&format!("{path}: {}{default}. {}\n", takes(&k.kind), k.doc));
         match k.kind {
-            Kind::Section(inner) => describe(inner, &format!("{path}."), out),
+            Kind::Section(inner) | Kind::Short { keys: inner, .. } => {
+                describe(inner, &format!("{path}."), out);
+            }
             Kind::List(inner) => describe(inner, &format!("{path}[]."), out),
             Kind::Modes(modes) => {
                 for m in modes.iter().filter(|m| m.supported) {
@@ -733,6 +696,13 @@ pub(crate) fn takes(kind: &Kind) -> String {
         Kind::Triple { .. } => "three whole numbers in ascending order".to_owned(),
         Kind::SizeList { .. } => "a list of sizes in bytes, such as [1, 7, 100]".to_owned(),
         Kind::Section(keys) => format!("a mapping with {}", names(keys)),
+        Kind::Percent => "a percentage from 0% to 100%".to_owned(),
+        Kind::Numbers { .. } => "an ascending list of numbers, such as [5, 9]".to_owned(),
+        Kind::PacketsOrBytes { .. } => "a number of packets, or a size with a unit".to_owned(),
+        Kind::Short { main, keys } => {
+            let short = find(keys, main).map_or_else(String::new, |k| takes(&k.kind));
+            format!("{short}, or a mapping with {}", names(keys))
+        }
         Kind::Modes(modes) => {
             let known: Vec<_> = modes.iter().filter(|m| m.supported).map(|m| m.name).collect();
             format!("a mapping with `mode: {}`", known.join(" | "))

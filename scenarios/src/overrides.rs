@@ -25,8 +25,13 @@ pub struct Overrides {
 }
 
 /// Keys of one mapping that say the same thing: setting one takes the other back.
-const ALTERNATIVES: [[&str; 2]; 3] =
-    [["rtt", "delay"], ["SO_RCVBUF", "SO_RCVBUFFORCE"], ["SO_SNDBUF", "SO_SNDBUFFORCE"]];
+const ALTERNATIVES: [&[&str]; 4] = [
+    &["rtt", "delay"],
+    &["SO_RCVBUF", "SO_RCVBUFFORCE"],
+    &["SO_SNDBUF", "SO_SNDBUFFORCE"],
+    // Of `loss`.
+    &["probability", "every", "packets", "gilbert-elliott"],
+];
 
 /// Applies all overrides to the tree; mistakes are reported at the override.
 pub(crate) fn apply(cx: &mut Context, root: &mut Node, overrides: &Overrides) {
@@ -210,7 +215,9 @@ fn locate(
     out.push(first.to_owned());
     let Some(rest) = rest else { return Ok(Some(key.kind)) };
     match key.kind {
-        Kind::Section(inner) => locate(inner, rest, &format!("`{first}`"), out),
+        Kind::Section(inner) | Kind::Short { keys: inner, .. } => {
+            locate(inner, rest, &format!("`{first}`"), out)
+        }
         Kind::Nic => locate(keys::NIC_FIGURES, rest, "`nic`", out),
         Kind::Expect => {
             out.push(rest.to_owned());
@@ -282,20 +289,29 @@ fn get<'n>(node: &'n Node, key: &str) -> Option<&'n Entry> {
 
 /// Puts `value` at `path`, making the mappings on the way.
 fn insert(node: &mut Node, path: &[&str], value: Node, at: Place) {
+    insert_into(node, "", path, value, at);
+}
+
+/// The same below a key called `name`.
+fn insert_into(node: &mut Node, name: &str, path: &[&str], value: Node, at: Place) {
     let Some((first, rest)) = path.split_first() else {
         *node = value;
         return;
     };
     if let Value::Scalar(word) = &node.value {
-        // `read: never` is short for `read: {mode: never}`.
+        // `read: never` is short for `read: {mode: never}`, and `loss: 1%` for `loss: {probability: 1%}`.
+        let main = match keys::find(keys::PATH, name).map(|k| k.kind) {
+            Some(Kind::Short { main, .. }) => main,
+            _ => "mode",
+        };
         let mode = Node { at: node.at, value: Value::Scalar(word.clone()) };
-        node.value = Value::Map(vec![Entry { key: "mode".to_owned(), at: node.at, value: mode }]);
+        node.value = Value::Map(vec![Entry { key: main.to_owned(), at: node.at, value: mode }]);
     }
     if !matches!(node.value, Value::Map(_)) {
         *node = Node { at, value: Value::Map(Vec::new()) };
     }
     let Value::Map(entries) = &mut node.value else { return };
-    if rest.is_empty() {
+    if rest.is_empty() || name == "path" {
         take_back(entries, first);
     }
     let index = match entries.iter().position(|e| e.key == *first) {
@@ -307,14 +323,15 @@ fn insert(node: &mut Node, path: &[&str], value: Node, at: Place) {
         }
     };
     entries[index].at = at;
-    insert(&mut entries[index].value, rest, value, at);
+    insert_into(&mut entries[index].value, first, rest, value, at);
 }
 
 /// Removes what would contradict the key that is about to be set.
 fn take_back(entries: &mut Vec<Entry>, key: &str) {
     let others: Vec<&str> = ALTERNATIVES
         .iter()
-        .filter(|pair| pair.contains(&key))
+        .filter(|group| group.contains(&key))
+        .copied()
         .flatten()
         .filter(|k| **k != key)
         .copied()

@@ -1,8 +1,6 @@
 //! From the tree to the resolved scenario: every default filled in, every conflict refused.
 
-use sim_core::config::{
-    Change, FlowsConfig, HostConfig, LinkConfig, LiveOption, RunConfig, StopConfig, TimedChange,
-};
+use sim_core::config::{Change, FlowsConfig, HostConfig, LiveOption, RunConfig, StopConfig, TimedChange};
 use sim_core::inject::Injection;
 use sim_core::linux::KernelProfile;
 use sim_core::skb::SkbLayout;
@@ -16,6 +14,7 @@ use crate::inject;
 use crate::kernel::{KernelName, resolve_kernel};
 use crate::keys::{self, Kind, STOP_ALWAYS};
 use crate::overrides::{self, Overrides};
+use crate::path;
 use crate::source::Source;
 use crate::units;
 use crate::yaml::{self, Node, Place, Value};
@@ -169,7 +168,7 @@ fn resolve_root(cx: &mut Context, root: &Node, source: &Source) -> Option<Scenar
         Some(_) => fields.number(cx, "seed"),
         None => default_number(keys::ROOT, "seed"),
     };
-    let (forward, reverse) = resolve_path(cx, &fields);
+    let [forward, reverse] = path::resolve(cx, &fields);
     let empty = Node { at: root.at, value: Value::Null };
     let section = |name| fields.get(name).map_or(&empty, |(_, e)| &e.value);
     let warn_for = known.then_some(profile);
@@ -192,8 +191,8 @@ fn resolve_root(cx: &mut Context, root: &Node, source: &Source) -> Option<Scenar
         Some(RunConfig {
             kernel: profile,
             seed: seed?,
-            forward: forward?,
-            reverse: reverse?,
+            forward,
+            reverse,
             sender: sender?,
             receiver: receiver?,
             flows: FlowsConfig::default(),
@@ -324,79 +323,6 @@ fn choose_kernel(root: &mut Node, kernel: &str) {
     } else if let Some(entry) = entries.iter_mut().find(|e| e.key == "kernels") {
         entry.key = "kernel".to_owned();
         entry.value.value = Value::Scalar(kernel.to_owned());
-    }
-}
-
-/// What one direction, or both, has been given.
-#[derive(Clone, Copy)]
-struct LinkParts {
-    delay: Option<SimDuration>,
-    limit: u32,
-    mtu: u32,
-    rate: Option<u64>,
-}
-
-fn resolve_path(cx: &mut Context, root: &Fields<'_>) -> (Option<LinkConfig>, Option<LinkConfig>) {
-    let defaults = LinkParts {
-        delay: None,
-        limit: default_number(keys::PATH, "limit").unwrap_or(1_000),
-        mtu: default_number(keys::PATH, "mtu").unwrap_or(65_536),
-        rate: None,
-    };
-    let zero = LinkConfig {
-        delay: SimDuration::ZERO,
-        limit: defaults.limit,
-        mtu: defaults.mtu,
-        rate_bps: None,
-        drop_every: 0,
-    };
-    let Some((_, entry)) = root.get("path") else { return (Some(zero.clone()), Some(zero)) };
-    let path = cx.fields(keys::PATH, &entry.value, "path");
-    let both = link_parts(cx, &path, defaults);
-    let rtt: Option<u64> = path.number(cx, "rtt");
-    if let (Some((_, rtt)), Some((_, delay))) = (path.get("rtt"), path.get("delay")) {
-        let d = cx.error(rtt.at.max(delay.at), "`rtt` and `delay` both say how long the path is");
-        d.help = Some("keep one: `delay` is one way, `rtt` is there and back".to_owned());
-    }
-    let mut directions = Vec::new();
-    for name in ["forward", "reverse"] {
-        let mut parts = both;
-        if let Some((_, e)) = path.get(name) {
-            let link = cx.fields(keys::LINK, &e.value, name);
-            if let (Some((_, rtt)), Some((_, delay))) = (path.get("rtt"), link.get("delay")) {
-                let d = cx.error(
-                    rtt.at.max(delay.at),
-                    format!("`rtt` and `{name}.delay` both say how long the path is"),
-                );
-                d.help = Some("give each direction its own `delay`, without `rtt`".to_owned());
-            }
-            parts = link_parts(cx, &link, both);
-        }
-        directions.push(parts);
-    }
-    // An odd number of nanoseconds: the way back takes the longer half.
-    let halves = rtt.map(|ns| [ns / 2, ns - ns / 2]);
-    let finish = |i: usize| {
-        let p = directions[i];
-        let half = halves.map(|h| SimDuration::from_nanos(h[i]));
-        LinkConfig {
-            delay: half.or(p.delay).unwrap_or(SimDuration::ZERO),
-            limit: p.limit,
-            mtu: p.mtu,
-            rate_bps: p.rate,
-            drop_every: 0,
-        }
-    };
-    (Some(finish(0)), Some(finish(1)))
-}
-
-fn link_parts(cx: &mut Context, link: &Fields<'_>, base: LinkParts) -> LinkParts {
-    LinkParts {
-        delay: link.number(cx, "delay").map(SimDuration::from_nanos).or(base.delay),
-        limit: link.number(cx, "limit").unwrap_or(base.limit),
-        mtu: link.number(cx, "mtu").unwrap_or(base.mtu),
-        // A rate of `unlimited` undoes the one of both directions.
-        rate: if link.get("rate").is_some() { link.number(cx, "rate") } else { base.rate },
     }
 }
 

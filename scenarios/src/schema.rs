@@ -20,6 +20,7 @@ pub fn json_schema() -> String {
 
 const SIZE: &str = r"^\s*\d+(\.\d+)?\s*(B|KiB|MiB|GiB|kB|MB|GB)\s*$|^0$";
 const TIME: &str = r"^\s*\d+(\.\d+)?\s*(ns|us|ms|s)\s*$|^0$";
+const PERCENT: &str = r"^\s*\d+(\.\d+)?\s*%\s*$|^0$";
 const RATE: &str = r"^\s*\d+(\.\d+)?\s*([kKmMgG]?[bB][iI][tT])\s*$";
 
 fn object(keys: &[Key]) -> Value {
@@ -85,6 +86,19 @@ fn schema_of(kind: &Kind, default: &str) -> Value {
             json!({"anyOf": [{"type": "array", "items": one.clone(), "minItems": 1}, one]})
         }
         Kind::Section(keys) => object(keys),
+        Kind::Percent => json!({"anyOf": [{"type": "string", "pattern": PERCENT}, {"const": 0}]}),
+        Kind::Numbers { min, max } => {
+            let one = json!({"type": "integer", "minimum": min, "maximum": max});
+            json!({"type": "array", "items": one, "minItems": 1, "uniqueItems": true})
+        }
+        Kind::PacketsOrBytes { max } => json!({"anyOf": [
+            {"type": "integer", "minimum": 1, "maximum": max},
+            {"type": "string", "pattern": SIZE},
+        ]}),
+        Kind::Short { main, keys } => {
+            let short = keys::find(keys, main).map(|k| schema_of(&k.kind, ""));
+            json!({"anyOf": [short, object(keys)]})
+        }
         Kind::Modes(modes) => {
             let mut any = Vec::new();
             for m in modes.iter().filter(|m| m.supported) {

@@ -3,6 +3,8 @@
 //! Sizes are `B KiB MiB GiB kB MB GB`, rates `bit kbit mbit gbit` as `tc` has them, times `ns us ms s`. A
 //! decimal fraction is fine as long as the result is a whole number of bytes, bits per second or nanoseconds.
 
+use sim_core::config::Probability;
+
 /// Why a quantity could not be read.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct UnitError {
@@ -188,6 +190,34 @@ pub fn parse_time(text: &str) -> Result<u64, UnitError> {
         "d" | "day" | "days" => error.help(in_seconds(86_400)),
         _ => error.help("times are written with ns, us, ms or s"),
     })
+}
+
+/// Reads a percentage in parts of 2^32 - 1, rounded to the nearest; `0` needs no sign.
+///
+/// # Errors
+/// A number without `%`, anything above 100 %, signs.
+pub fn parse_percent(text: &str) -> Result<u32, UnitError> {
+    let q = Quantity::split(text, "percentage")?;
+    let n = q.number();
+    match q.unit {
+        "%" => {}
+        "" if q.digits == 0 => return Ok(0),
+        "" => {
+            return Err(UnitError::new(format!("`{}` has no `%`", shorten(text)))
+                .help(format!("did you mean {n}%? Shares are written in per cent")));
+        }
+        unit => {
+            return Err(UnitError::new(format!("`{}` is not a unit of a share", shorten(unit)))
+                .help(format!("did you mean {n}%?")));
+        }
+    }
+    let whole = 100 * 10_u128.pow(q.decimals);
+    if q.digits > whole {
+        return Err(UnitError::new(format!("`{}` is more than 100%", shorten(text))));
+    }
+    // At most 15 digits by now: they fit.
+    let part = |v: u128| u64::try_from(v).unwrap_or(u64::MAX);
+    Ok(Probability::of(part(q.digits), part(whole)).0)
 }
 
 /// A whole number without unit.

@@ -1,5 +1,12 @@
 //! The resolved configuration of a run: typed, every default filled in. Bytes unless a type says otherwise.
 
+mod link;
+
+pub use link::{
+    Chance, CodelConfig, Discipline, Distribution, Jitter, LinkConfig, Loss, Probability, QueueConfig,
+    QueueLimit, Reorder,
+};
+
 use crate::linux::KernelProfile;
 use crate::skb::SkbLayout;
 use crate::time::SimDuration;
@@ -101,22 +108,6 @@ pub struct FlowConfig {
     pub sender: Option<EndpointConfig>,
     /// Its reading end, if it differs from [`RunConfig::receiver`].
     pub receiver: Option<EndpointConfig>,
-}
-
-/// One direction of the path (`tc netem`).
-#[derive(Clone, PartialEq, Debug)]
-pub struct LinkConfig {
-    /// One-way delay.
-    pub delay: SimDuration,
-    /// Packets that may be in the link at once; a packet above it is dropped (`netem limit`).
-    pub limit: u32,
-    /// Largest IP packet.
-    pub mtu: u32,
-    /// Bits per second; `None` is unlimited.
-    pub rate_bps: Option<u64>,
-    /// Every so many segments that leave the link, one is dropped before the stack sees it
-    /// (`tc filter ... action gact pass random determ drop N`, counted from the first SYN); 0: none.
-    pub drop_every: u32,
 }
 
 /// One end of the connection.

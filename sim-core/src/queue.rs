@@ -20,7 +20,7 @@ pub struct Key {
 
 impl Key {
     /// Later than any event.
-    const NEVER: Self = Self { time: SimTime::NEVER, inserted: u64::MAX };
+    pub const NEVER: Self = Self { time: SimTime::NEVER, inserted: u64::MAX };
 }
 
 /// A run needed more events than it was allowed.
@@ -151,6 +151,45 @@ impl<T> Lane<T> {
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.items.is_empty()
+    }
+}
+
+/// Items that leave in the order of their keys, whatever the order in which they came.
+#[derive(Clone, Debug)]
+pub struct Sorted<T> {
+    heap: BinaryHeap<Entry<T>>,
+}
+
+impl<T> Default for Sorted<T> {
+    fn default() -> Self {
+        Self { heap: BinaryHeap::with_capacity(64) }
+    }
+}
+
+impl<T> Sorted<T> {
+    /// Puts an item in its place.
+    pub fn push(&mut self, key: Key, event: T) {
+        self.heap.push(Entry { key, event });
+    }
+
+    /// The place of the first item.
+    pub fn peek(&self) -> Key {
+        self.heap.peek().map_or(Key::NEVER, |e| e.key)
+    }
+
+    /// Takes the first item.
+    pub fn pop(&mut self) -> Option<T> {
+        self.heap.pop().map(|e| e.event)
+    }
+
+    /// Items in it.
+    pub fn len(&self) -> usize {
+        self.heap.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.heap.is_empty()
     }
 }
 

@@ -29,6 +29,10 @@ pub enum Purpose {
     Reader = 10,
     /// Start times of flows.
     FlowStart = 11,
+    /// Which flows share a queue of a forward bottleneck.
+    FlowHashForward = 20,
+    /// Which flows share a queue of a reverse bottleneck.
+    FlowHashReverse = 21,
 }
 
 /// The stream of `purpose` for flow `flow` of a run with `seed`.

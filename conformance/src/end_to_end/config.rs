@@ -210,7 +210,7 @@ fn link(rec: &Recording, setup: &Setup) -> Result<LinkConfig, ConfigError> {
         limit: word_after(&words, "limit").unwrap_or(NO_LIMIT),
         mtu: setup.mtu,
         rate_bps,
-        drop_every: 0,
+        ..LinkConfig::default()
     })
 }
 

@@ -156,13 +156,7 @@ fn a_rate_of_zero_is_refused() {
 
 #[test]
 fn what_this_version_lacks_is_refused_and_says_what_there_is() {
-    for key in ["loss: 101%", "loss: 1%", "jitter: 1ms", "reorder: {gap: 5}", "duplicate: 1%"] {
-        refused(
-            &with(&format!("path: {{{key}}}")),
-            (3, 8),
-            &["not supported by this version", "delay (or rtt)"],
-        );
-    }
+    refused(&with("path: {rate: 1mbit, queue: {ecn: on}}"), (3, 29), &["not supported", "negotiate ECN"]);
     refused(&with("flows: 2"), (3, 1), &["not supported by this version"]);
     refused(&with("sender: {write: {mode: paced}}"), (3, 24), &["not supported", "burst, chunks, never"]);
     refused(&with("receiver: {read: echo}"), (3, 18), &["not supported", "never, fixed, asap, plan"]);

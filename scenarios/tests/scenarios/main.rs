@@ -7,6 +7,7 @@ mod good_input;
 mod inject;
 mod kernels;
 mod overrides;
+mod path;
 mod plans;
 mod properties;
 

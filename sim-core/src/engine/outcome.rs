@@ -4,6 +4,7 @@ use std::fmt;
 
 use crate::counters::Counters;
 use crate::observer::SenderState;
+use crate::path::LinkStats;
 use crate::queue::BudgetExceeded;
 use crate::state::SocketState;
 use crate::time::SimTime;
@@ -35,10 +36,10 @@ pub struct RunOutcome {
     pub segments: u64,
     /// Segments that a full input queue of the processor dropped (`net.core.netdev_max_backlog`).
     pub input_queue_drops: u64,
-    /// Packets that the forward link dropped because it was full.
-    pub forward_drops: u64,
-    /// Packets that the reverse link dropped because it was full.
-    pub reverse_drops: u64,
+    /// What became of the packets on their way to the reading end.
+    pub forward: LinkStats,
+    /// What became of the packets on their way back.
+    pub reverse: LinkStats,
     /// Each flow by its number.
     pub flows: Vec<FlowOutcome>,
 }

@@ -11,7 +11,7 @@ use super::views::View;
 use crate::config::{Change, LiveOption, RunConfig};
 use crate::host::{Host, TcpMem};
 use crate::observer::{Observer, Transmit};
-use crate::path::{Link, Packet, Payload, Port};
+use crate::path::{Direction, Link, Packet, Payload, Port};
 use crate::queue::EventQueue;
 use crate::segment::Segment;
 use crate::send_half::{Cx, SendHalf};
@@ -97,7 +97,10 @@ impl<'a, O: Observer> Simulation<'a, O> {
             clock: JiffyClock::new(config.host.hz, config.host.since_tick),
             wheel: TimerWheel::new(config.host.jiffies),
             queue: EventQueue::new(config.stop.max_events),
-            links: [Link::new(&config.forward), Link::new(&config.reverse)],
+            links: [
+                Link::new(&config.forward, config.seed, Direction::Forward),
+                Link::new(&config.reverse, config.seed, Direction::Reverse),
+            ],
             ports: [port(&config.sender), port(&config.receiver)],
             hosts: [host(config), host(config)],
             flows: (0..config.flows.count()).map(|id| Flow::new(config, id)).collect(),
@@ -184,8 +187,8 @@ impl<'a, O: Observer> Simulation<'a, O> {
             read: self.read_bytes,
             segments: self.segments,
             input_queue_drops: self.input.dropped,
-            forward_drops: forward.dropped(),
-            reverse_drops: reverse.dropped(),
+            forward: forward.stats(),
+            reverse: reverse.stats(),
             flows,
         })
     }
@@ -220,7 +223,7 @@ impl<'a, O: Observer> Simulation<'a, O> {
             Side::Sender => self.config.sender.offload,
             Side::Receiver => self.config.receiver.offload,
         };
-        if let Some(packet) = self.links[from.at()].pop() {
+        if let Some(packet) = self.links[from.at()].pop(&mut self.queue) {
             let of = self.ports[to.at()].device().pieces(&packet, offload);
             self.turns.dequeued(self.ready.is_empty());
             self.cpu.interrupt(time, of);

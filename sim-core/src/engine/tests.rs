@@ -28,7 +28,7 @@ fn blog(kernel: &str, aws: i8, initcwnd: u32) -> RunConfig {
         limit: 10_000,
         mtu: 65_536,
         rate_bps: None,
-        drop_every: 0,
+        ..LinkConfig::default()
     };
     let end = |sockopt, write| EndpointConfig {
         sysctl: sysctl.clone(),
@@ -169,7 +169,7 @@ fn shared(flows: FlowsConfig) -> RunConfig {
         limit: 100,
         mtu: 1_500,
         rate_bps: Some(100_000_000),
-        drop_every: 0,
+        ..LinkConfig::default()
     };
     config.reverse = LinkConfig { rate_bps: None, limit: 10_000, ..config.forward.clone() };
     let sockopt = SockOpts::default();
@@ -196,7 +196,7 @@ fn connections_share_a_link_and_none_starves() {
         assert!(f.read > total / 8 && f.read < total / 2, "{} of {total}", f.read);
         assert!(f.receiver.recvq() as u64 + f.read <= f.written);
     }
-    assert!(r.forward_drops > 0 && r.sender_counters.retrans_segs > 0);
+    assert!(r.forward.over_limit > 0 && r.sender_counters.retrans_segs > 0);
 }
 
 #[test]

@@ -1,11 +1,58 @@
-//! One direction of the path: delay, rate and queue limit, as `tc netem` imposes them.
+//! One direction of the path: a queue in front of a rate if there is one, and then delay, rate, limit and
+//! impairments as `tc netem` has them.
+
+use rand_chacha::rand_core::RngCore;
 
 use super::Packet;
+use super::bottleneck::{Bottleneck, QueueStats, transmission};
+use super::netem::{Departure, Direction, Netem};
 use crate::config::LinkConfig;
-use crate::queue::{EventQueue, Key, Lane};
+use crate::queue::{EventQueue, Key, Lane, Sorted};
+use crate::rng::{Purpose, stream};
 use crate::time::{SimDuration, SimTime};
 
-/// A link that keeps packets in order.
+/// What became of the packets of one direction. Conservation: what was [`sent`](Self::sent) or
+/// [`duplicated`](Self::duplicated) was lost, dropped, delivered, or is still on its way.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct LinkStats {
+    /// Packets that entered. What an offload left in one piece is one packet, unless there is a queue, which cuts it.
+    pub sent: u64,
+    /// Packets that left at the other end.
+    pub delivered: u64,
+    /// Packets lost at random, by count or by number (`netem loss`).
+    pub lost: u64,
+    /// Packets dropped because the link was full (`netem limit`).
+    pub over_limit: u64,
+    /// Second copies made (`netem duplicate`).
+    pub duplicated: u64,
+    /// Packets sent at once while others were delayed (`netem reorder`).
+    pub reordered: u64,
+    /// Packets still on their way.
+    pub in_flight: u64,
+    /// The queue in front of the rate, if there is one.
+    pub queue: Option<QueueStats>,
+}
+
+impl LinkStats {
+    /// All packets that did not get through.
+    pub fn dropped(&self) -> u64 {
+        self.lost + self.over_limit + self.queue.as_ref().map_or(0, QueueStats::dropped)
+    }
+}
+
+/// What only some links have, apart from the rest so that a plain link stays small.
+#[derive(Clone, Debug)]
+struct Special {
+    netem: Option<Netem>,
+    queue: Option<Bottleneck>,
+    /// Packets on their way, if their order can change; otherwise they are in the lane.
+    sorted: Option<Sorted<Packet>>,
+    lost: u64,
+    duplicated: u64,
+    reordered: u64,
+}
+
+/// One direction of the path.
 #[derive(Clone, Debug)]
 pub struct Link {
     delay: SimDuration,
@@ -17,37 +64,62 @@ pub struct Link {
     lane: Lane<Packet>,
     /// When the last packet leaves.
     last: SimTime,
-    dropped: u64,
+    /// The latest time at which a packet entered.
+    entered: SimTime,
+    over_limit: u64,
+    sent: u64,
+    delivered: u64,
+    special: Option<Box<Special>>,
 }
 
 impl Link {
-    /// An empty link.
-    pub fn new(config: &LinkConfig) -> Self {
+    /// An empty link, with the random streams of `seed` and its direction.
+    pub fn new(config: &LinkConfig, seed: u64, direction: Direction) -> Self {
+        let netem = Netem::new(config, seed, direction);
+        let hash = match direction {
+            Direction::Forward => Purpose::FlowHashForward,
+            Direction::Reverse => Purpose::FlowHashReverse,
+        };
+        let queue = config.queue.and_then(|_| Bottleneck::new(config, stream(seed, hash, 0).next_u64()));
+        let special = (netem.is_some() || queue.is_some()).then(|| {
+            let sorted = netem.as_ref().filter(|n| n.reorders()).map(|_| Sorted::default());
+            Box::new(Special { netem, sorted, lost: 0, duplicated: 0, reordered: 0, queue: queue.clone() })
+        });
         Self {
             delay: config.delay,
             limit: config.limit as usize,
-            rate_bps: config.rate_bps,
+            // A queue has the rate to itself.
+            rate_bps: config.rate_bps.filter(|bps| *bps > 0 && queue.is_none()),
             drop_every: u64::from(config.drop_every),
             left: 0,
             lane: Lane::default(),
             last: SimTime::ZERO,
-            dropped: 0,
+            entered: SimTime::ZERO,
+            over_limit: 0,
+            sent: 0,
+            delivered: 0,
+            special,
         }
     }
 
-    /// A packet enters the link at `at`. Returns whether it was taken: a full link drops it.
+    /// A packet enters the link at `at`. Returns whether it was taken: a full link drops it. Of a link with a queue or
+    /// with losses the answer says only that the packet entered.
     ///
     /// With a rate, a packet takes its transmission time after the one before has left, and the delay counts
     /// from its entry: waiting for the one before is part of the delay (`netem_enqueue`).
     pub fn send<E>(&mut self, at: SimTime, packet: Packet, order: &mut EventQueue<E>) -> bool {
+        if self.special.is_some() {
+            self.send_special(at, packet, order);
+            return true;
+        }
+        self.sent += 1;
         if self.lane.len() >= self.limit {
-            self.dropped += 1;
+            self.over_limit += 1;
             return false;
         }
         let mut due = (at + self.delay).max(self.last);
-        if let Some(bps) = self.rate_bps.filter(|&b| b > 0) {
-            let ns = u128::from(packet.wire_bytes()) * 8 * 1_000_000_000 / u128::from(bps);
-            due = due.saturating_add(SimDuration::from_nanos(u64::try_from(ns).unwrap_or(u64::MAX)));
+        if let Some(bps) = self.rate_bps {
+            due = due.saturating_add(transmission(packet.wire_bytes(), bps));
         }
         self.last = due;
         let key = order.key(due);
@@ -55,14 +127,34 @@ impl Link {
         true
     }
 
-    /// The place of the next packet in the order of events.
+    /// The place of the next thing to happen in the order of events: mostly that a packet arrives.
     pub fn peek(&self) -> Key {
-        self.lane.peek()
+        match &self.special {
+            None => self.lane.peek(),
+            Some(s) => {
+                let first = s.sorted.as_ref().map_or_else(|| self.lane.peek(), Sorted::peek);
+                s.queue.as_ref().map_or(first, |q| q.wake().min(first))
+            }
+        }
     }
 
-    /// The next packet leaves the link.
-    pub fn pop(&mut self) -> Option<Packet> {
-        self.lane.pop()
+    /// The next thing happens: a packet leaves the link, or nothing that the other end would see (`None`).
+    pub fn pop<E>(&mut self, order: &mut EventQueue<E>) -> Option<Packet> {
+        if let Some(s) = &mut self.special {
+            let first = s.sorted.as_ref().map_or_else(|| self.lane.peek(), Sorted::peek);
+            if let Some(wake) = s.queue.as_ref().map(Bottleneck::wake).filter(|wake| *wake < first) {
+                self.advance(wake.time, order);
+                return None;
+            }
+            if let Some(sorted) = &mut s.sorted {
+                let packet = sorted.pop();
+                self.delivered += u64::from(packet.is_some());
+                return packet;
+            }
+        }
+        let packet = self.lane.pop();
+        self.delivered += u64::from(packet.is_some());
+        packet
     }
 
     /// Whether the next segment that leaves the link is dropped on arrival.
@@ -74,63 +166,118 @@ impl Link {
         self.left.is_multiple_of(self.drop_every)
     }
 
-    /// Packets dropped because the link was full.
-    pub fn dropped(&self) -> u64 {
-        self.dropped
+    /// What became of the packets.
+    pub fn stats(&self) -> LinkStats {
+        let on_the_way = self.waiting() as u64;
+        let plain = LinkStats {
+            sent: self.sent,
+            delivered: self.delivered,
+            over_limit: self.over_limit,
+            in_flight: on_the_way,
+            ..LinkStats::default()
+        };
+        match &self.special {
+            None => plain,
+            Some(s) => LinkStats {
+                lost: s.lost,
+                duplicated: s.duplicated,
+                reordered: s.reordered,
+                in_flight: on_the_way + s.queue.as_ref().map_or(0, Bottleneck::holds),
+                queue: s.queue.as_ref().map(|q| q.stats().clone()),
+                ..plain
+            },
+        }
+    }
+
+    /// Packets on their way, behind the queue.
+    fn waiting(&self) -> usize {
+        match self.special.as_ref().and_then(|s| s.sorted.as_ref()) {
+            Some(sorted) => sorted.len(),
+            None => self.lane.len(),
+        }
+    }
+
+    // --- links with a queue or impairments ------------------------------------------------------------------
+
+    fn send_special<E>(&mut self, at: SimTime, packet: Packet, order: &mut EventQueue<E>) {
+        // Two processors may put packets on one link: what has happened stays.
+        self.entered = self.entered.max(at);
+        let at = self.entered;
+        self.advance(at, order);
+        let Some(s) = &mut self.special else { return };
+        match &mut s.queue {
+            Some(queue) => {
+                self.sent += u64::from(packet.segments());
+                queue.push(at, packet, |t| order.key(t));
+            }
+            None => {
+                self.sent += 1;
+                self.enter(at, packet, false, order);
+            }
+        }
+    }
+
+    /// What the queue has sent by `now` goes on.
+    fn advance<E>(&mut self, now: SimTime, order: &mut EventQueue<E>) {
+        loop {
+            let queue = self.special.as_mut().and_then(|s| s.queue.as_mut());
+            let Some((at, packet)) = queue.and_then(|q| q.sent(now, |t| order.key(t))) else { return };
+            self.enter(at, packet, false, order);
+        }
+    }
+
+    /// A packet enters the impaired part; `again` says that it is a copy.
+    fn enter<E>(&mut self, at: SimTime, packet: Packet, again: bool, order: &mut EventQueue<E>) {
+        let Some(s) = &mut self.special else { return };
+        if let Some(netem) = &mut s.netem {
+            let copies = netem.enter(again);
+            // One of two copies that is lost was never made.
+            s.lost += u64::from(!copies.original);
+            if !copies.original {
+                return;
+            }
+            if copies.duplicate {
+                s.duplicated += 1;
+                self.enter(at, packet, true, order);
+            }
+        }
+        if self.waiting() >= self.limit {
+            self.over_limit += 1;
+            return;
+        }
+        let queued = self.waiting() > 0;
+        let Some(s) = &mut self.special else { return };
+        let departure = s.netem.as_mut().map_or(Departure::Delayed(0), Netem::departure);
+        let due = match departure {
+            Departure::AtOnce => {
+                s.reordered += 1;
+                at
+            }
+            Departure::Delayed(more) => {
+                let delayed =
+                    i128::from(at.as_nanos()) + i128::from(self.delay.as_nanos()) + i128::from(more);
+                let mut due = SimTime::from_nanos(u64::try_from(delayed.max(0)).unwrap_or(u64::MAX));
+                if let Some(bps) = self.rate_bps {
+                    // The rate counts from the latest packet in the queue, and its delay is part of this one's.
+                    due = if queued { due.max(self.last) } else { due };
+                    due = due.saturating_add(transmission(packet.wire_bytes(), bps));
+                }
+                // A packet that should have left before it came leaves at once.
+                due.max(at)
+            }
+        };
+        match &mut s.sorted {
+            Some(sorted) => {
+                self.last = self.last.max(due);
+                sorted.push(order.key(due), packet);
+            }
+            None => {
+                self.last = self.last.max(due);
+                self.lane.push(order.key(self.last), packet);
+            }
+        }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::path::Payload;
-    use crate::segment::Segment;
-    use crate::sender::Emitted;
-
-    fn data(len: u32) -> Packet {
-        let seg = Segment { len, ..Segment::default() };
-        Packet { flow: 0, seg, payload: Payload::Data(Emitted { len, ..Emitted::default() }) }
-    }
-
-    fn link(limit: u32, rate_bps: Option<u64>) -> Link {
-        Link::new(&LinkConfig {
-            delay: SimDuration::from_millis(20),
-            limit,
-            mtu: 1500,
-            rate_bps,
-            drop_every: 0,
-        })
-    }
-
-    #[test]
-    fn packets_arrive_after_the_delay_and_in_order() {
-        let mut q = EventQueue::<()>::new(10);
-        let mut l = link(10, None);
-        assert!(l.send(SimTime::from_nanos(5), data(100), &mut q));
-        assert!(l.send(SimTime::from_nanos(5), data(200), &mut q));
-        assert_eq!(l.peek().time, SimTime::from_nanos(20_000_005));
-        assert_eq!(l.pop().map(|p| p.seg.len), Some(100));
-        assert_eq!(l.peek().time, SimTime::from_nanos(20_000_005));
-    }
-
-    #[test]
-    fn a_rate_spaces_packets_by_their_wire_size() {
-        let mut q = EventQueue::<()>::new(10);
-        let mut l = link(10, Some(100_000_000));
-        // 1446 + 54 bytes of headers = 1500 bytes = 120 us at 100 Mbit/s.
-        l.send(SimTime::ZERO, data(1_446), &mut q);
-        l.send(SimTime::ZERO, data(1_446), &mut q);
-        assert_eq!(l.peek().time, SimTime::from_nanos(20_120_000));
-        l.pop();
-        assert_eq!(l.peek().time, SimTime::from_nanos(20_240_000));
-    }
-
-    #[test]
-    fn a_full_link_drops() {
-        let mut q = EventQueue::<()>::new(10);
-        let mut l = link(1, None);
-        assert!(l.send(SimTime::ZERO, data(1), &mut q));
-        assert!(!l.send(SimTime::ZERO, data(1), &mut q));
-        assert_eq!(l.dropped(), 1);
-    }
-}
+mod tests;

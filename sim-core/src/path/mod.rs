@@ -1,14 +1,23 @@
 //! The path between the two hosts: what travels, how long it takes, and what the receiving device makes of it.
 
+mod bottleneck;
+mod chance;
+mod codel;
+mod delays;
+mod fq_codel;
 mod link;
+mod netem;
 mod nic;
 mod port;
 
-pub use link::Link;
+pub use bottleneck::QueueStats;
+pub use delays::Delays;
+pub use link::{Link, LinkStats};
+pub use netem::Direction;
 pub use nic::Device;
 pub use port::{Arrival, Port};
 
-use crate::segment::{Segment, SynOptions};
+use crate::segment::{Flags, Segment, SynOptions};
 use crate::sender::Emitted;
 
 /// Ethernet header that a queueing discipline counts with each packet, bytes.
@@ -47,6 +56,39 @@ impl Packet {
             Payload::Data(e) if e.gso_size > 0 => self.seg.len.div_ceil(e.gso_size).max(1),
             _ => 1,
         }
+    }
+
+    /// The `n`th of its segments as a packet of its own, as a device cuts it before the wire; a packet of one segment
+    /// stays as it is.
+    pub(crate) fn cut(&self, n: u32) -> Self {
+        let Payload::Data(e) = self.payload else { return *self };
+        if self.segments() == 1 {
+            return *self;
+        }
+        let seg = self.segment(n);
+        Self { payload: Payload::Data(e.part((seg.seq - self.seg.seq) as u32, seg.len)), seg, ..*self }
+    }
+
+    /// Whether it is a segment that was cut from a larger packet.
+    pub(crate) fn is_cut(&self) -> bool {
+        matches!(self.payload, Payload::Data(e) if e.gso_size > 0) && self.segments() == 1
+    }
+
+    /// The header of the `n`th segment: PSH and FIN are only on the last.
+    pub(crate) fn segment(&self, n: u32) -> Segment {
+        let Payload::Data(e) = self.payload else { return self.seg };
+        if e.gso_size == 0 {
+            return self.seg;
+        }
+        let from = n * e.gso_size;
+        let len = e.gso_size.min(self.seg.len.saturating_sub(from));
+        let mut seg = self.seg;
+        seg.seq = seg.seq + from;
+        seg.len = len;
+        if from + len < self.seg.len {
+            seg.flags = seg.flags.without(Flags::PSH).without(Flags::FIN);
+        }
+        seg
     }
 
     /// Bytes on the wire with all headers, each segment with its own (`qdisc_pkt_len`).

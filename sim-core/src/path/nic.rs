@@ -3,7 +3,7 @@
 use super::{Packet, Payload};
 use crate::config::{NicConfig, NicModel, Offload};
 use crate::linux::{KernelProfile, NapiHead};
-use crate::segment::{Flags, Segment};
+use crate::segment::Segment;
 use crate::skb::alloc::Head;
 use crate::skb::{Buffer, Share, SkbLayout};
 
@@ -53,8 +53,8 @@ impl Device {
 
     /// The `n`th of `of` pieces of a packet, with its memory.
     pub fn piece(&self, packet: &Packet, n: u32, of: u32) -> (Segment, Buffer) {
-        let seg = if of == 1 { packet.seg } else { segment_of(packet, n) };
-        (seg, self.buffer(packet, &seg, of == 1))
+        let seg = if of == 1 { packet.seg } else { packet.segment(n) };
+        (seg, self.buffer(packet, &seg, of == 1 && !packet.is_cut()))
     }
 
     /// The memory of one received segment. `own` says that it is the sender's own skb, not a piece of it.
@@ -186,23 +186,6 @@ impl Device {
     }
 }
 
-/// The `n`th segment of a packet, as software segmentation makes it: PSH and FIN only on the last.
-fn segment_of(packet: &Packet, n: u32) -> Segment {
-    let Payload::Data(e) = packet.payload else { return packet.seg };
-    if e.gso_size == 0 {
-        return packet.seg;
-    }
-    let from = n * e.gso_size;
-    let len = e.gso_size.min(packet.seg.len.saturating_sub(from));
-    let mut seg = packet.seg;
-    seg.seq = seg.seq + from;
-    seg.len = len;
-    if from + len < packet.seg.len {
-        seg.flags = seg.flags.without(Flags::PSH).without(Flags::FIN);
-    }
-    seg
-}
-
 /// An skb with nothing but its head.
 fn empty(head: Head) -> Buffer {
     Buffer { truesize: head.truesize, head_size: head.size, ..Buffer::default() }
@@ -224,6 +207,7 @@ fn in_fragments(head: Buffer, seg: &Segment, size: u32) -> Buffer {
 mod tests {
     use super::*;
     use crate::linux::by_name;
+    use crate::segment::Flags;
     use crate::sender::Emitted;
     use crate::seq::Seq;
 

@@ -46,6 +46,12 @@ impl Emitted {
         }
         1 + self.breaks.iter().filter(|&&b| b > from && b < from + len).count() as u16
     }
+
+    /// The `len` bytes at offset `from` of the payload, cut off before the wire.
+    pub(crate) fn part(&self, from: u32, len: u32) -> Self {
+        let breaks = self.breaks.map(|b| b.saturating_sub(from));
+        Self { seq: self.seq + from, len, breaks, ..*self }
+    }
 }
 
 /// How far a transmission loop may go.

@@ -1,0 +1,186 @@
+//! One direction of the path: what `tc netem` does to its packets, and the queue in front of its rate.
+
+use crate::time::SimDuration;
+
+/// One direction of the path (`tc netem`).
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct LinkConfig {
+    /// One-way delay.
+    pub delay: SimDuration,
+    /// Packets that may be in the link at once; a packet above it is dropped (`netem limit`).
+    pub limit: u32,
+    /// Largest IP packet.
+    pub mtu: u32,
+    /// Bits per second; `None` is unlimited.
+    pub rate_bps: Option<u64>,
+    /// Every so many segments that leave the link, one is dropped before the stack sees it
+    /// (`tc filter ... action gact pass random determ drop N`, counted from the first SYN); 0: none.
+    pub drop_every: u32,
+    /// Variation of the delay; `None`: there is none.
+    pub jitter: Option<Jitter>,
+    /// Which packets are lost.
+    pub loss: Loss,
+    /// How often a packet is sent twice.
+    pub duplicate: Chance,
+    /// Which packets overtake those that wait; `None`: none.
+    pub reorder: Option<Reorder>,
+    /// The queue in front of the rate; `None`: packets wait for the rate in the link, as in netem.
+    pub queue: Option<QueueConfig>,
+}
+
+impl Default for LinkConfig {
+    /// No delay, no rate, a limit of 1000 packets and the MTU of `lo`.
+    fn default() -> Self {
+        Self {
+            delay: SimDuration::ZERO,
+            limit: 1_000,
+            mtu: 65_536,
+            rate_bps: None,
+            drop_every: 0,
+            jitter: None,
+            loss: Loss::None,
+            duplicate: Chance::default(),
+            reorder: None,
+            queue: None,
+        }
+    }
+}
+
+/// A probability in parts of 2^32 - 1, as `tc` hands it to the kernel.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Debug)]
+pub struct Probability(pub u32);
+
+impl Probability {
+    /// It never happens.
+    pub const NEVER: Self = Self(0);
+    /// It always happens.
+    pub const ALWAYS: Self = Self(u32::MAX);
+
+    /// `part` of `whole`, rounded to the nearest value there is; more than the whole is [`Self::ALWAYS`].
+    pub const fn of(part: u64, whole: u64) -> Self {
+        if part >= whole {
+            return Self::ALWAYS;
+        }
+        let scaled = part as u128 * u32::MAX as u128;
+        Self(((scaled + whole as u128 / 2) / whole as u128) as u32)
+    }
+
+    /// The opposite.
+    pub const fn complement(self) -> Self {
+        Self(u32::MAX - self.0)
+    }
+}
+
+/// A probability, and how much each draw depends on the one before (netem's correlation).
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Chance {
+    /// How often.
+    pub probability: Probability,
+    /// Share of the previous draw in the next.
+    pub correlation: Probability,
+}
+
+/// Variation of the delay (`netem delay TIME JITTER CORRELATION distribution ...`).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Jitter {
+    /// What the table of the distribution is multiplied with: one standard deviation of the normal one, half the
+    /// width of the uniform one. At most `i32::MAX` nanoseconds.
+    pub mean: SimDuration,
+    /// Share of the previous draw in the next.
+    pub correlation: Probability,
+    /// Its shape.
+    pub distribution: Distribution,
+}
+
+/// Shape of the variation of the delay.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub enum Distribution {
+    /// Every value from minus to plus the jitter alike.
+    #[default]
+    Uniform,
+    /// Gaussian.
+    Normal,
+    /// A long tail of late packets.
+    Pareto,
+    /// A quarter normal, three quarters Pareto.
+    ParetoNormal,
+}
+
+/// Which packets are lost on entry.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub enum Loss {
+    /// None.
+    #[default]
+    None,
+    /// Each with the same probability (`netem loss random`).
+    Random(Chance),
+    /// Every n-th packet, counted from the first one of the direction; 0: none.
+    Every(u32),
+    /// The packets of these numbers, ascending; the first packet of the direction has number 1.
+    Listed(Vec<u64>),
+    /// A good and a bad state (`netem loss gemodel`).
+    GilbertElliott {
+        /// From good to bad.
+        p: Probability,
+        /// From bad to good.
+        r: Probability,
+        /// A packet of the bad state gets through.
+        h: Probability,
+        /// A packet of the good state gets through.
+        k: Probability,
+    },
+}
+
+/// Packets that are sent at once while others are delayed (`netem reorder`).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Reorder {
+    /// How often, of those that the gap lets through.
+    pub chance: Chance,
+    /// At least so many packets less one are delayed before one is sent at once; at least 1.
+    pub gap: u32,
+}
+
+/// A queue in front of a rate: a router's or a modem's buffer.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct QueueConfig {
+    /// What it does when packets wait.
+    pub discipline: Discipline,
+    /// What fits into it.
+    pub limit: QueueLimit,
+}
+
+/// How much a queue holds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum QueueLimit {
+    /// Packets (`pfifo limit`).
+    Packets(u32),
+    /// Bytes with all headers (`bfifo limit`).
+    Bytes(u64),
+}
+
+/// What a queue does with packets that wait.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Discipline {
+    /// First in, first out; what does not fit is dropped.
+    DropTail,
+    /// Controlled delay (RFC 8289).
+    Codel(CodelConfig),
+    /// Controlled delay for each of several flows that take turns (RFC 8290).
+    FqCodel {
+        /// Of each flow.
+        codel: CodelConfig,
+        /// Bytes that a flow may send in its turn.
+        quantum: u32,
+        /// Number of queues over which flows are spread by their hash, at least 1.
+        flows: u32,
+    },
+}
+
+/// Parameters of controlled delay.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct CodelConfig {
+    /// Acceptable standing delay.
+    pub target: SimDuration,
+    /// How long the delay may be above it before a packet is dropped.
+    pub interval: SimDuration,
+}

@@ -1,0 +1,186 @@
+//! The narrowest part of a path: a queue in front of a rate, shared by all connections.
+//!
+//! It looks at packets one by one as a router does: what a sender's offload left in one piece is cut before it.
+
+use super::codel::{Codel, Fifo, Waiting};
+use super::delays::Delays;
+use super::fq_codel::FqCodel;
+use super::{LINK_HEADER, Packet};
+use crate::config::{Discipline, LinkConfig, QueueLimit};
+use crate::queue::Key;
+use crate::time::{SimDuration, SimTime};
+
+/// What a queue has done.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct QueueStats {
+    /// Packets that came to it.
+    pub entered: u64,
+    /// Packets dropped because it was full.
+    pub overflowed: u64,
+    /// Packets dropped by the law of controlled delay.
+    pub controlled: u64,
+    /// Packets that were sent, and how long each waited before its first bit went out.
+    pub waited: Delays,
+    /// Most packets that ever waited.
+    pub max_packets: u64,
+    /// Most bytes that ever waited, with all headers.
+    pub max_bytes: u64,
+}
+
+impl QueueStats {
+    /// All packets dropped.
+    pub fn dropped(&self) -> u64 {
+        self.overflowed + self.controlled
+    }
+}
+
+/// What decides which packet goes next.
+#[derive(Clone, Debug)]
+enum Scheduler {
+    DropTail(Fifo),
+    Codel(Fifo, Box<Codel>),
+    FqCodel(Box<FqCodel>),
+}
+
+/// A queue, and the transmitter that it feeds.
+#[derive(Clone, Debug)]
+pub(super) struct Bottleneck {
+    rate_bps: u64,
+    limit: QueueLimit,
+    scheduler: Scheduler,
+    /// Packets and bytes that wait.
+    packets: u64,
+    bytes: u64,
+    /// The packet on the wire, and when its last bit will have left.
+    sending: Option<(SimTime, Packet)>,
+    /// The place of that moment in the order of events.
+    wake: Key,
+    stats: QueueStats,
+}
+
+impl Bottleneck {
+    /// The queue of `config`; `None` if it has no queue or no rate. `hash_key` decides which connections share one
+    /// of the queues of fq_codel.
+    pub(super) fn new(config: &LinkConfig, hash_key: u64) -> Option<Self> {
+        let queue = config.queue?;
+        let max_packet = config.mtu + LINK_HEADER;
+        let scheduler = match queue.discipline {
+            Discipline::DropTail => Scheduler::DropTail(Fifo::default()),
+            Discipline::Codel(codel) => {
+                Scheduler::Codel(Fifo::default(), Box::new(Codel::new(codel, max_packet)))
+            }
+            Discipline::FqCodel { codel, quantum, flows } => {
+                Scheduler::FqCodel(Box::new(FqCodel::new(codel, quantum, flows, max_packet, hash_key)))
+            }
+        };
+        Some(Self {
+            rate_bps: config.rate_bps.filter(|bps| *bps > 0)?,
+            limit: queue.limit,
+            scheduler,
+            packets: 0,
+            bytes: 0,
+            sending: None,
+            wake: Key::NEVER,
+            stats: QueueStats::default(),
+        })
+    }
+
+    /// The place in the order of events at which the packet on the wire will have left.
+    pub(super) fn wake(&self) -> Key {
+        self.wake
+    }
+
+    pub(super) fn stats(&self) -> &QueueStats {
+        &self.stats
+    }
+
+    /// Packets in the queue and on the wire.
+    pub(super) fn holds(&self) -> u64 {
+        self.packets + u64::from(self.sending.is_some())
+    }
+
+    /// A packet arrives at `now`. What left before was taken with [`Self::sent`].
+    pub(super) fn push(&mut self, now: SimTime, packet: Packet, mut key: impl FnMut(SimTime) -> Key) {
+        for n in 0..packet.segments() {
+            self.push_one(now, packet.cut(n));
+            self.send_next(now, &mut key);
+        }
+    }
+
+    fn push_one(&mut self, now: SimTime, packet: Packet) {
+        self.stats.entered += 1;
+        let bytes = packet.wire_bytes();
+        let fits = match self.limit {
+            QueueLimit::Packets(n) => self.packets < u64::from(n),
+            QueueLimit::Bytes(n) => self.bytes + u64::from(bytes) <= n,
+        };
+        let waiting = Waiting { packet, since: now, bytes };
+        match &mut self.scheduler {
+            Scheduler::DropTail(_) | Scheduler::Codel(..) if !fits => {
+                self.stats.overflowed += 1;
+                return;
+            }
+            Scheduler::DropTail(fifo) | Scheduler::Codel(fifo, _) => fifo.push(waiting),
+            Scheduler::FqCodel(fq) => fq.push(waiting),
+        }
+        self.packets += 1;
+        self.bytes += u64::from(bytes);
+        if let (Scheduler::FqCodel(fq), false) = (&mut self.scheduler, fits) {
+            // It takes the packet and makes room.
+            let (packets, all, stats) = (&mut self.packets, &mut self.bytes, &mut self.stats);
+            fq.drop_fattest(&mut |w| {
+                *packets -= 1;
+                *all -= u64::from(w.bytes);
+                stats.overflowed += 1;
+            });
+        }
+        self.stats.max_packets = self.stats.max_packets.max(self.packets);
+        self.stats.max_bytes = self.stats.max_bytes.max(self.bytes);
+    }
+
+    /// The packet whose last bit has left by `now`, with the moment it did; the next one follows at that moment.
+    pub(super) fn sent(
+        &mut self,
+        now: SimTime,
+        key: impl FnMut(SimTime) -> Key,
+    ) -> Option<(SimTime, Packet)> {
+        let (at, packet) = self.sending.filter(|(at, _)| *at <= now)?;
+        self.sending = None;
+        self.send_next(at, key);
+        Some((at, packet))
+    }
+
+    /// An idle wire takes the next packet.
+    fn send_next(&mut self, now: SimTime, mut key: impl FnMut(SimTime) -> Key) {
+        if self.sending.is_some() {
+            return;
+        }
+        let (packets, bytes, stats) = (&mut self.packets, &mut self.bytes, &mut self.stats);
+        let mut dropped = |w: &Waiting| {
+            *packets -= 1;
+            *bytes -= u64::from(w.bytes);
+            stats.controlled += 1;
+        };
+        let next = match &mut self.scheduler {
+            Scheduler::DropTail(fifo) => fifo.pop(),
+            Scheduler::Codel(fifo, codel) => codel.next(now, fifo, &mut dropped),
+            Scheduler::FqCodel(fq) => fq.next(now, &mut dropped),
+        };
+        let Some(next) = next else {
+            self.wake = Key::NEVER;
+            return;
+        };
+        self.packets -= 1;
+        self.bytes -= u64::from(next.bytes);
+        self.stats.waited.add(now.since(next.since));
+        let end = now.saturating_add(transmission(next.bytes, self.rate_bps));
+        self.sending = Some((end, next.packet));
+        self.wake = key(end);
+    }
+}
+
+/// How long `bytes` take at a rate, rounded down to a nanosecond.
+pub(super) fn transmission(bytes: u32, rate_bps: u64) -> SimDuration {
+    let ns = u128::from(bytes) * 8 * 1_000_000_000 / u128::from(rate_bps);
+    SimDuration::from_nanos(u64::try_from(ns).unwrap_or(u64::MAX))
+}
