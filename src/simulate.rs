@@ -1,6 +1,7 @@
 //! One scenario, run and summed up.
 
 use plots::{Chart, ChartRow, ChartSettings, rows_from_trace};
+use results::flows::FlowFigures;
 use results::{RunInfo, Summary, Trace, TraceRecorder, metric};
 use scenarios::{Diagnostic, Outcome, Scenario, Severity, evaluate};
 use sim_core::counters::Counters;
@@ -15,6 +16,8 @@ use crate::settings;
 pub(crate) struct Run {
     pub(crate) trace: Trace,
     pub(crate) summary: Summary,
+    /// The connections.
+    pub(crate) flows: Vec<FlowFigures>,
 }
 
 impl Run {
@@ -48,9 +51,11 @@ pub(crate) fn run(scenario: &Scenario) -> Result<Run, String> {
         };
         in_scenario(format!("{e}{remedy}"))
     };
+    let mut flows = Vec::new();
     let trace = match &scenario.inject {
         None => {
             let o = engine::run(&scenario.config, &mut recorder).map_err(failed)?;
+            flows = FlowFigures::of(&o);
             recorder.finish(o.ended, &o.receiver, &o.receiver_counters, &o.sender_counters)
         }
         Some(plan) => {
@@ -59,8 +64,8 @@ pub(crate) fn run(scenario: &Scenario) -> Result<Run, String> {
         }
     };
     let trace = trace.map_err(|e| in_scenario(e.to_string()))?;
-    let summary = Summary::new(&trace, &info(scenario));
-    Ok(Run { trace, summary })
+    let summary = Summary::new(&trace, &RunInfo { flows: flows.clone(), ..info(scenario) });
+    Ok(Run { trace, summary, flows })
 }
 
 fn info(scenario: &Scenario) -> RunInfo {
@@ -75,6 +80,7 @@ fn info(scenario: &Scenario) -> RunInfo {
         rtt,
         warnings: warnings.map(one_line).collect(),
         inferred: scenario.inferred.clone(),
+        flows: Vec::new(),
     }
 }
 

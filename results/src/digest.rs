@@ -13,6 +13,7 @@ use sim_core::seq::Seq;
 use sim_core::state::SocketState;
 use xxhash_rust::xxh3::Xxh3;
 
+use crate::flows::FlowFigures;
 use crate::record::{AckRow, Arrival, Outcome, ReadRow, Trace, TraceRow, TxRecord};
 
 /// Goes into the digest first. It changes with what the digest covers or how.
@@ -31,6 +32,12 @@ impl fmt::Display for Digest {
 impl Digest {
     /// The digest of `trace`: rows, closing state, ACKs, reads, sent packets and the counters of both hosts.
     pub fn of(trace: &Trace) -> Self {
+        Self::of_flows(trace, &[])
+    }
+
+    /// The same of a run with several connections, whose trace is that of the first one: what became of each goes in
+    /// as well. With fewer than two it is [`Digest::of`].
+    pub fn of_flows(trace: &Trace, flows: &[FlowFigures]) -> Self {
         let Trace { rows, closing, acks, reads, tx, backlog_drops, receiver, sender } = trace;
         let mut h = Hasher::new();
         h.u64(LAYOUT);
@@ -42,6 +49,9 @@ impl Digest {
         h.u64(*backlog_drops);
         h.counters(receiver);
         h.counters(sender);
+        if flows.len() > 1 {
+            h.list(flows, |h, f| f.integers().into_iter().for_each(|n| h.i64(n)));
+        }
         h.finish()
     }
 }

@@ -4,6 +4,7 @@
 //! * [`record`] and [`recorder`]: the trace of a run and the observer that gathers it;
 //! * [`csv_write`] and [`csv_read`]: `trace.csv`, `acks.csv`, `tx.csv`, `reads.csv`;
 //! * [`digest`]: one number for a whole trace;
+//! * [`flows`]: several connections side by side;
 //! * [`summary`]: `summary.json` and its metrics;
 //! * [`report`]: text shaped like `ss -tmi` and `nstat`;
 //! * [`output`]: folders and files that are whole or absent.
@@ -16,6 +17,7 @@ pub mod csv_read;
 pub mod csv_write;
 pub mod digest;
 pub mod figures;
+pub mod flows;
 pub mod output;
 pub mod record;
 pub mod recorder;

@@ -29,7 +29,7 @@ pub enum TraceError {
     },
 }
 
-/// Gathers the rows of a run; give it to the engine as its observer, then call [`TraceRecorder::finish`].
+/// Gathers the rows of a run, of several connections those of the first; give it to the engine as its observer, then call [`TraceRecorder::finish`].
 #[derive(Debug)]
 pub struct TraceRecorder {
     rows: Vec<TraceRow>,
@@ -41,6 +41,8 @@ pub struct TraceRecorder {
     first_wup: Option<Seq>,
     limit: usize,
     overflow: Option<TraceError>,
+    /// What happens now happens on another connection.
+    elsewhere: bool,
 }
 
 impl Default for TraceRecorder {
@@ -66,6 +68,7 @@ impl TraceRecorder {
             first_wup: None,
             limit,
             overflow: None,
+            elsewhere: false,
         }
     }
 
@@ -136,7 +139,14 @@ fn push<T>(rows: &mut Vec<T>, row: T, kind: &'static str, limit: usize, overflow
 }
 
 impl Observer for TraceRecorder {
+    fn flow(&mut self, flow: u32) {
+        self.elsewhere = flow != 0;
+    }
+
     fn segment(&mut self, now: Now, seg: &Segment, skb: &Skb, state: &SocketState) {
+        if self.elsewhere {
+            return;
+        }
         let first = *self.first_wup.get_or_insert(state.rcv_wup);
         let row = TraceRow {
             idx: self.after_idx() + 1,
@@ -150,6 +160,9 @@ impl Observer for TraceRecorder {
     }
 
     fn transmit(&mut self, now: Now, packet: &Transmit, state: &SocketState) {
+        if self.elsewhere {
+            return;
+        }
         let Transmit { seg, window, reason } = *packet;
         let row = AckRow {
             time: now.time,
@@ -172,10 +185,15 @@ impl Observer for TraceRecorder {
     }
 
     fn sent(&mut self, now: Now, seg: &Segment, state: &SenderState) {
-        self.tx(TxRecord::new(now.time, seg, state));
+        if !self.elsewhere {
+            self.tx(TxRecord::new(now.time, seg, state));
+        }
     }
 
     fn read(&mut self, now: Now, bytes: u32, state: &SocketState) {
+        if self.elsewhere {
+            return;
+        }
         let row = ReadRow { time: now.time, after_idx: self.after_idx(), bytes, state: *state };
         push(&mut self.reads, row, "reads", self.limit, &mut self.overflow);
         if let Some(o) = self.outcome() {
@@ -185,6 +203,9 @@ impl Observer for TraceRecorder {
     }
 
     fn rule(&mut self, _now: Now, rule: Rule) {
+        if self.elsewhere {
+            return;
+        }
         // A segment that finds the backlog full never reaches the socket, so it has no row of its own and
         // must not be blamed on the row before it.
         if let Rule::Dropped { reason: DropReason::Backlog, .. } = rule {

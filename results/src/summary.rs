@@ -9,6 +9,7 @@ use crate::bursts::bursts;
 use crate::columns::{self, Cell, Class, SCHEMA_VERSION};
 use crate::digest::Digest;
 use crate::figures::Figures;
+use crate::flows::{FlowFigures, FlowsSummary};
 use crate::record::{Trace, TraceRow, over_budget};
 
 /// What a summary says about the run besides its trace.
@@ -28,6 +29,8 @@ pub struct RunInfo {
     pub warnings: Vec<String>,
     /// What was inferred rather than recorded from a kernel.
     pub inferred: Vec<String>,
+    /// The connections, if there were several; the trace is that of the first.
+    pub flows: Vec<FlowFigures>,
 }
 
 /// A run in figures. Bytes unless said otherwise.
@@ -94,12 +97,15 @@ pub struct Summary {
     pub warnings: Vec<String>,
     /// What was inferred rather than recorded from a kernel.
     pub inferred: Vec<String>,
+    /// All connections together, if there were several; whatever is said of a socket is then said of the first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub flows: Option<FlowsSummary>,
 }
 
 impl Summary {
     /// Sums up a trace.
     pub fn new(trace: &Trace, info: &RunInfo) -> Self {
-        let RunInfo { scenario, kernel, seed, version, rtt, warnings, inferred } = info.clone();
+        let RunInfo { scenario, kernel, seed, version, rtt, warnings, inferred, flows } = info.clone();
         let end = &trace.closing;
         let first_data = trace.rows.iter().find(|r| !r.is_empty());
         let first_seq = trace.rows.first().unwrap_or(end).state.rcv_nxt;
@@ -113,7 +119,7 @@ impl Summary {
             kernel,
             seed,
             version,
-            digest: Digest::of(trace).to_string(),
+            digest: Digest::of_flows(trace, &flows).to_string(),
             end_ns: end.time.as_nanos(),
             packets: trace.rows.len() as u64,
             data_packets,
@@ -142,6 +148,7 @@ impl Summary {
             sender_counters: counter_figures(&trace.sender),
             warnings,
             inferred,
+            flows: FlowsSummary::new(&flows),
         }
     }
 
@@ -192,6 +199,7 @@ pub fn metric(s: &Summary, name: &str) -> Option<i64> {
             "truesize_first" => s.truesize_first,
             "payload_permille" => s.payload_permille,
             "coalesced_permille" => s.coalesced_permille,
+            "fairness_permille" => s.flows.as_ref().and_then(|f| f.fairness_permille).map(signed),
             _ => None,
         },
     }
@@ -225,6 +233,7 @@ pub fn metric_names() -> Vec<String> {
         "truesize_first",
         "payload_permille",
         "coalesced_permille",
+        "fairness_permille",
     ];
     plain.into_iter().map(str::to_owned).chain(state).chain(peak).chain(counters).collect()
 }

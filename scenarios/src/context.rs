@@ -97,7 +97,7 @@ impl Context {
         Fields { at: node.at, found }
     }
 
-    /// `flows: 1` and `write: never` say what is the case anyway; anything else is refused.
+    /// `write: never` of a receiver says what is the case anyway; anything else is refused.
     fn not_yet(&mut self, key: &Key, entry: &Entry, there_is: &str) {
         let is_default =
             matches!(&entry.value.value, Value::Scalar(t) if !key.default.is_empty() && t == key.default);

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use sim_core::config::{
-    Change, Congestion, EndpointConfig, LinkConfig, NicConfig, NicModel, ReadConfig, WriteConfig,
+    Change, Congestion, EndpointConfig, FlowsConfig, LinkConfig, NicConfig, NicModel, ReadConfig, WriteConfig,
 };
 
 use crate::endpoint::nic_by_name;
@@ -33,6 +33,11 @@ pub fn resolved_yaml(scenario: &Scenario) -> String {
         out.open(0, "sender");
         endpoint(&mut out, &c.sender, end(0));
         write_text(&mut out, &c.sender.write);
+    }
+    if let FlowsConfig::Alike { count: count @ 2.., spread } = c.flows {
+        out.open(0, "flows");
+        out.line(1, "count", &count.to_string());
+        out.line(1, "spread", &format_time(spread.as_nanos()));
     }
     out.open(0, "receiver");
     endpoint(&mut out, &c.receiver, end(1));

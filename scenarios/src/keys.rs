@@ -41,6 +41,8 @@ pub(crate) enum Kind {
     Nic,
     /// A list of mappings of fixed keys.
     List(&'static [Key]),
+    /// A number of connections, or a mapping that also spreads their starts.
+    Flows,
     /// A mapping of metrics to values.
     Expect,
     /// A share from 0 % to 100 %, in parts of 2^32 - 1.
@@ -163,9 +165,9 @@ pub(crate) static ROOT: &[Key] = &[
     key("expect", Kind::Expect, "", "What the run must show: metrics and values, for `skmem check`."),
     key(
         "flows",
-        Kind::NotYet("a run has one connection, and `flows: 1` says so"),
+        Kind::Flows,
         "1",
-        "Number of connections.",
+        "Connections between the two hosts: their number, or {count, spread}. They share path, devices and `tcp_mem`.",
     ),
     key(
         "inject",
@@ -173,6 +175,15 @@ pub(crate) static ROOT: &[Key] = &[
         "",
         "Segments and calls for the receiver alone, instead of `path` and `sender`.",
     ),
+];
+
+/// Most connections of a run.
+pub(crate) const MAX_FLOWS: u64 = 100_000;
+
+/// `flows` as a mapping.
+pub(crate) static FLOWS: &[Key] = &[
+    key("count", count(1, MAX_FLOWS), "1", "Number of connections."),
+    key("spread", time(0, DAY), "0s", "They are opened one after the other, evenly over this time."),
 ];
 
 const SYSCTL: Key = key(
@@ -713,6 +724,7 @@ pub(crate) fn takes(kind: &Kind) -> String {
             NICS.join(", ")
         ),
         Kind::List(keys) => format!("a list of mappings with {}", names(keys)),
+        Kind::Flows => format!("a whole number from 1 to {MAX_FLOWS}, or a mapping with {}", names(FLOWS)),
         Kind::Expect => "a mapping such as {final.recv_q: 62464}".to_owned(),
         Kind::NotYet(there_is) => (*there_is).to_owned(),
     }

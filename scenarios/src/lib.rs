@@ -21,6 +21,7 @@ mod diagnostic;
 mod emit;
 mod endpoint;
 mod expect;
+mod flows;
 mod gallery;
 mod inject;
 mod inject_text;

@@ -218,6 +218,7 @@ fn locate(
         Kind::Section(inner) | Kind::Short { keys: inner, .. } => {
             locate(inner, rest, &format!("`{first}`"), out)
         }
+        Kind::Flows => locate(keys::FLOWS, rest, "`flows`", out),
         Kind::Nic => locate(keys::NIC_FIGURES, rest, "`nic`", out),
         Kind::Expect => {
             out.push(rest.to_owned());

@@ -1,6 +1,6 @@
 //! From the tree to the resolved scenario: every default filled in, every conflict refused.
 
-use sim_core::config::{Change, FlowsConfig, HostConfig, LiveOption, RunConfig, StopConfig, TimedChange};
+use sim_core::config::{Change, HostConfig, LiveOption, RunConfig, StopConfig, TimedChange};
 use sim_core::inject::Injection;
 use sim_core::linux::KernelProfile;
 use sim_core::skb::SkbLayout;
@@ -10,6 +10,7 @@ use crate::context::{Context, Fields, default_number};
 use crate::diagnostic::{Diagnostic, ScenarioError};
 use crate::endpoint;
 use crate::expect::{self, Expectation};
+use crate::flows;
 use crate::inject;
 use crate::kernel::{KernelName, resolve_kernel};
 use crate::keys::{self, Kind, STOP_ALWAYS};
@@ -186,6 +187,7 @@ fn resolve_root(cx: &mut Context, root: &Node, source: &Source) -> Option<Scenar
     let host = resolve_host(cx, section("host"), &mut inferred);
     let events = resolve_events(cx, &fields);
     let stop = resolve_stop(cx, &fields);
+    let flows = flows::resolve(cx, &fields);
     let expectations = expect::resolve(cx, &fields, &kernel_name);
     let mut config = (|| {
         Some(RunConfig {
@@ -195,7 +197,7 @@ fn resolve_root(cx: &mut Context, root: &Node, source: &Source) -> Option<Scenar
             reverse,
             sender: sender?,
             receiver: receiver?,
-            flows: FlowsConfig::default(),
+            flows,
             host: host?,
             events,
             stop: stop?,

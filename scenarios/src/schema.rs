@@ -118,6 +118,10 @@ fn schema_of(kind: &Kind, default: &str) -> Value {
             json!({"type": "object", "properties": properties, "additionalProperties": false})
         }
         Kind::Nic => json!({"anyOf": [{"enum": NICS}, object(keys::NIC_FIGURES)]}),
+        Kind::Flows => {
+            let number = json!({"type": "integer", "minimum": 1, "maximum": keys::MAX_FLOWS});
+            json!({"anyOf": [number, object(keys::FLOWS)]})
+        }
         Kind::List(keys) => json!({"type": "array", "items": object(keys)}),
         Kind::Expect => {
             let check = json!({"type": ["integer", "string"]});

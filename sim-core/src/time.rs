@@ -140,6 +140,8 @@ pub struct JiffyClock {
     hz: u32,
     /// Time of the beginning of jiffy 0, in ns; in `(-tick, 0]`.
     jiffy0_ns: i64,
+    /// Length of one tick.
+    tick_ns: i64,
 }
 
 impl JiffyClock {
@@ -150,7 +152,7 @@ impl JiffyClock {
     pub fn new(hz: u32, since_tick: SimDuration) -> Self {
         assert!((1..=10_000).contains(&hz), "HZ out of range");
         let tick = 1_000_000_000 / u64::from(hz);
-        Self { hz, jiffy0_ns: -((since_tick.as_nanos() % tick) as i64) }
+        Self { hz, jiffy0_ns: -((since_tick.as_nanos() % tick) as i64), tick_ns: tick as i64 }
     }
 
     /// Ticks per second (`CONFIG_HZ`).
@@ -160,18 +162,28 @@ impl JiffyClock {
 
     /// Length of one tick in nanoseconds.
     pub const fn tick_ns(&self) -> u64 {
-        1_000_000_000 / self.hz as u64
+        self.tick_ns as u64
     }
 
     /// The jiffy that contains `t`.
     pub fn at(&self, t: SimTime) -> Jiffies {
-        Jiffies((t.as_nanos() as i64 - self.jiffy0_ns).div_euclid(self.tick_ns() as i64))
+        Jiffies((t.as_nanos() as i64 - self.jiffy0_ns).div_euclid(self.tick_ns))
     }
 
     /// When jiffy `j` begins; [`SimTime::ZERO`] if that was before the start.
     pub fn begin(&self, j: Jiffies) -> SimTime {
-        let ns = self.jiffy0_ns + j.0 * self.tick_ns() as i64;
+        let ns = self.jiffy0_ns + j.0 * self.tick_ns;
         SimTime(ns.max(0) as u64)
+    }
+
+    /// Both clocks at `time`, given a reading that is probably of the same tick.
+    pub fn after(&self, reading: Now, time: SimTime) -> Now {
+        let since = (time.as_nanos() as i64).wrapping_sub(self.jiffy0_ns + reading.jiffies.0 * self.tick_ns);
+        if (since as u64) < self.tick_ns as u64 {
+            Now { time, jiffies: reading.jiffies, hz: self.hz, tick_during: TickDuring::default() }
+        } else {
+            self.now(time)
+        }
     }
 
     /// Both clocks at `time`.
@@ -233,6 +245,17 @@ impl Now {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_reading_of_another_tick_changes_nothing() {
+        let c = JiffyClock::new(250, SimDuration::from_nanos(1_535_000));
+        for known in [0, 2_464_999, 2_465_000, 7_000_000, 90_000_000] {
+            for t in [0, 1, 2_464_999, 2_465_000, 6_464_999, 6_465_000, 90_000_001] {
+                let (known, t) = (SimTime::from_nanos(known), SimTime::from_nanos(t));
+                assert_eq!(c.after(c.now(known), t), c.now(t));
+            }
+        }
+    }
 
     #[test]
     fn jiffies_change_at_the_phase_of_the_tick() {

@@ -7,6 +7,7 @@ use clap::ValueEnum;
 use plots::{TerminalStyle, terminal_chart};
 use rayon::prelude::*;
 use results::csv_write::{write_acks, write_reads, write_trace, write_tx};
+use results::flows::{flows_table, write_flows};
 use results::record::TraceRow;
 use results::report::{ReportOptions, report};
 use results::{ColumnSet, OutputDir};
@@ -44,7 +45,7 @@ enum PlotFormat {
 Without -o a report and a small chart are printed and nothing is written. With -o DIR the folder is filled under a \
 temporary name and renamed when it is complete; a folder that exists is never overwritten. It holds trace.csv (one \
 line per segment that reached the receiving socket), acks.csv, tx.csv, reads.csv, summary.json, chart.png and \
-chart.svg; several scenarios get a folder each below DIR. A scenario with several `kernels` is run on each: one line \
+chart.svg; of several flows also flows.csv, one line each, and the trace is that of the first. Several scenarios get a folder each below DIR. A scenario with several `kernels` is run on each: one line \
 per kernel and a table of all, and below DIR one more folder with a chart that lays them side by side.
 
 A scenario that does not show what its `expect` says ends with exit code 1. Where --set, --kernel or --seed change \
@@ -211,6 +212,13 @@ fn finished(named: &Named, run: &Run, args: &Args) -> Result<Finished, Failure> 
         one_line(run, &outcomes, binding)
     } else {
         let mut text = report(&run.trace, &run.summary, &report_options(named));
+        if run.flows.len() > 1 {
+            let end = run.summary.end_ns;
+            text.push_str(&format!("\n{}", flows_table(&run.flows, end)));
+            text.push_str(
+                "The socket, the answers and the chart are those of flow 0, the counters those of all.\n\n",
+            );
+        }
         text.push_str(&expectations);
         let style = TerminalStyle {
             width: terminal::width().min(100),
@@ -324,6 +332,9 @@ impl<'a> Files<'a> {
             dir.file("acks.csv", |f| write_acks(f, trace, &others).map_err(csv_failure("acks.csv")))?;
             dir.file("tx.csv", |f| write_tx(f, trace, &others).map_err(csv_failure("tx.csv")))?;
             dir.file("reads.csv", |f| write_reads(f, trace, &others).map_err(csv_failure("reads.csv")))?;
+        }
+        if self.run.flows.len() > 1 {
+            dir.file("flows.csv", |f| write_flows(f, &self.run.flows).map_err(write_failure("flows.csv")))?;
         }
         bytes(dir, "summary.json", self.summary.as_bytes())?;
         if let Some(png) = &self.png {

@@ -6,6 +6,7 @@ mod command;
 mod conform;
 mod determinism;
 mod expectations;
+mod flows;
 mod licences;
 mod output;
 mod overrun;

@@ -157,11 +157,19 @@ fn a_rate_of_zero_is_refused() {
 #[test]
 fn what_this_version_lacks_is_refused_and_says_what_there_is() {
     refused(&with("path: {rate: 1mbit, queue: {ecn: on}}"), (3, 29), &["not supported", "negotiate ECN"]);
-    refused(&with("flows: 2"), (3, 1), &["not supported by this version"]);
     refused(&with("sender: {write: {mode: paced}}"), (3, 24), &["not supported", "burst, chunks, never"]);
     refused(&with("receiver: {read: echo}"), (3, 18), &["not supported", "never, fixed, asap, plan"]);
     refused(&with("receiver: {write: {mode: burst}}"), (3, 12), &["not supported", "sender.write"]);
+}
+
+#[test]
+fn connections_are_counted_from_one_and_not_in_the_millions() {
+    refused(&with("flows: 0"), (3, 8), &["1", "100000"]);
+    refused(&with("flows: {count: 200000}"), (3, 16), &["100000"]);
+    refused(&with("flows: {count: 2, spred: 1s}"), (3, 19), &["did you mean `spread`?"]);
+    refused(&with("flows: [1, 2]"), (3, 8), &["a number or a mapping"]);
     good(&with("flows: 1"));
+    good(&with("flows: {count: 100, spread: 1s}"));
 }
 
 #[test]

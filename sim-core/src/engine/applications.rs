@@ -16,7 +16,17 @@ impl<O: Observer> Simulation<'_, O> {
 
     pub(super) fn schedule_applications(&mut self, flow: FlowId) {
         let f = &mut self.flows[flow as usize];
-        if f.started.is_none() {
+        if f.started.is_none() || f.apps_wait {
+            return;
+        }
+        // A program runs when the stack has nothing left to do.
+        if self.busy {
+            f.apps_wait = true;
+            self.apps_waiting.push(flow);
+            return;
+        }
+        // Nothing begins before the processor is free.
+        if f.app_wake.is_some_and(|w| w <= self.cpu.begin(SimTime::ZERO)) {
             return;
         }
         let readable = f.ends[Side::Receiver.at()].rx.readable();
@@ -38,8 +48,7 @@ impl<O: Observer> Simulation<'_, O> {
         if f.app_wake == Some(due) {
             f.app_wake = None;
         }
-        // A program runs when the stack has nothing left to do.
-        if self.ready.is_empty() {
+        if !self.busy {
             self.run_applications(flow, time);
         } else if !f.apps_wait {
             f.apps_wait = true;

@@ -9,6 +9,9 @@ use crate::sender::Sender;
 use crate::time::{Jiffies, JiffyClock, Now, SimTime};
 use crate::timer_wheel::TimerWheel;
 
+/// No timer is armed.
+const NO_TICK: Jiffies = Jiffies(i64::MAX);
+
 /// Socket and armed timers.
 #[derive(Clone, Debug)]
 pub(super) struct Endpoint {
@@ -16,6 +19,8 @@ pub(super) struct Endpoint {
     pub(super) tx: Sender,
     /// Expiry of the delayed-ACK timer as armed, and the tick at which it fires.
     delayed_ack: Option<(Jiffies, Jiffies)>,
+    /// The tick of the earliest timer that counts in ticks, and when it begins.
+    tick: (Jiffies, SimTime),
     /// The earliest timer event that waits in the queue.
     pub(super) wake: Option<SimTime>,
 }
@@ -28,7 +33,13 @@ impl Endpoint {
         let uptime_ticks = u64::from((host.jiffies as u32).wrapping_sub(initial));
         rx.set_timestamp_clock(uptime_ticks * 1_000_000 / u64::from(host.hz), 0);
         rx.set_skb_layout(host.skb);
-        Self { rx, tx: Sender::new(kernel, config, host), delayed_ack: None, wake: None }
+        Self {
+            rx,
+            tx: Sender::new(kernel, config, host),
+            delayed_ack: None,
+            tick: (NO_TICK, SimTime::NEVER),
+            wake: None,
+        }
     }
 
     /// The options that a program sets before the connection is made.
@@ -47,13 +58,24 @@ impl Endpoint {
 
     /// When the earliest timer of this end fires.
     pub(super) fn next_timer(&mut self, clock: &JiffyClock, wheel: &TimerWheel, now: Now) -> Option<SimTime> {
-        self.delayed_ack = self.rx.delayed_ack_due().map(|due| match self.delayed_ack {
-            Some((armed, fires)) if armed == due => (armed, fires),
-            _ => (due, wheel.fires(now.jiffies, due)),
-        });
-        let delayed = self.delayed_ack.map(|(_, fires)| clock.begin(fires));
-        let transmit = self.tx.next_timer().map(|fires| clock.begin(fires));
-        [delayed, transmit, self.rx.compressed_ack_due()].into_iter().flatten().min()
+        let mut tick = self.tx.next_timer().unwrap_or(NO_TICK);
+        match self.rx.delayed_ack_due() {
+            None => self.delayed_ack = None,
+            Some(due) => {
+                let fires = match self.delayed_ack {
+                    Some((armed, fires)) if armed == due => fires,
+                    _ => wheel.fires(now.jiffies, due),
+                };
+                self.delayed_ack = Some((due, fires));
+                tick = tick.min(fires);
+            }
+        }
+        // The same tick as last time, most of the time.
+        if tick != self.tick.0 {
+            self.tick = (tick, if tick == NO_TICK { SimTime::NEVER } else { clock.begin(tick) });
+        }
+        let due = self.rx.compressed_ack_due().map_or(self.tick.1, |t| t.min(self.tick.1));
+        (due != SimTime::NEVER).then_some(due)
     }
 
     /// Fires whatever is due; a call without anything due changes nothing.

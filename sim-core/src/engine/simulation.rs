@@ -13,10 +13,11 @@ use crate::host::{Host, TcpMem};
 use crate::observer::{Observer, Transmit};
 use crate::path::{Direction, Link, Packet, Payload, Port};
 use crate::queue::EventQueue;
-use crate::segment::Segment;
+use crate::segment::{Flags, Segment};
 use crate::send_half::{Cx, SendHalf};
+use crate::seq::Seq;
 use crate::skb::Buffer;
-use crate::time::{JiffyClock, SimTime};
+use crate::time::{JiffyClock, Now, SimTime};
 use crate::timer_wheel::TimerWheel;
 
 /// What waits in the heap.
@@ -38,7 +39,10 @@ pub(super) enum Event {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Ready {
     to: Side,
+    /// From the first piece on, the piece that is being processed.
     packet: Packet,
+    /// Sequence number, length and flags of the whole.
+    whole: (Seq, u32, Flags),
     done: u32,
     of: u32,
     /// Pieces that found room in the processor's input queue.
@@ -65,13 +69,17 @@ pub(super) struct Simulation<'a, O: Observer> {
     pub(super) hosts: [Host; 2],
     pub(super) flows: Vec<Flow>,
     pub(super) cpu: Cpu,
-    pub(super) ready: VecDeque<Ready>,
+    ready: VecDeque<Ready>,
+    /// Whether segments wait for the stack behind the one that it processes.
+    pub(super) busy: bool,
     pub(super) input: InputQueue,
     pub(super) turns: Turns,
     /// Flows whose programs were due while the stack was busy.
     pub(super) apps_waiting: Vec<FlowId>,
     pub(super) out: Vec<Transmit>,
     pub(super) obs: &'a mut O,
+    /// The clocks as they were last read.
+    reading: Now,
     /// The flow that the observer was last told of.
     watched: FlowId,
     /// When the first reading end was established.
@@ -80,6 +88,10 @@ pub(super) struct Simulation<'a, O: Observer> {
     pub(super) started: Option<SimTime>,
     pub(super) segments: u64,
     pub(super) read_bytes: u64,
+    /// When the run ends; known once a writer has started.
+    stop_at: SimTime,
+    stop_bytes: u64,
+    stop_segments: u64,
 }
 
 /// A host as it starts; `sockets` will hold memory.
@@ -106,16 +118,21 @@ impl<'a, O: Observer> Simulation<'a, O> {
             flows: (0..config.flows.count()).map(|id| Flow::new(config, id)).collect(),
             cpu: Cpu::new(config.host.packet_cost),
             ready: VecDeque::with_capacity(64),
+            busy: false,
             input: InputQueue::default(),
             turns: Turns::default(),
             apps_waiting: Vec::new(),
             out: Vec::with_capacity(64),
             obs,
+            reading: JiffyClock::new(config.host.hz, config.host.since_tick).now(SimTime::ZERO),
             watched: 0,
             established: None,
             started: None,
             segments: 0,
             read_bytes: 0,
+            stop_at: SimTime::NEVER,
+            stop_bytes: config.stop.bytes.unwrap_or(u64::MAX),
+            stop_segments: config.stop.packets.unwrap_or(u64::MAX),
         }
     }
 
@@ -140,13 +157,12 @@ impl<'a, O: Observer> Simulation<'a, O> {
         let mut last = SimTime::ZERO;
         loop {
             let (source, key) = self.earliest();
-            let ready = self.ready.front().map(|_| self.cpu.begin(SimTime::ZERO));
-            let (time, take_ready) = match ready {
-                Some(r) if r <= key.time || (source != Source::Heap && self.turns.receiving()) => (r, true),
-                _ => (key.time, false),
-            };
-            if let Some(stop) = self.stop_at().filter(|&s| time > s) {
-                return Ok(stop);
+            let ready = self.cpu.begin(SimTime::ZERO);
+            let take_ready =
+                self.busy && (ready <= key.time || (source != Source::Heap && self.turns.receiving()));
+            let time = if take_ready { ready } else { key.time };
+            if time > self.stop_at {
+                return Ok(self.stop_at);
             }
             if time == SimTime::NEVER {
                 return Ok(last);
@@ -158,7 +174,7 @@ impl<'a, O: Observer> Simulation<'a, O> {
                 Source::Heap => self.heap_event(),
                 Source::Link(from) => self.dequeue(from, time),
             }
-            if self.done() {
+            if self.read_bytes >= self.stop_bytes || self.segments >= self.stop_segments {
                 return Ok(last);
             }
         }
@@ -193,15 +209,6 @@ impl<'a, O: Observer> Simulation<'a, O> {
         })
     }
 
-    fn stop_at(&self) -> Option<SimTime> {
-        self.started.map(|s| s.saturating_add(self.config.stop.after))
-    }
-
-    fn done(&self) -> bool {
-        let stop = &self.config.stop;
-        stop.bytes.is_some_and(|b| self.read_bytes >= b) || stop.packets.is_some_and(|p| self.segments >= p)
-    }
-
     fn earliest(&self) -> (Source, crate::queue::Key) {
         let [forward, reverse] = [self.links[0].peek(), self.links[1].peek()];
         let heap = self.queue.peek();
@@ -229,29 +236,37 @@ impl<'a, O: Observer> Simulation<'a, O> {
             self.cpu.interrupt(time, of);
             let kept = self.input.add(of);
             if kept > 0 {
-                self.ready.push_back(Ready { to, packet, done: 0, of, kept });
+                let whole = (packet.seg.seq, packet.seg.len, packet.seg.flags);
+                self.ready.push_back(Ready { to, packet, whole, done: 0, of, kept });
+                self.busy = true;
             }
         }
     }
 
     /// The stack processes the next segment that waits.
     fn process_ready(&mut self, time: SimTime) {
-        let Some(front) = self.ready.front_mut() else { return };
-        self.turns.begin();
-        let Ready { to, packet, done, of, kept } = *front;
-        front.done += 1;
-        if front.done >= kept {
-            self.ready.pop_front();
+        // Nothing is added meanwhile: what is sent goes to the links.
+        let mut ready = std::mem::take(&mut self.ready);
+        let others = ready.len() > 1;
+        if let Some(front) = ready.front_mut() {
+            self.turns.begin();
+            self.input.take();
+            let last = front.done + 1 >= front.kept;
+            self.busy = others || !last;
+            if self.links[front.to.peer().at()].loses_next() {
+                self.cpu.busy_until(time + self.cpu.dropped());
+            } else {
+                self.cpu.busy_until(time + self.cpu.segment());
+                self.segment_ready(time, front);
+            }
+            front.done += 1;
+            if last {
+                ready.pop_front();
+            }
+            self.turns.processed(!self.busy);
         }
-        self.input.take();
-        if self.links[to.peer().at()].loses_next() {
-            self.cpu.busy_until(time + self.cpu.dropped());
-        } else {
-            self.cpu.busy_until(time + self.cpu.segment());
-            self.segment_ready(to, time, &packet, done, of);
-        }
-        self.turns.processed(self.ready.is_empty());
-        if self.ready.is_empty() {
+        self.ready = ready;
+        if !self.busy {
             for to in [Side::Receiver, Side::Sender] {
                 while let Some((flow, seg, buffer)) = self.ports[to.at()].poll_ends() {
                     self.deliver(flow, to, time, &seg, buffer);
@@ -262,18 +277,24 @@ impl<'a, O: Observer> Simulation<'a, O> {
     }
 
     /// The stack processes one segment of a packet.
-    fn segment_ready(&mut self, to: Side, time: SimTime, packet: &Packet, done: u32, of: u32) {
-        match packet.payload {
-            Payload::Handshake(options) => {
-                self.handshake_packet(packet.flow, to, time, &packet.seg, options);
+    fn segment_ready(&mut self, time: SimTime, ready: &mut Ready) {
+        let Ready { to, packet, whole, done, of, .. } = ready;
+        let to = *to;
+        if let Payload::Handshake(options) = packet.payload {
+            self.handshake_packet(packet.flow, to, time, &packet.seg, options);
+            return;
+        }
+        if *of > 1 {
+            packet.become_segment(*whole, *done);
+        }
+        let port = &mut self.ports[to.at()];
+        let buffer = port.device().buffer(packet, &packet.seg, *of == 1 && !packet.is_cut());
+        if port.joins() {
+            for (flow, seg, buffer) in port.receive(packet.flow, packet.seg, buffer).into_iter().flatten() {
+                self.deliver(flow, to, time, &seg, buffer);
             }
-            Payload::Ack | Payload::Data(_) => {
-                let port = &mut self.ports[to.at()];
-                let (seg, buffer) = port.device().piece(packet, done, of);
-                for (flow, seg, buffer) in port.receive(packet.flow, seg, buffer).into_iter().flatten() {
-                    self.deliver(flow, to, time, &seg, buffer);
-                }
-            }
+        } else {
+            self.deliver(packet.flow, to, time, &packet.seg, buffer);
         }
     }
 
@@ -317,25 +338,33 @@ impl<'a, O: Observer> Simulation<'a, O> {
         act: impl FnOnce(&mut Cx<'_, View<'_, O>>, &mut Endpoint) -> R,
     ) -> R {
         self.watch(flow);
-        let mut out = std::mem::take(&mut self.out);
         let mut view = View::new(side, &mut *self.obs);
-        let mut cx =
-            Cx { now: self.clock.now(time), out: &mut out, host: &mut self.hosts[side.at()], obs: &mut view };
-        let end = &mut self.flows[flow as usize].ends[side.at()];
+        let now = self.clock.after(self.reading, time);
+        let host = &mut self.hosts[side.at()];
+        let mut cx = Cx { now, out: &mut self.out, host, obs: &mut view };
+        let [a, b] = &mut self.flows[flow as usize].ends;
+        let (end, peer) = if side == Side::Sender { (a, b) } else { (b, a) };
         let result = act(&mut cx, end);
         let now = cx.now;
+        peer.rx.release_shared(end.tx.snd_una());
+        self.reading = now;
         self.cpu.busy_until(now.time);
+        if !self.out.is_empty() {
+            self.send_out(flow, side, time);
+        }
+        self.after(flow, side, now);
+        result
+    }
+
+    /// What a socket has sent leaves it.
+    fn send_out(&mut self, flow: FlowId, side: Side, time: SimTime) {
+        let mut out = std::mem::take(&mut self.out);
         for t in out.drain(..) {
             let tx = &mut self.flows[flow as usize].ends[side.at()].tx;
             let payload = tx.take_emitted(&t.seg).map_or(Payload::Ack, Payload::Data);
             self.leave(flow, side, time, &t, payload);
         }
         self.out = out;
-        let ends = &mut self.flows[flow as usize].ends;
-        let acknowledged = ends[side.at()].tx.snd_una();
-        ends[side.peer().at()].rx.release_shared(acknowledged);
-        self.after(flow, side, now.time);
-        result
     }
 
     /// A packet leaves a socket.
@@ -356,8 +385,8 @@ impl<'a, O: Observer> Simulation<'a, O> {
     }
 
     /// After an end has acted: its timers may have moved, and an application may have been woken.
-    fn after(&mut self, flow: FlowId, side: Side, time: SimTime) {
-        let now = self.clock.now(time);
+    fn after(&mut self, flow: FlowId, side: Side, now: Now) {
+        let time = now.time;
         let f = &mut self.flows[flow as usize];
         let end = &mut f.ends[side.at()];
         if let Some(due) = end.next_timer(&self.clock, &self.wheel, now) {
@@ -384,7 +413,8 @@ impl<'a, O: Observer> Simulation<'a, O> {
             Event::Timer(flow, side) => self.timer(flow, side, due, time),
             Event::Applications(flow) => self.applications_due(flow, due, time),
             Event::Start(flow) => {
-                self.started.get_or_insert(time);
+                let first = *self.started.get_or_insert(time);
+                self.stop_at = first.saturating_add(self.config.stop.after);
                 let f = &mut self.flows[flow as usize];
                 f.started = Some(time);
                 f.writer.start(time);
@@ -424,7 +454,7 @@ impl<'a, O: Observer> Simulation<'a, O> {
             LiveOption::SndBuf(v) => {
                 self.flows[flow as usize].ends[side.at()].tx.set_sndbuf(v, false);
                 if side == Side::Sender {
-                    self.after(flow, side, time);
+                    self.after(flow, side, self.clock.now(time));
                 }
             }
             o => self.set_option(flow, side, time, o),

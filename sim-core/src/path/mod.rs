@@ -19,6 +19,7 @@ pub use port::{Arrival, Port};
 
 use crate::segment::{Flags, Segment, SynOptions};
 use crate::sender::Emitted;
+use crate::seq::Seq;
 
 /// Ethernet header that a queueing discipline counts with each packet, bytes.
 const LINK_HEADER: u32 = 14;
@@ -89,6 +90,18 @@ impl Packet {
             seg.flags = seg.flags.without(Flags::PSH).without(Flags::FIN);
         }
         seg
+    }
+
+    /// Becomes the `n`th segment of the packet whose sequence number, length and flags were `whole`, as software
+    /// segmentation makes it: PSH and FIN only on the last. A packet of one segment stays as it is.
+    pub fn become_segment(&mut self, (seq, len, flags): (Seq, u32, Flags), n: u32) {
+        let Payload::Data(Emitted { gso_size: size @ 1.., .. }) = self.payload else { return };
+        let from = n * size;
+        let seg = &mut self.seg;
+        seg.seq = seq + from;
+        seg.len = size.min(len.saturating_sub(from));
+        let is_last = from + seg.len >= len;
+        seg.flags = if is_last { flags } else { flags.without(Flags::PSH).without(Flags::FIN) };
     }
 
     /// Bytes on the wire with all headers, each segment with its own (`qdisc_pkt_len`).

@@ -31,12 +31,14 @@ pub struct Device {
     nic: NicConfig,
     kernel: &'static KernelProfile,
     layout: SkbLayout,
+    /// Head of an skb that a local sender makes.
+    sender_head: Head,
 }
 
 impl Device {
     /// `nic` under `kernel`, on a machine whose skb structures have the sizes of `layout`.
-    pub const fn new(nic: NicConfig, kernel: &'static KernelProfile, layout: SkbLayout) -> Self {
-        Self { nic, kernel, layout }
+    pub fn new(nic: NicConfig, kernel: &'static KernelProfile, layout: SkbLayout) -> Self {
+        Self { nic, kernel, layout, sender_head: kernel.sender_head(layout) }
     }
 
     /// Whether the device polls and may join frames (`napi_gro_receive`): loopback, veth, TUN and TAP hand up each
@@ -57,9 +59,12 @@ impl Device {
         (seg, self.buffer(packet, &seg, of == 1 && !packet.is_cut()))
     }
 
-    /// The memory of one received segment. `own` says that it is the sender's own skb, not a piece of it.
-    fn buffer(&self, packet: &Packet, seg: &Segment, own: bool) -> Buffer {
+    /// The memory of one received segment of `packet`. `own` says that it is the sender's own skb, not a piece of it.
+    pub fn buffer(&self, packet: &Packet, seg: &Segment, own: bool) -> Buffer {
         let NicConfig { model, xdp, outer_headers } = self.nic;
+        if model == NicModel::Loopback {
+            return self.local(packet, seg, own);
+        }
         let packet_len = IPV4 + seg.header_len() + seg.len;
         let frame = ETHERNET + outer_headers + packet_len;
         let headroom = if xdp { XDP_HEADROOM } else { HEADROOM };
@@ -95,7 +100,7 @@ impl Device {
 
     /// The sender's own skb on loopback or veth: a head for headers, payload in page fragments.
     fn local(&self, packet: &Packet, seg: &Segment, own: bool) -> Buffer {
-        let head = self.kernel.sender_head(self.layout);
+        let head = self.sender_head;
         // All room for headers is in front; what is left behind takes the payload of an skb that is condensed.
         let tailroom = head.size.saturating_sub(self.kernel.max_tcp_header);
         let empty = Buffer { truesize: head.truesize, head_size: head.size, tailroom, ..Buffer::default() };
@@ -104,7 +109,7 @@ impl Device {
             Payload::Ack => Buffer { truesize: PURE_ACK, ..empty },
             Payload::Data(e) if seg.len == 0 => Buffer { share: Share::UntilAcked(e.skb_end), ..empty },
             Payload::Data(e) => {
-                let from = (seg.seq - packet.seg.seq) as u32;
+                let from = (seg.seq - e.seq) as u32;
                 let gso_size = if own { e.gso_size } else { 0 };
                 Buffer {
                     truesize: head.truesize + seg.len,

@@ -76,6 +76,11 @@ impl Port {
         &self.device
     }
 
+    /// Whether packets are held back to be joined.
+    pub const fn joins(&self) -> bool {
+        self.gro.is_some()
+    }
+
     /// The device hands up a segment of connection `flow`: the packets that reach the stack now, oldest first.
     pub fn receive(&mut self, flow: u32, seg: Segment, buf: Buffer) -> [Option<Arrival>; 2] {
         match &mut self.gro {

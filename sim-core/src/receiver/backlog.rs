@@ -102,7 +102,7 @@ impl Receiver {
     pub fn drain_one<S: SendHalf, O: Observer>(&mut self, cx: &mut Cx<'_, O>, snd: &mut S) -> bool {
         self.begin_drain();
         let Some(Waiting { seg, skb }) = self.backlog.pop_front() else { return false };
-        self.process(cx, snd, &seg, skb);
+        self.process(cx, snd, &seg, &skb);
         self.draining -= 1;
         // The list that has formed meanwhile is taken at once.
         self.begin_drain();

@@ -18,7 +18,7 @@ impl Receiver {
         cx: &mut Cx<'_, O>,
         snd: &mut S,
         seg: &Segment,
-        skb: Skb,
+        skb: &Skb,
     ) {
         if skb.seq == skb.end_seq {
             return;
@@ -28,7 +28,7 @@ impl Receiver {
             let bare_fin = skb.len == 0 && skb.has_fin() && self.kernel.fin_passes_zero_window;
             if self.receive_window() == 0 && !bare_fin {
                 cx.host.counters.zero_window_drop += 1;
-                self.out_of_window(cx, &skb, DropReason::ZeroWindow);
+                self.out_of_window(cx, skb, DropReason::ZeroWindow);
                 return;
             }
             self.accept_in_order(cx, snd, seg, skb);
@@ -38,11 +38,11 @@ impl Receiver {
             // A retransmission of something already here.
             cx.host.counters.delayed_ack_lost += 1;
             self.dsack_set(cx, skb.seq, skb.end_seq);
-            self.out_of_window(cx, &skb, DropReason::OldData);
+            self.out_of_window(cx, skb, DropReason::OldData);
             return;
         }
         if skb.seq - self.rcv_nxt >= i64::from(self.receive_window()) {
-            self.out_of_window(cx, &skb, DropReason::BeyondWindow);
+            self.out_of_window(cx, skb, DropReason::BeyondWindow);
             return;
         }
         if skb.seq < self.rcv_nxt {
@@ -50,13 +50,13 @@ impl Receiver {
             self.dsack_set(cx, skb.seq, self.rcv_nxt);
             if self.receive_window() == 0 {
                 cx.host.counters.zero_window_drop += 1;
-                self.out_of_window(cx, &skb, DropReason::ZeroWindow);
+                self.out_of_window(cx, skb, DropReason::ZeroWindow);
                 return;
             }
             self.accept_in_order(cx, snd, seg, skb);
             return;
         }
-        self.data_queue_ofo(cx, snd, seg, skb);
+        self.data_queue_ofo(cx, snd, seg, *skb);
     }
 
     /// A segment that cannot be used asks for quick ACKs and is dropped.
@@ -108,16 +108,16 @@ impl Receiver {
         cx: &mut Cx<'_, O>,
         snd: &mut S,
         seg: &Segment,
-        skb: Skb,
+        skb: &Skb,
     ) {
-        if self.in_order_gate(cx, &skb).is_err() {
+        if self.in_order_gate(cx, skb).is_err() {
             cx.host.counters.rcvq_drop += 1;
-            self.drop_segment(cx, &skb, DropReason::RcvQ);
+            self.drop_segment(cx, skb, DropReason::RcvQ);
             return;
         }
-        self.queue_in_order(cx, &skb);
+        self.queue_in_order(cx, skb);
         if skb.len > 0 {
-            self.data_received(cx, snd, seg, &skb);
+            self.data_received(cx, snd, seg, skb);
         }
         if skb.has_fin() {
             self.fin_received(cx, snd);

@@ -34,7 +34,7 @@ impl Receiver {
         cx: &mut Cx<'_, O>,
         snd: &mut S,
         seg: &Segment,
-        skb: Skb,
+        skb: &Skb,
     ) {
         self.refresh_clock(cx);
         if self.is_predicted(snd, seg) {
@@ -56,7 +56,7 @@ impl Receiver {
                 return;
             }
         }
-        if self.validate(cx, snd, seg, &skb) {
+        if self.validate(cx, snd, seg, skb) {
             self.slow_path(cx, snd, seg, skb);
         }
     }
@@ -95,7 +95,7 @@ impl Receiver {
         cx: &mut Cx<'_, O>,
         snd: &mut S,
         seg: &Segment,
-        skb: Skb,
+        skb: &Skb,
     ) {
         cx.rule(|| Rule::Predicted);
         self.note_timestamps(seg);
@@ -104,8 +104,8 @@ impl Receiver {
         }
         self.measure_rtt_from_timestamps(cx, seg);
         cx.host.counters.hp_hits += 1;
-        self.queue_in_order(cx, &skb);
-        self.data_received(cx, snd, seg, &skb);
+        self.queue_in_order(cx, skb);
+        self.data_received(cx, snd, seg, skb);
         if seg.ack != snd.snd_una() {
             self.process_ack(cx, snd, seg, AckPath::Fast);
             snd.push_pending(cx, self);
@@ -124,9 +124,9 @@ impl Receiver {
         cx: &mut Cx<'_, O>,
         snd: &mut S,
         seg: &Segment,
-        skb: Skb,
+        skb: &Skb,
     ) {
-        if self.process_ack_slow(cx, snd, seg, &skb).is_err() {
+        if self.process_ack_slow(cx, snd, seg, skb).is_err() {
             return;
         }
         self.measure_rtt_from_timestamps(cx, seg);
@@ -336,10 +336,10 @@ impl Receiver {
         cx: &mut Cx<'_, O>,
         snd: &mut S,
         seg: &Segment,
-        skb: Skb,
+        skb: &Skb,
     ) {
         self.refresh_clock(cx);
-        if !self.validate(cx, snd, seg, &skb) || self.process_ack_slow(cx, snd, seg, &skb).is_err() {
+        if !self.validate(cx, snd, seg, skb) || self.process_ack_slow(cx, snd, seg, skb).is_err() {
             return;
         }
         if self.state == TcpState::SynRecv {
@@ -366,7 +366,7 @@ impl Receiver {
             return;
         }
         if ignored {
-            self.count_drop(&skb);
+            self.count_drop(skb);
         } else {
             self.data_queue(cx, snd, seg, skb);
         }

@@ -416,7 +416,7 @@ impl Receiver {
         if self.owned {
             self.backlog_add(cx, snd, seg, skb);
         } else {
-            self.process(cx, snd, seg, skb);
+            self.process(cx, snd, seg, &skb);
         }
     }
 
@@ -440,10 +440,10 @@ impl Receiver {
         cx: &mut Cx<'_, O>,
         snd: &mut S,
         seg: &Segment,
-        skb: Skb,
+        skb: &Skb,
     ) {
         if O::ACTIVE {
-            cx.obs.segment(cx.now, seg, &skb, &self.state(snd));
+            cx.obs.segment(cx.now, seg, skb, &self.state(snd));
         }
         match self.state {
             TcpState::Established => self.rcv_established(cx, snd, seg, skb),

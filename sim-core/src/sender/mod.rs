@@ -304,7 +304,7 @@ impl Sender {
     /// Time passes while this socket works.
     fn spend<O: Observer>(&self, cx: &mut Cx<'_, O>, cost: SimDuration) {
         if cost > SimDuration::ZERO {
-            cx.now = self.clock.now(cx.now.time + cost);
+            cx.now = self.clock.after(cx.now, cx.now.time + cost);
         }
     }
 
