@@ -5,6 +5,7 @@ mod cli;
 mod cmd;
 mod failure;
 mod input;
+mod ledger;
 mod settings;
 mod side_by_side;
 mod simulate;

@@ -6,12 +6,15 @@
 //! * [`digest`]: one number for a whole trace;
 //! * [`flows`]: several connections side by side;
 //! * [`summary`]: `summary.json` and its metrics;
+//! * [`cells`]: single numbers of a trace by name, [`autotuning`]: the steps of the budget;
 //! * [`report`]: text shaped like `ss -tmi` and `nstat`;
 //! * [`output`]: folders and files that are whole or absent.
 //!
 //! Nothing here influences a run: data flows from the model to these sinks only.
 
+pub mod autotuning;
 pub mod bursts;
+pub mod cells;
 pub mod columns;
 pub mod csv_read;
 pub mod csv_write;

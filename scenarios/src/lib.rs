@@ -16,6 +16,7 @@
 //! is resolved against one table of keys, from which the JSON schema, the reference and the hints come too.
 
 mod apps;
+pub mod claims;
 mod context;
 mod diagnostic;
 mod emit;

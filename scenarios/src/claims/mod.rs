@@ -1,0 +1,520 @@
+//! The ledger of claims: sentences that somebody published, each with the runs and the assertions that judge it.
+//!
+//! ```yaml
+//! title: The published experiment
+//! source: {name: Where the sentences stand, url: "https://example.org"}
+//! claims:
+//!   - id: overrun-memory
+//!     says: The queue ends with 73 984 bytes of memory.
+//!     kernels: ["5.10", "6.1"]
+//!     run: {scenario: budget-overrun, set: [path.rtt=200ms]}
+//!     shows: [final.skmem_r == 73984]
+//!     verdict: confirmed
+//! ```
+//!
+//! Several `runs`, each with a label, compare settings or kernels. The verdict is what the runs must come to: `confirmed`
+//! on every kernel, `refuted` on every one, or `depends-on-version`, with the kernels on which the claim `holds`.
+//! `instead` says what is true where the claim is not.
+
+mod expression;
+
+pub use expression::{Asked, Assertion, Dimension, Judged};
+
+use std::fmt;
+
+use crate::context::Context;
+use crate::diagnostic::ScenarioError;
+use crate::kernel::resolve_kernel;
+use crate::nearest::nearest;
+use crate::source::Source;
+use crate::units::shorten;
+use crate::yaml::{self, Entry, Node, Place, Value};
+use expression::Vocabulary;
+
+/// Where a sentence stands.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct Reference {
+    /// Author, title, date; a commit; a thread.
+    pub name: String,
+    /// Its address; may be empty.
+    pub url: String,
+}
+
+/// What the runs of a claim come to.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Verdict {
+    /// The claim is true on every kernel it was asked on.
+    Confirmed,
+    /// It is true on none.
+    Refuted,
+    /// It is true on these, and not on the others.
+    DependsOnVersion(Vec<String>),
+}
+
+impl Verdict {
+    /// `confirmed`, `refuted` or `depends-on-version`.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Confirmed => "confirmed",
+            Self::Refuted => "refuted",
+            Self::DependsOnVersion(_) => "depends-on-version",
+        }
+    }
+
+    /// The verdict that follows from what each kernel showed.
+    pub fn of<'a>(shown: impl IntoIterator<Item = (&'a str, bool)>) -> Self {
+        let (mut holds, mut fails) = (Vec::new(), false);
+        for (kernel, holds_here) in shown {
+            if holds_here {
+                holds.push(kernel.to_owned());
+            } else {
+                fails = true;
+            }
+        }
+        match (holds.is_empty(), fails) {
+            (true, _) => Self::Refuted,
+            (false, false) => Self::Confirmed,
+            (false, true) => Self::DependsOnVersion(holds),
+        }
+    }
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())?;
+        match self {
+            Self::DependsOnVersion(kernels) => write!(f, " (holds on {})", kernels.join(", ")),
+            Self::Confirmed | Self::Refuted => Ok(()),
+        }
+    }
+}
+
+/// One run that a claim asks for.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ClaimRun {
+    /// By which the assertions call it; empty if it is the only one.
+    pub label: String,
+    /// A scenario of the gallery.
+    pub scenario: String,
+    /// Settings on top of it, as `--set` takes them.
+    pub set: Vec<String>,
+    /// Its own kernel; `None`: each kernel of the claim in turn.
+    pub kernel: Option<String>,
+}
+
+/// One sentence and what settles it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Claim {
+    /// A short name, unique among all ledgers.
+    pub id: String,
+    /// The sentence, in our words.
+    pub says: String,
+    /// Where it stands.
+    pub source: Reference,
+    /// The kernels on which it is asked.
+    pub kernels: Vec<String>,
+    /// The runs.
+    pub runs: Vec<ClaimRun>,
+    /// What must be true for the claim to hold.
+    pub shows: Vec<Assertion>,
+    /// What must be true where the claim does not hold.
+    pub instead: Vec<Assertion>,
+    /// The recorded verdict.
+    pub verdict: Verdict,
+    /// Why it is so, for a reader.
+    pub because: String,
+    /// Name of the text it is written in.
+    pub file: String,
+    /// Its line there, from 1.
+    pub line: usize,
+    /// Its column there, from 1.
+    pub column: usize,
+}
+
+impl Claim {
+    /// The kernels to ask: if every run has a kernel of its own there is nothing to vary, and one asking is enough.
+    pub fn askings(&self) -> Vec<Option<&str>> {
+        if self.runs.iter().all(|r| r.kernel.is_some()) {
+            vec![None]
+        } else {
+            self.kernels.iter().map(|k| Some(k.as_str())).collect()
+        }
+    }
+}
+
+/// A file of claims.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Ledger {
+    /// Its title.
+    pub title: String,
+    /// What it is about; may be empty.
+    pub about: String,
+    /// The claims in the order of the text.
+    pub claims: Vec<Claim>,
+}
+
+/// Whether a text is a ledger rather than a scenario: it has a top-level key `claims`.
+pub fn is_ledger(source: &Source) -> bool {
+    let root = yaml::parse(source.text(), 0);
+    matches!(root, Ok(Node { value: Value::Map(entries), .. }) if entries.iter().any(|e| e.key == "claims"))
+}
+
+/// Reads a ledger. `dimension` says what a metric counts, or what is wrong with its name.
+///
+/// # Errors
+/// Everything that is wrong with it, each mistake with its place.
+pub fn read_ledger(
+    source: &Source,
+    dimension: &dyn Fn(&str) -> Result<Dimension, String>,
+) -> Result<Ledger, ScenarioError> {
+    let mut cx = Context::new(source.clone());
+    let ledger = match yaml::parse(source.text(), 0) {
+        Ok(root) => ledger(&mut cx, &root, dimension),
+        Err(e) => {
+            cx.error(e.at, e.message).help = e.help;
+            None
+        }
+    };
+    match (ledger, cx.has_errors()) {
+        (Some(ledger), false) => Ok(ledger),
+        _ => match cx.finish() {
+            Err(e) => Err(e),
+            Ok(diagnostics) => Err(ScenarioError { diagnostics }),
+        },
+    }
+}
+
+const ROOT: &[&str] = &["title", "about", "source", "claims"];
+const CLAIM: &[&str] =
+    &["id", "says", "source", "kernels", "run", "runs", "shows", "instead", "verdict", "holds", "because"];
+const RUN: &[&str] = &["scenario", "set", "kernel"];
+const REFERENCE: &[&str] = &["name", "url"];
+const VERDICTS: [&str; 3] = ["confirmed", "refuted", "depends-on-version"];
+
+/// The entries of a mapping whose keys are all known.
+fn mapping<'n>(cx: &mut Context, node: &'n Node, keys: &'static [&'static str], what: &str) -> Map<'n> {
+    let Value::Map(entries) = &node.value else {
+        cx.error(node.at, format!("{what} is a mapping")).expected =
+            Some(format!("the keys {}", keys.join(", ")));
+        return Map { at: node.at, entries: &[] };
+    };
+    for entry in entries.iter().filter(|e| !keys.contains(&e.key.as_str())) {
+        cx.unknown_key(entry, keys.iter().copied(), what);
+    }
+    Map { at: node.at, entries }
+}
+
+struct Map<'n> {
+    at: Place,
+    entries: &'n [Entry],
+}
+
+impl<'n> Map<'n> {
+    fn get(&self, key: &str) -> Option<&'n Node> {
+        self.entries.iter().find(|e| e.key == key).map(|e| &e.value)
+    }
+
+    /// The text of `key`; reported if it is missing or not a single value.
+    fn text(&self, cx: &mut Context, key: &str, what: &str) -> Option<String> {
+        match self.get(key) {
+            Some(node) => scalar(cx, node, key),
+            None => {
+                cx.error(self.at, format!("{what} needs `{key}`"));
+                None
+            }
+        }
+    }
+
+    /// The text of `key`, empty if it is not there.
+    fn text_or_empty(&self, cx: &mut Context, key: &str) -> String {
+        self.get(key).and_then(|node| scalar(cx, node, key)).unwrap_or_default()
+    }
+}
+
+fn scalar(cx: &mut Context, node: &Node, key: &str) -> Option<String> {
+    match &node.value {
+        Value::Scalar(text) => Some(text.trim().to_owned()),
+        _ => {
+            cx.error(node.at, format!("`{key}` takes a single value"));
+            None
+        }
+    }
+}
+
+/// A list of texts; a single text is a list of one.
+fn texts<'n>(cx: &mut Context, node: &'n Node, key: &str) -> Vec<(&'n Node, String)> {
+    match &node.value {
+        Value::List(items) => items.iter().filter_map(|i| scalar(cx, i, key).map(|text| (i, text))).collect(),
+        _ => scalar(cx, node, key).map(|text| (node, text)).into_iter().collect(),
+    }
+}
+
+fn ledger(
+    cx: &mut Context,
+    root: &Node,
+    dimension: &dyn Fn(&str) -> Result<Dimension, String>,
+) -> Option<Ledger> {
+    let fields = mapping(cx, root, ROOT, "a ledger");
+    let title = fields.text(cx, "title", "a ledger");
+    let about = fields.text_or_empty(cx, "about");
+    let common = fields.get("source").map(|n| reference(cx, n));
+    let items: &[Node] = match fields.get("claims") {
+        Some(Node { value: Value::List(items), .. }) => items,
+        Some(other) => {
+            cx.error(other.at, "`claims` is a list");
+            &[]
+        }
+        None => {
+            cx.error(fields.at, "a ledger needs `claims`");
+            &[]
+        }
+    };
+    let mut claims: Vec<Claim> = Vec::new();
+    for item in items {
+        if let Some(claim) = claim(cx, item, common.as_ref(), dimension) {
+            if claims.iter().any(|c| c.id == claim.id) {
+                cx.error(item.at, format!("two claims are called `{}`", claim.id));
+            }
+            claims.push(claim);
+        }
+    }
+    Some(Ledger { title: title?, about, claims })
+}
+
+fn reference(cx: &mut Context, node: &Node) -> Reference {
+    if let Value::Scalar(name) = &node.value {
+        return Reference { name: name.trim().to_owned(), url: String::new() };
+    }
+    let fields = mapping(cx, node, REFERENCE, "a source");
+    let name = fields.text(cx, "name", "a source").unwrap_or_default();
+    Reference { name, url: fields.text_or_empty(cx, "url") }
+}
+
+fn claim(
+    cx: &mut Context,
+    item: &Node,
+    common: Option<&Reference>,
+    dimension: &dyn Fn(&str) -> Result<Dimension, String>,
+) -> Option<Claim> {
+    let fields = mapping(cx, item, CLAIM, "a claim");
+    let id = fields.text(cx, "id", "a claim");
+    if let (Some(text), Some(node)) = (&id, fields.get("id"))
+        && !crate::resolve::is_name(text)
+    {
+        cx.error(node.at, format!("`{}` cannot be the name of a claim", shorten(text))).expected =
+            Some("letters, digits, `-`, `_` and `.`".to_owned());
+    }
+    let says = fields.text(cx, "says", "a claim");
+    let source = match (fields.get("source"), common) {
+        (Some(node), _) => Some(reference(cx, node)),
+        (None, Some(common)) => Some(common.clone()),
+        (None, None) => {
+            cx.error(fields.at, "a claim needs `source`, its own or the ledger's");
+            None
+        }
+    };
+    let kernels = kernels(cx, fields.get("kernels"));
+    let runs = runs(cx, &fields);
+    let labels: Vec<String> = runs.iter().map(|r| r.label.clone()).filter(|l| !l.is_empty()).collect();
+    let vocabulary = Vocabulary { runs: &labels, dimension };
+    let shows = assertions(cx, &fields, "shows", &vocabulary);
+    if shows.is_empty() && fields.get("shows").is_none() {
+        cx.error(fields.at, "a claim needs `shows`: what is true if it holds");
+    }
+    let instead = assertions(cx, &fields, "instead", &vocabulary);
+    let verdict = verdict(cx, &fields, &kernels);
+    let because = fields.text_or_empty(cx, "because");
+    let (line, column) = cx.sources[item.at.source].line_column(item.at.start);
+    let file = cx.sources[item.at.source].name().to_owned();
+    Some(Claim {
+        id: id?,
+        says: says?,
+        source: source?,
+        kernels,
+        runs,
+        shows,
+        instead,
+        verdict: verdict?,
+        because,
+        file,
+        line,
+        column,
+    })
+}
+
+fn kernels(cx: &mut Context, node: Option<&Node>) -> Vec<String> {
+    let Some(node) = node else {
+        return sim_core::linux::ALL.iter().map(|k| k.name.to_owned()).collect();
+    };
+    let named = texts(cx, node, "kernels");
+    for (at, name) in &named {
+        if let Err(e) = resolve_kernel(name) {
+            cx.error(at.at, e.message).help = Some(e.help);
+        }
+    }
+    if named.is_empty() {
+        cx.error(node.at, "`kernels` is empty");
+    }
+    named.into_iter().map(|(_, name)| name).collect()
+}
+
+fn runs(cx: &mut Context, fields: &Map<'_>) -> Vec<ClaimRun> {
+    match (fields.get("run"), fields.get("runs")) {
+        (Some(one), None) => run(cx, one, String::new()).into_iter().collect(),
+        (None, Some(Node { value: Value::Map(several), .. })) => {
+            several.iter().filter_map(|e| run(cx, &e.value, e.key.clone())).collect()
+        }
+        (None, Some(other)) => {
+            cx.error(other.at, "`runs` is a mapping of labels to runs");
+            Vec::new()
+        }
+        (None, None) => {
+            cx.error(fields.at, "a claim needs `run`, or `runs` with a label each");
+            Vec::new()
+        }
+        (Some(_), Some(both)) => {
+            cx.error(both.at, "`run` and `runs` both say what to run").help =
+                Some("keep one of the two".to_owned());
+            Vec::new()
+        }
+    }
+}
+
+fn run(cx: &mut Context, node: &Node, label: String) -> Option<ClaimRun> {
+    if let Value::Scalar(name) = &node.value {
+        let scenario = name.trim().to_owned();
+        return Some(ClaimRun { label, scenario, set: Vec::new(), kernel: None });
+    }
+    let fields = mapping(cx, node, RUN, "a run");
+    let scenario = fields.text(cx, "scenario", "a run");
+    let set = fields.get("set").map(|n| texts(cx, n, "set")).unwrap_or_default();
+    let kernel = fields.get("kernel").and_then(|n| scalar(cx, n, "kernel").map(|k| (n.at, k)));
+    if let Some((at, name)) = &kernel
+        && let Err(e) = resolve_kernel(name)
+    {
+        cx.error(*at, e.message).help = Some(e.help);
+    }
+    Some(ClaimRun {
+        label,
+        scenario: scenario?,
+        set: set.into_iter().map(|(_, text)| text).collect(),
+        kernel: kernel.map(|(_, k)| k),
+    })
+}
+
+fn assertions(cx: &mut Context, fields: &Map<'_>, key: &str, vocabulary: &Vocabulary<'_>) -> Vec<Assertion> {
+    let Some(node) = fields.get(key) else { return Vec::new() };
+    let mut found = Vec::new();
+    for (at, text) in texts(cx, node, key) {
+        match Assertion::parse(&text, vocabulary) {
+            Ok(a) => found.push(a),
+            Err(message) => {
+                cx.error(at.at, message);
+            }
+        }
+    }
+    found
+}
+
+fn verdict(cx: &mut Context, fields: &Map<'_>, kernels: &[String]) -> Option<Verdict> {
+    let word = fields.text(cx, "verdict", "a claim")?;
+    let holds = fields.get("holds").map(|n| (n.at, texts(cx, n, "holds")));
+    match (word.as_str(), holds) {
+        ("confirmed", None) => Some(Verdict::Confirmed),
+        ("refuted", None) => Some(Verdict::Refuted),
+        ("depends-on-version", Some((at, named))) => {
+            for (n, k) in named.iter().filter(|(_, k)| !kernels.contains(k)) {
+                cx.error(n.at, format!("`{k}` is not a kernel of this claim")).help =
+                    nearest(k, kernels.iter().map(String::as_str)).map(|k| format!("did you mean `{k}`?"));
+            }
+            if named.is_empty() || named.len() >= kernels.len() {
+                cx.error(at, "`holds` names some of the claim's kernels, not all and not none");
+            }
+            Some(Verdict::DependsOnVersion(named.into_iter().map(|(_, k)| k).collect()))
+        }
+        ("depends-on-version", None) => {
+            cx.error(fields.at, "`depends-on-version` needs `holds`: the kernels on which the claim holds");
+            None
+        }
+        (_, Some((at, _))) => {
+            cx.error(at, "`holds` goes with the verdict `depends-on-version`");
+            None
+        }
+        (other, None) => {
+            let at = fields.get("verdict").map_or(fields.at, |n| n.at);
+            let d = cx.error(at, format!("`{}` is not a verdict", shorten(other)));
+            d.expected = Some(format!("one of {}", VERDICTS.join(", ")));
+            d.help = nearest(other, VERDICTS).map(|n| format!("did you mean `{n}`?"));
+            None
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn dimension(name: &str) -> Result<Dimension, String> {
+        if name == "fitted" { Ok(Dimension::Bytes) } else { Err(format!("`{name}` is not a metric")) }
+    }
+
+    fn read(text: &str) -> Result<Ledger, ScenarioError> {
+        read_ledger(&Source::new("claims.yaml", text), &dimension)
+    }
+
+    const HEAD: &str = "title: T\nsource: S\nclaims:\n- id: one\n  says: It fits.\n";
+
+    #[test]
+    fn a_claim_is_read_with_the_source_of_its_ledger() {
+        let text = format!(
+            "{HEAD}  run: {{scenario: x, set: [path.rtt=1ms]}}\n  shows: fitted > 3\n  verdict: confirmed\n"
+        );
+        let ledger = read(&text).unwrap();
+        let c = &ledger.claims[0];
+        assert_eq!((c.source.name.as_str(), c.line, c.kernels.len()), ("S", 4, 5));
+        assert_eq!(c.runs[0].set, ["path.rtt=1ms"]);
+        assert_eq!(c.askings().len(), 5);
+        assert!(is_ledger(&Source::new("c.yaml", text)));
+        assert!(!is_ledger(&Source::new("s.yaml", "kernel: 6.1\n")));
+    }
+
+    #[test]
+    fn runs_with_kernels_of_their_own_are_asked_once() {
+        let text = format!(
+            "{HEAD}  runs: {{a: {{scenario: x, kernel: 6.1}}, b: {{scenario: x, kernel: 6.12}}}}\n  shows: [a.fitted > b.fitted]\n  verdict: refuted\n"
+        );
+        assert_eq!(read(&text).unwrap().claims[0].askings(), [None]);
+    }
+
+    #[test]
+    fn mistakes_have_a_place_and_a_remedy() {
+        let refused = |body: &str, says: &str| {
+            let e = read(&format!("{HEAD}{body}")).unwrap_err();
+            let all: Vec<String> = e.diagnostics.iter().map(ToString::to_string).collect();
+            assert!(all.iter().any(|d| d.contains(says)), "{body}: {all:?}");
+        };
+        refused("  run: x\n  shows: [fited > 3]\n  verdict: confirmed\n", "claims.yaml:7:11: error: `fited`");
+        refused("  run: x\n  shows: [fitted > 3]\n  verdict: confirmd\n", "did you mean `confirmed`?");
+        refused("  run: x\n  shows: [fitted > 3]\n  verdict: depends-on-version\n", "needs `holds`");
+        refused(
+            "  run: x\n  shows: [fitted > 3]\n  verdict: refuted\n  holds: 6.1\n",
+            "goes with the verdict",
+        );
+        refused(
+            "  run: x\n  kernels: [6.17]\n  shows: [fitted > 3]\n  verdict: refuted\n",
+            "nearest recorded",
+        );
+        refused("  run: x\n  verdict: refuted\n", "needs `shows`");
+        refused("  shows: [fitted > 3]\n  verdict: refuted\n", "needs `run`");
+        refused("  run: x\n  showes: [fitted > 3]\n  verdict: refuted\n", "did you mean `shows`?");
+    }
+
+    #[test]
+    fn the_verdict_follows_from_what_each_kernel_showed() {
+        assert_eq!(Verdict::of([("a", true), ("b", true)]), Verdict::Confirmed);
+        assert_eq!(Verdict::of([("a", false)]), Verdict::Refuted);
+        let some = Verdict::of([("a", true), ("b", false)]);
+        assert_eq!(some, Verdict::DependsOnVersion(vec!["a".to_owned()]));
+        assert_eq!(some.to_string(), "depends-on-version (holds on a)");
+    }
+}
