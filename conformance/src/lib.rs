@@ -6,6 +6,7 @@
 //! * [`columns`] and [`compare`]: which columns a model must give, and the comparison of one state with another;
 //! * [`replay`]: the recorded inputs through the model's receiver;
 //! * [`end_to_end`]: recorded configurations through the whole model;
+//! * [`sender_replay`]: recorded ACKs through the model's sender;
 //! * [`export`]: an injection case as a scenario to edit and run;
 //! * [`script`]: the scripts of the injection cases, typed;
 //! * [`score`]: tallies, tables, pictures and the committed floors.
@@ -19,3 +20,4 @@ pub mod recording;
 pub mod replay;
 pub mod score;
 pub mod script;
+pub mod sender_replay;

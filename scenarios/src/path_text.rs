@@ -8,9 +8,20 @@ use crate::units::{format_rate, format_size, format_time};
 
 /// Its keys and values, in the order of the reference. What a link does not have is left out.
 pub(crate) fn link_lines(l: &LinkConfig) -> Vec<(&'static str, String)> {
-    // `drop_every` has no key: only the replay of recordings uses it.
-    let LinkConfig { delay, limit, mtu, rate_bps, drop_every: _, jitter, loss, duplicate, reorder, queue } =
-        l;
+    // `drop_every` and `drop_run` have no key: only the replay of recordings uses it.
+    let LinkConfig {
+        delay,
+        limit,
+        mtu,
+        rate_bps,
+        drop_every: _,
+        drop_run: _,
+        jitter,
+        loss,
+        duplicate,
+        reorder,
+        queue,
+    } = l;
     let mut lines = vec![
         ("delay", format_time(delay.as_nanos())),
         ("limit", limit.to_string()),

@@ -132,6 +132,26 @@ counters! {
     reno_recovery = "TcpExtTCPRenoRecovery",
     /// Timeouts found spurious by F-RTO.
     spurious_rtos = "TcpExtTCPSpuriousRTOs",
+    /// Recoveries undone when all of them was acknowledged.
+    full_undo = "TcpExtTCPFullUndo",
+    /// Recoveries undone when a part was acknowledged.
+    partial_undo = "TcpExtTCPPartialUndo",
+    /// Recoveries undone by DSACKs.
+    dsack_undo = "TcpExtTCPDSACKUndo",
+    /// Timeouts undone.
+    loss_undo = "TcpExtTCPLossUndo",
+    /// Reordering found by SACK.
+    sack_reorder = "TcpExtTCPSACKReorder",
+    /// Reordering found by duplicate ACKs.
+    reno_reorder = "TcpExtTCPRenoReorder",
+    /// Reordering found by timestamps.
+    ts_reorder = "TcpExtTCPTSReorder",
+    /// Data reported by SACK that the receiver dropped again.
+    sack_reneging = "TcpExtTCPSACKReneging",
+    /// DSACKs received for out-of-order data.
+    dsack_ofo_recv = "TcpExtTCPDSACKOfoRecv",
+    /// DSACKs for more than was retransmitted.
+    dsack_ignored_dubious = "TcpExtTCPDSACKIgnoredDubious",
     /// Zero-window probes sent.
     win_probe = "TcpExtTCPWinProbe",
     /// Keepalives sent.

@@ -84,6 +84,11 @@ impl SackList {
         &self.blocks[..usize::from(self.len)]
     }
 
+    /// The blocks, to be put into another order.
+    pub fn as_mut_slice(&mut self) -> &mut [SackBlock] {
+        &mut self.blocks[..usize::from(self.len)]
+    }
+
     /// Whether there is none.
     pub const fn is_empty(&self) -> bool {
         self.len == 0

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use sim_core::config::{
-    Change, Congestion, EndpointConfig, FlowsConfig, HostConfig, LinkConfig, LiveOption, NicModel, Offload,
-    ReadConfig, RunConfig, SockOpts, StopConfig, TimedChange, WriteConfig,
+    Chance, Change, Congestion, EndpointConfig, FlowsConfig, HostConfig, LinkConfig, LiveOption, NicModel,
+    Offload, Probability, ReadConfig, Reorder, RunConfig, SockOpts, StopConfig, TimedChange, WriteConfig,
 };
 use sim_core::skb::SkbLayout;
 use sim_core::time::SimDuration;
@@ -97,14 +97,14 @@ pub fn run_config(rec: &Recording) -> Result<RunConfig, ConfigError> {
     let setup = Setup::of(rec)?;
     let empty = BTreeMap::new();
     let options = Options(rec.summary.options.as_ref().unwrap_or(&empty));
-    let link = link(rec, &setup)?;
-    let forward = LinkConfig { drop_every: loss(rec)?, ..link.clone() };
+    let (forward, reverse) = links(rec, &setup)?;
     let packet_cost = rec.summary.row_gap_ns.filter(|g| BURST_GAPS_NS.contains(g)).unwrap_or(PACKET_COST_NS);
     let late = oversleep(rec, &options, packet_cost);
     let first_send = SimDuration::from_nanos(packet_cost * FIRST_SEND_PERMILLE / 1_000);
     let start =
         options.millis("pre_ms") + SimDuration::from_nanos(TIMER_SLACK_NS + PROGRAM_START_NS) + first_send;
     let plain = rec.summary.setup.iter().any(|l| l.starts_with("ethtool") && l.contains("gso off"));
+    let congestion = if setup.congestion == "reno" { Congestion::Reno } else { Congestion::Cubic };
     let offload = Offload { tso: !plain, gso: !plain, gro: !plain };
     let end = |sockopt, write, read| EndpointConfig {
         sysctl: setup.sysctl.clone(),
@@ -112,7 +112,7 @@ pub fn run_config(rec: &Recording) -> Result<RunConfig, ConfigError> {
         route: setup.route.clone(),
         offload,
         nic: NicModel::Loopback.into(),
-        congestion: Congestion::Cubic,
+        congestion,
         write,
         read,
     };
@@ -134,7 +134,7 @@ pub fn run_config(rec: &Recording) -> Result<RunConfig, ConfigError> {
         kernel: setup.kernel,
         seed: 1,
         forward,
-        reverse: link.clone(),
+        reverse,
         sender: end(sender, writer(&options, start, late), ReadConfig::Never),
         receiver: end(receiver, WriteConfig::Never, reader(rec, &options, late, first_send)?),
         flows: FlowsConfig::default(),
@@ -146,7 +146,7 @@ pub fn run_config(rec: &Recording) -> Result<RunConfig, ConfigError> {
             tcp_mem: [188_888, 251_851, 377_776],
             packet_cost: SimDuration::from_nanos(packet_cost),
         },
-        events: accepted(&options, link.delay),
+        events: accepted(&options, setup.delay),
         stop: StopConfig {
             // The last sleep of the program is as long as the others, and what is due then is still done.
             after: options.millis("dur_ms") + before(late, first_send),
@@ -185,9 +185,19 @@ fn accepted(options: &Options<'_>, delay: SimDuration) -> Vec<TimedChange> {
     .collect()
 }
 
-fn link(rec: &Recording, setup: &Setup) -> Result<LinkConfig, ConfigError> {
+/// The two directions. Where a queueing discipline keeps them apart, data takes its first band.
+fn links(rec: &Recording, setup: &Setup) -> Result<(LinkConfig, LinkConfig), ConfigError> {
+    let split = rec.summary.setup.iter().any(|l| l.contains("root handle 1: prio"));
+    let both = if split { ["parent 1:1 ", "parent 1:2 "] } else { ["netem"; 2] };
+    let [forward, reverse] = both.map(|needle| link(rec, setup, needle));
+    let (drop_every, drop_run) = loss(rec)?;
+    Ok((LinkConfig { drop_every, drop_run, ..forward? }, reverse?))
+}
+
+/// One direction: what the last line with `needle` says about netem.
+fn link(rec: &Recording, setup: &Setup, needle: &str) -> Result<LinkConfig, ConfigError> {
     let unsupported = |what: &str| ConfigError::Unsupported { case: rec.case.clone(), what: what.to_owned() };
-    let words = words_of(&rec.summary.setup, "netem");
+    let words = words_of(&rec.summary.setup, needle);
     let delay = match word_after::<String>(&words, "delay") {
         None => SimDuration::ZERO,
         Some(text) => text
@@ -199,9 +209,9 @@ fn link(rec: &Recording, setup: &Setup) -> Result<LinkConfig, ConfigError> {
     let rate_bps = match word_after::<String>(&words, "rate") {
         None => None,
         Some(text) => Some(
-            text.strip_suffix("mbit")
-                .and_then(|t| t.parse::<u64>().ok())
-                .map(|m| m * 1_000_000)
+            [("mbit", 1_000_000), ("kbit", 1_000)]
+                .into_iter()
+                .find_map(|(unit, bits)| Some(text.strip_suffix(unit)?.parse::<u64>().ok()? * bits))
                 .ok_or_else(|| unsupported(&format!("rate {text}")))?,
         ),
     };
@@ -210,19 +220,37 @@ fn link(rec: &Recording, setup: &Setup) -> Result<LinkConfig, ConfigError> {
         limit: word_after(&words, "limit").unwrap_or(NO_LIMIT),
         mtu: setup.mtu,
         rate_bps,
+        reorder: reorder(rec, &words)?,
         ..LinkConfig::default()
     })
 }
 
-/// Every so many segments to the server one is dropped: `tc filter ... action gact pass random determ drop N`.
-fn loss(rec: &Recording) -> Result<u32, ConfigError> {
-    let words = words_of(&rec.summary.setup, "action gact");
-    match words[..] {
-        [] => Some(0),
-        [.., "random", "determ", "drop", n] => n.parse().ok(),
+/// Packets that overtake: `reorder 100% gap N`, the form that leaves nothing to chance.
+fn reorder(rec: &Recording, words: &[&str]) -> Result<Option<Reorder>, ConfigError> {
+    let Some(at) = words.iter().position(|w| *w == "reorder") else { return Ok(None) };
+    let chance = Chance { probability: Probability::ALWAYS, ..Chance::default() };
+    match words[at..] {
+        [_, "100%", "gap", gap, ..] => gap.parse().ok().map(|gap| Some(Reorder { chance, gap })),
         _ => None,
     }
-    .ok_or_else(|| ConfigError::Unsupported { case: rec.case.clone(), what: words.join(" ") })
+    .ok_or_else(|| ConfigError::Unsupported { case: rec.case.clone(), what: words[at..].join(" ") })
+}
+
+/// Of every so many segments to the server the last ones are dropped: `tc filter ... action gact pass random determ
+/// drop N`. Several in a row are as many actions, each of which counts what the ones before let pass.
+fn loss(rec: &Recording) -> Result<(u32, u32), ConfigError> {
+    let words = words_of(&rec.summary.setup, "action gact");
+    let Some(first) = words.iter().position(|w| *w == "action") else { return Ok((0, 0)) };
+    let actions: Vec<&[&str]> = words[first..].split(|w| *w == "action").skip(1).collect();
+    let period = |a: &[&str]| match a {
+        ["gact", "pass" | "pipe", "random", "determ", "drop", n] => n.parse::<u32>().ok(),
+        _ => None,
+    };
+    let periods: Option<Vec<u32>> = actions.iter().map(|a| period(a)).collect();
+    periods
+        .filter(|p| p.windows(2).all(|w| w[0] == w[1] + 1))
+        .and_then(|p| Some((*p.first()?, p.len() as u32)))
+        .ok_or_else(|| ConfigError::Unsupported { case: rec.case.clone(), what: words.join(" ") })
 }
 
 fn writer(options: &Options<'_>, start: SimDuration, late: SimDuration) -> WriteConfig {

@@ -39,6 +39,8 @@ pub struct Setup {
     pub mtu: u32,
     /// Delay of the path, one way (`netem delay`).
     pub delay: SimDuration,
+    /// Congestion control of the namespace.
+    pub congestion: String,
     /// `TCP_MAXSEG`.
     pub maxseg: Option<u16>,
     /// Options of the listener, in order.
@@ -125,6 +127,13 @@ fn sysctls(kernel: &KernelProfile, recorded: &BTreeMap<String, String>) -> Sysct
             "tcp_pingpong_thresh" => s.tcp_pingpong_thresh = number.clamp(0, 255) as u8,
             "tcp_rcvbuf_low_rtt" => s.tcp_rcvbuf_low_rtt = number.max(0) as u32,
             "tcp_invalid_ratelimit" => s.tcp_invalid_ratelimit = number.max(0) as u32,
+            "tcp_slow_start_after_idle" => s.tcp_slow_start_after_idle = flag,
+            "tcp_early_retrans" => s.tcp_early_retrans = number.clamp(0, 4) as u8,
+            "tcp_recovery" => s.tcp_recovery = number.clamp(0, 255) as u8,
+            "tcp_frto" => s.tcp_frto = number.clamp(0, 2) as u8,
+            "tcp_reordering" => s.tcp_reordering = number.max(1) as u32,
+            "tcp_min_tso_segs" => s.tcp_min_tso_segs = number.max(1) as u32,
+            "tcp_tso_win_divisor" => s.tcp_tso_win_divisor = number.max(0) as u32,
             "tcp_rto_min_us" => s.tcp_rto_min_us = number.max(0) as u32,
             _ => {}
         }
@@ -144,6 +153,7 @@ impl Setup {
         let mut written = sysctls_written(&s.setup);
         written.extend(s.sysctl.iter().map(|(k, v)| (k.clone(), v.clone())));
         let sysctl = sysctls(kernel, &written);
+        let congestion = written.get("tcp_congestion_control").cloned().unwrap_or_else(|| "cubic".to_owned());
         let route = words_of(&s.setup, "ip route");
         let route = Route {
             initcwnd: word_after(&route, "initcwnd"),
@@ -161,6 +171,7 @@ impl Setup {
             route,
             mtu: 1500,
             delay: delay(&s.setup),
+            congestion,
             maxseg: None,
             options: Vec::new(),
             syn: SynOptions { mss: 536, window_scale: None, sack: false, ts: None, window: 65_535 },

@@ -16,6 +16,8 @@ pub struct LinkConfig {
     /// Every so many segments that leave the link, one is dropped before the stack sees it
     /// (`tc filter ... action gact pass random determ drop N`, counted from the first SYN); 0: none.
     pub drop_every: u32,
+    /// How many in a row are dropped then, the last one being number `drop_every`; 0 and 1: one.
+    pub drop_run: u32,
     /// Variation of the delay; `None`: there is none.
     pub jitter: Option<Jitter>,
     /// Which packets are lost.
@@ -37,6 +39,7 @@ impl Default for LinkConfig {
             mtu: 65_536,
             rate_bps: None,
             drop_every: 0,
+            drop_run: 0,
             jitter: None,
             loss: Loss::None,
             duplicate: Chance::default(),

@@ -59,6 +59,7 @@ pub struct Link {
     limit: usize,
     rate_bps: Option<u64>,
     drop_every: u64,
+    drop_run: u64,
     /// Segments that left the link.
     left: u64,
     lane: Lane<Packet>,
@@ -91,6 +92,7 @@ impl Link {
             // A queue has the rate to itself.
             rate_bps: config.rate_bps.filter(|bps| *bps > 0 && queue.is_none()),
             drop_every: u64::from(config.drop_every),
+            drop_run: u64::from(config.drop_run.max(1)),
             left: 0,
             lane: Lane::default(),
             last: SimTime::ZERO,
@@ -163,7 +165,8 @@ impl Link {
             return false;
         }
         self.left += 1;
-        self.left.is_multiple_of(self.drop_every)
+        let at = self.left % self.drop_every;
+        at == 0 || at + self.drop_run > self.drop_every
     }
 
     /// What became of the packets.

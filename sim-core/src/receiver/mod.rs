@@ -335,6 +335,11 @@ impl Receiver {
         self.timestamp_clock().wrapping_add(self.ts_offset)
     }
 
+    /// What [`Receiver::set_timestamp_clock`] set.
+    pub(crate) fn timestamps_from(&self) -> (u64, u32) {
+        (self.clock_origin_us, self.ts_offset)
+    }
+
     /// The clock that timestamps are taken from, before the offset (`tcp_time_stamp_ms`), milliseconds.
     fn timestamp_clock(&self) -> u32 {
         ((self.clock_origin_us + self.stamp_us()) / 1_000) as u32

@@ -2,6 +2,7 @@
 //!
 //! Windows count packets. All arithmetic is on integers, with the kernel's scales.
 
+use super::rules::SenderRules;
 use crate::config::Congestion;
 use crate::seq::Seq;
 use crate::time::Jiffies;
@@ -69,7 +70,7 @@ enum Algorithm {
 
 impl CongestionWindow {
     /// A window of `TCP_INIT_CWND` packets, in slow start without a threshold.
-    pub fn new(algorithm: Congestion) -> Self {
+    pub fn new(algorithm: Congestion, rules: &SenderRules) -> Self {
         Self {
             cwnd: INIT_CWND,
             ssthresh: INFINITE_SSTHRESH,
@@ -81,7 +82,7 @@ impl CongestionWindow {
             usage_seq: Seq::default(),
             algorithm: match algorithm {
                 Congestion::Reno => Algorithm::Reno,
-                Congestion::Cubic => Algorithm::Cubic(Cubic::default()),
+                Congestion::Cubic => Algorithm::Cubic(Cubic::new(rules.hystart_rounds_from_low_window)),
             },
         }
     }
@@ -170,7 +171,7 @@ impl CongestionWindow {
     /// A retransmission timeout (`set_state(TCP_CA_Loss)`): the algorithm forgets everything.
     pub fn on_timeout(&mut self, cx: &AckContext) {
         if let Algorithm::Cubic(c) = &mut self.algorithm {
-            *c = Cubic::default();
+            *c = Cubic::new(c.rounds_from_low_window);
             c.start_round(cx);
         }
     }
@@ -216,9 +217,15 @@ struct Cubic {
     end_seq: Seq,
     /// Smallest RTT of this round, microseconds.
     curr_rtt: u32,
+    /// Rounds count only from [`HYSTART_LOW_WINDOW`] on.
+    rounds_from_low_window: bool,
 }
 
 impl Cubic {
+    fn new(rounds_from_low_window: bool) -> Self {
+        Self { rounds_from_low_window, ..Self::default() }
+    }
+
     fn start_round(&mut self, cx: &AckContext) {
         self.round_start = cx.now_us;
         self.last_ack = cx.now_us;
@@ -306,11 +313,15 @@ impl Cubic {
         if self.delay_min == 0 || self.delay_min > delay {
             self.delay_min = delay;
         }
-        if self.found || !slow_start || cwnd < HYSTART_LOW_WINDOW {
+        let small = cwnd < HYSTART_LOW_WINDOW;
+        if self.found || !slow_start || (small && self.rounds_from_low_window) {
             return false;
         }
         if cx.snd_una > self.end_seq {
             self.start_round(cx);
+        }
+        if small {
+            return false;
         }
         let min = u64::from(self.delay_min);
         if cx.now_us - self.last_ack <= HYSTART_ACK_DELTA {
@@ -332,8 +343,23 @@ impl Cubic {
     }
 }
 
-/// Largest `r` with `r^3 <= n`. (The kernel approximates it by one Newton step, within 0.2 %.)
+/// The cube root as the kernel has it, within 0.2 % (`cubic_root`): the leading six bits give an estimate of as many
+/// bits, one Newton step refines it, and a third is taken as 341/1024.
 fn cube_root(n: u64) -> u64 {
+    if n < 64 {
+        return exact_cube_root(n);
+    }
+    // Groups of three bits below the leading ones.
+    let groups = (64 - n.leading_zeros() - 1) / 3 - 1;
+    let leading = n >> (3 * groups);
+    // Six bits behind the point, and a little more, so that the step and the third together come out even.
+    let estimate = ((exact_cube_root(leading << 18) + 5 + (leading >> 4)) << groups) >> 6;
+    let x = estimate.max(2);
+    ((2 * x + n / (x * (x - 1))) * 341) >> 10
+}
+
+/// Largest `r` with `r^3 <= n`.
+fn exact_cube_root(n: u64) -> u64 {
     let (mut low, mut high) = (0u64, 1 << 21);
     while low < high {
         let mid = (low + high).div_ceil(2);
@@ -349,6 +375,11 @@ fn cube_root(n: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::linux::by_name;
+
+    fn window(algorithm: Congestion) -> CongestionWindow {
+        CongestionWindow::new(algorithm, &SenderRules::of(by_name("6.1").unwrap()))
+    }
 
     fn cx(tick: i64) -> AckContext {
         AckContext {
@@ -364,17 +395,17 @@ mod tests {
 
     #[test]
     fn a_timeout_of_cubic_keeps_seven_tenths_as_recorded() {
-        let mut w = CongestionWindow::new(Congestion::Cubic);
+        let mut w = window(Congestion::Cubic);
         w.cwnd = 10_000;
         assert_eq!(w.ssthresh_after_loss(), 7_001);
-        let mut w = CongestionWindow::new(Congestion::Reno);
+        let mut w = window(Congestion::Reno);
         w.cwnd = 10_000;
         assert_eq!(w.ssthresh_after_loss(), 5_000);
     }
 
     #[test]
     fn slow_start_adds_what_was_acknowledged_and_stops_at_the_threshold() {
-        let mut w = CongestionWindow::new(Congestion::Reno);
+        let mut w = window(Congestion::Reno);
         w.ssthresh = 15;
         w.note_usage(true, 10, Seq(1), Seq(1));
         w.on_acked(3, &cx(1));
@@ -387,7 +418,7 @@ mod tests {
 
     #[test]
     fn a_window_that_nobody_uses_does_not_grow() {
-        let mut w = CongestionWindow::new(Congestion::Cubic);
+        let mut w = window(Congestion::Cubic);
         w.note_usage(false, 2, Seq(1), Seq(1));
         w.on_acked(2, &cx(1));
         assert_eq!(w.cwnd, 10);
@@ -395,7 +426,7 @@ mod tests {
 
     #[test]
     fn cubic_approaches_its_old_maximum_and_passes_it() {
-        let mut w = CongestionWindow::new(Congestion::Cubic);
+        let mut w = window(Congestion::Cubic);
         w.cwnd = 100;
         w.ssthresh = w.ssthresh_after_loss();
         w.cwnd = w.ssthresh;
@@ -417,10 +448,11 @@ mod tests {
     }
 
     #[test]
-    fn cube_roots_are_exact() {
-        assert_eq!(cube_root(0), 0);
-        assert_eq!(cube_root(26), 2);
-        assert_eq!(cube_root(27), 3);
-        assert_eq!(cube_root(1 << 60), 1 << 20);
+    fn cube_roots_are_those_of_the_kernel_within_two_per_mille() {
+        assert_eq!((exact_cube_root(26), exact_cube_root(27)), (2, 3));
+        for n in [27u64, 1_000, 1 << 20, 80_452_127_000, 1 << 38, 3 << 50] {
+            let (r, exact) = (cube_root(n), exact_cube_root(n));
+            assert!(r.abs_diff(exact) * 500 <= exact.max(500), "{n}: {r}, exactly {exact}");
+        }
     }
 }

@@ -1,7 +1,8 @@
 //! What an ACK does (`tcp_ack`, `tcp_clean_rtx_queue`, `tcp_cong_control`).
 
 use super::Sender;
-use super::recovery::{AckFlags, CaState, Resend};
+use super::loss_state::{AckFlags, CaState, Resend};
+use super::rack::age_us;
 use super::window::AckRange;
 use crate::observer::Observer;
 use crate::receiver::Receiver;
@@ -13,9 +14,9 @@ use crate::time::SimTime;
 /// RTT samples of one ACK, microseconds.
 #[derive(Clone, Copy, Default, Debug)]
 struct Samples {
-    /// Since the first newly acknowledged packet was sent.
-    first: Option<u32>,
-    /// Since the last one was.
+    /// For the smoothed RTT: since the first newly acknowledged packet was sent.
+    smoothed: Option<u32>,
+    /// For the congestion control and the smallest RTT: since the last one was.
     last: Option<u32>,
 }
 
@@ -31,12 +32,13 @@ impl Sender {
             return AckOutcome::Ok;
         }
         let ack = seg.ack;
+        let prior_una = self.window.snd_una;
         match self.window.classify(ack) {
             AckRange::Old => {
                 let mut flags = AckFlags::default();
                 if self.sack_ok && !seg.sack.is_empty() {
-                    self.tag_sacked(cx, seg, self.window.snd_una, &mut flags);
-                    let resend = self.judge_ack(cx, &mut flags);
+                    self.tag_sacked(cx, seg, prior_una, &mut flags);
+                    let resend = self.judge_ack(cx, seg, prior_una, 0, &mut flags);
                     self.send_after_ack(cx, rx, resend);
                 }
                 return AckOutcome::Old;
@@ -44,9 +46,8 @@ impl Sender {
             AckRange::TooOld | AckRange::Unsent => return AckOutcome::Discard,
             AckRange::Valid => {}
         }
-        let prior_una = self.window.snd_una;
         let prior_packets = self.packets_out;
-        let prior_in_flight_sacked = self.loss.sacked_out;
+        let prior_highest = self.loss.highest_arrived(prior_una);
         let mut flags = AckFlags { data: seg.len > 0, una_advanced: ack > prior_una, ..AckFlags::default() };
         if flags.una_advanced {
             self.loss.retransmits = 0;
@@ -68,19 +69,22 @@ impl Sender {
             self.tag_sacked(cx, seg, prior_una, &mut flags);
         }
         if prior_packets == 0 {
+            if flags.dsack {
+                self.judge_ack(cx, seg, prior_una, 0, &mut flags);
+            }
             self.ack_while_probing(cx.now);
             self.probe_acked(cx, ack, &flags);
             return AckOutcome::Ok;
         }
-        self.clean_queue(cx, seg, prior_una, prior_in_flight_sacked, &mut flags);
+        self.clean_queue(cx, seg, prior_highest, &mut flags);
+        self.adapt_reordering_window(&flags);
         self.probe_acked(cx, ack, &flags);
         let mut resend = Resend::None;
-        let dubious = !(flags.data || flags.window || flags.data_acked)
-            || flags.data_sacked
-            || flags.dsack
-            || self.loss.ca_state != CaState::Open;
+        let new = flags.data || flags.window || flags.data_acked;
+        let dubious = !new || flags.data_sacked || flags.dsack || self.loss.ca_state != CaState::Open;
         if dubious {
-            resend = self.judge_ack(cx, &mut flags);
+            let duplicates = u32::from(!(flags.una_advanced || new || flags.dsack));
+            resend = self.judge_ack(cx, seg, prior_una, duplicates, &mut flags);
         }
         if flags.set_timer && !self.schedule_loss_probe(cx.now, true) {
             self.rearm_rto(cx.now);
@@ -90,19 +94,20 @@ impl Sender {
         AckOutcome::Ok
     }
 
-    /// Frees what is acknowledged and takes RTT samples (`tcp_clean_rtx_queue`).
+    /// Frees what is acknowledged and takes RTT samples (`tcp_clean_rtx_queue`). `prior_highest` is the highest data
+    /// that was known to have arrived before this ACK.
     fn clean_queue<O: Observer>(
         &mut self,
         cx: &mut Cx<'_, O>,
         seg: &Segment,
-        prior_una: Seq,
-        prior_sacked: u32,
+        prior_highest: Seq,
         flags: &mut AckFlags,
     ) {
         let una = self.window.snd_una;
         let now = cx.now.time;
         let mut first_sent: Option<SimTime> = None;
         let mut last_sent: Option<SimTime> = None;
+        let mut reordered = prior_highest;
         let mut acked_segs = 0;
         while let Some(skb) = self.queue.rtx.front().copied() {
             let end = skb.end_seq();
@@ -136,9 +141,7 @@ impl Sender {
             } else if !skb.marks.sacked {
                 last_sent = Some(skb.sent_at);
                 first_sent = first_sent.or(last_sent);
-                if skb.seq < self.loss.highest_sacked && prior_sacked > 0 {
-                    flags.reordered = true;
-                }
+                reordered = reordered.min(skb.seq);
                 if end <= self.loss.high_seq {
                     flags.orig_sacked = true;
                 }
@@ -146,8 +149,13 @@ impl Sender {
             if skb.marks.sacked {
                 self.loss.sacked_out -= segs;
             } else {
-                flags.delivered += segs;
-                self.rack_advance(now, skb.sent_at, end, skb.marks.ever_retrans);
+                if self.sack_ok {
+                    self.loss.count_delivered(segs, flags);
+                    if !(skb.marks.ever_retrans && self.echoes_older(seg, skb.sent_at)) {
+                        self.rack_advance(now, skb.sent_at, end, skb.marks.ever_retrans);
+                    }
+                }
+                flags.note_delivered(skb.sent_at, end, skb.delivered_before);
             }
             if skb.marks.lost {
                 self.loss.lost_out -= segs;
@@ -161,45 +169,74 @@ impl Sender {
             self.queue.rtx.pop_front();
             self.queue.free(&skb);
         }
-        let since = |t: SimTime| (now.as_micros() - t.as_micros()).min(u64::from(u32::MAX)) as u32;
-        let mut samples = Samples::default();
-        if !flags.retrans_acked {
-            samples = Samples { first: first_sent.map(since), last: last_sent.map(since) };
-        }
-        if samples.first.is_none() {
-            samples.first = flags.sack_sent_at.map(since);
-            samples.last = samples.first;
-        }
-        if samples.first.is_none() && acked_segs > 0 && self.timestamps {
-            samples = self.timestamp_sample(cx, seg);
-        }
-        if let Some(us) = samples.first {
+        let head = self.queue.rtx.front();
+        flags.reneged = head.is_some_and(|s| s.marks.sacked);
+        let head_sent_at = head.map(|s| s.sent_at);
+        let samples = self.round_trip(cx, seg, first_sent, last_sent, acked_segs, flags);
+        if let Some(us) = samples.smoothed {
             self.rtt.sample(us, una, self.window.snd_nxt);
             self.rtt.note_min(samples.last.unwrap_or(us));
             self.backoff = 0;
         }
         if acked_segs > 0 {
             flags.set_timer = true;
-            if flags.reordered && una > prior_una {
-                self.note_reordering();
+            if self.sack_ok {
+                if reordered < prior_highest {
+                    self.note_reordering(cx, reordered, false);
+                }
+            } else {
+                self.remove_duplicate_acks(cx, acked_segs, flags);
+                if flags.retrans_acked {
+                    flags.orig_sacked = false;
+                }
             }
-            if let Some(us) = samples.last {
-                let ack_cx = self.ack_context(cx.now);
-                self.cc.on_rtt(us, &ack_cx);
-            }
+        } else if let (Some(head), Some((first, _))) = (head_sent_at, flags.sack_sent_at)
+            && samples.smoothed.is_some()
+            && age_us(now, first) > age_us(now, head)
+        {
+            // What is reported now was sent before the head was sent again: the head still has its time.
+            flags.set_timer = true;
         }
+        if let Some(us) = samples.last {
+            let ack_cx = self.ack_context(cx.now);
+            self.cc.on_rtt(us, &ack_cx);
+        }
+    }
+
+    /// The samples of one ACK (`tcp_ack_update_rtt`): from packets never sent twice, else from the timestamp.
+    fn round_trip<O: Observer>(
+        &self,
+        cx: &Cx<'_, O>,
+        seg: &Segment,
+        first_sent: Option<SimTime>,
+        last_sent: Option<SimTime>,
+        acked_segs: u32,
+        flags: &AckFlags,
+    ) -> Samples {
+        let since = |t: SimTime| age_us(cx.now.time, t);
+        let mut s = Samples::default();
+        if !flags.retrans_acked {
+            s = Samples { smoothed: first_sent.map(since), last: last_sent.map(since) };
+        }
+        if let Some((first, last)) = flags.sack_sent_at {
+            s = Samples { smoothed: s.smoothed.or(Some(since(first))), last: Some(since(last)) };
+        }
+        if s.smoothed.is_none() && acked_segs > 0 && self.timestamps {
+            s = self.timestamp_sample(cx, seg);
+        }
+        s
     }
 
     /// A sample from the echoed timestamp, in whole milliseconds; at least one (`tcp_rtt_tsopt_us`).
     fn timestamp_sample<O: Observer>(&self, cx: &Cx<'_, O>, seg: &Segment) -> Samples {
-        let (Some(ts), Some(base)) = (seg.ts, self.ts_base) else { return Samples::default() };
-        let delta = super::millis(cx.now).wrapping_add(base).wrapping_sub(ts.ecr);
+        let (Some(ts), Some(now)) = (seg.ts, self.tsval_at(cx.now.time)) else { return Samples::default() };
+        let delta = now.wrapping_sub(ts.ecr);
         // An echo of something this connection never sent.
         if delta > u32::MAX >> 1 {
             return Samples::default();
         }
         let us = Some(delta.max(1) * 1_000);
-        Samples { first: us, last: us }
+        Samples { smoothed: us, last: us }
     }
 
     /// Moves the congestion window and the pacing rate (`tcp_cong_control`).

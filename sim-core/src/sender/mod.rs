@@ -10,7 +10,11 @@
 //! | `output` | what is sent now | `tcp_write_xmit`, `tcp_retransmit_skb`, `tcp_write_wakeup` |
 //! | `tso` | how large a packet is | `tcp_tso_autosize`, `tcp_mss_split_point` |
 //! | `input` | what an ACK does | `tcp_ack`, `tcp_clean_rtx_queue` |
-//! | `recovery` | losses and what follows | `tcp_fastretrans_alert`, `tcp_enter_loss`, RACK, PRR |
+//! | `recovery` | fast recovery | `tcp_fastretrans_alert`, PRR |
+//! | `rack`, `newreno` | which packets are lost, with SACK and without | `tcp_recovery.c` |
+//! | `timeout` | the timeout and what follows | `tcp_enter_loss`, `tcp_process_loss` |
+//! | `undo` | reductions that were not needed | `tcp_try_undo_*` |
+//! | `loss_state` | what these have in common | |
 //! | `scoreboard` | SACK blocks | `tcp_sacktag_write_queue` |
 //! | `timers`, `probes` | retransmission, loss and window probes | `tcp_retransmit_timer`, `tcp_send_probe0` |
 //! | `congestion` | the congestion window | `tcp_cong.c`, `tcp_cubic.c` |
@@ -19,22 +23,27 @@
 pub mod congestion;
 mod costs;
 mod input;
+mod loss_state;
+mod newreno;
 mod output;
 pub mod passive;
 pub mod probes;
+mod rack;
 mod recovery;
 pub mod rtt;
 pub mod rules;
 mod scoreboard;
+mod timeout;
 pub mod timers;
 pub mod tso;
+mod undo;
 pub mod window;
 mod write;
 pub mod write_queue;
 
+pub use loss_state::CaState;
 pub use output::Emitted;
 pub use passive::PassiveSender;
-pub use recovery::CaState;
 
 use std::collections::VecDeque;
 
@@ -50,7 +59,7 @@ use crate::time::{Jiffies, JiffyClock, Now, SimDuration, SimTime};
 use crate::timer_wheel::TimerWheel;
 use congestion::{AckContext, CongestionWindow, INIT_CWND};
 use costs::Costs;
-use recovery::LossState;
+use loss_state::LossState;
 use rtt::Rtt;
 use rules::SenderRules;
 use timers::XmitTimer;
@@ -83,15 +92,6 @@ pub struct Handshake {
 pub fn send_mss(mss: u32, max_window: u32) -> u32 {
     let cutoff = if max_window > 536 { max_window / 2 } else { max_window };
     if cutoff != 0 && mss > cutoff { cutoff.max(68 - 40) } else { mss }
-}
-
-/// Whole milliseconds of the simulation's time, wrapping as TSval does.
-fn millis(now: Now) -> u32 {
-    millis_at(now.time)
-}
-
-fn millis_at(t: SimTime) -> u32 {
-    (t.as_micros() / 1_000) as u32
 }
 
 /// Which end of the handshake a socket was.
@@ -135,8 +135,9 @@ pub struct Sender {
     pacing_rate: u64,
     sack_ok: bool,
     timestamps: bool,
-    /// TSval minus the simulation's milliseconds, known after the first packet with data.
-    ts_base: Option<u32>,
+    /// Reading of the timestamp clock at the start of the run, microseconds, and what is added to every TSval; known
+    /// after the first packet.
+    ts_clock: Option<(u64, u32)>,
     established: bool,
 
     packets_out: u32,
@@ -186,7 +187,7 @@ impl Sender {
             init_cwnd: config.route.initcwnd.unwrap_or(INIT_CWND),
             window: SendWindow::new(Seq::FIRST, 0, Seq::default(), 0, kernel.accepts_zero_window_update),
             rtt: Rtt::new(hz, rto_min_us, config.sysctl.tcp_rto_max_ms),
-            cc: CongestionWindow::new(config.congestion),
+            cc: CongestionWindow::new(config.congestion, &SenderRules::of(kernel)),
             queue: WriteQueue::new(kernel.sender_head(host.skb).truesize),
             timer: XmitTimer::new(TimerWheel::new(host.jiffies)),
             loss: LossState::new(config.sysctl.tcp_reordering),
@@ -196,7 +197,7 @@ impl Sender {
             pacing_rate: u64::MAX,
             sack_ok: false,
             timestamps: false,
-            ts_base: None,
+            ts_clock: None,
             established: false,
             packets_out: 0,
             backoff: 0,
@@ -308,6 +309,12 @@ impl Sender {
         }
     }
 
+    /// TSval of a packet with the stamp `at` (`tcp_skb_timestamp_ts`).
+    fn tsval_at(&self, at: SimTime) -> Option<u32> {
+        let (origin_us, offset) = self.ts_clock.filter(|_| self.timestamps)?;
+        Some((((origin_us + at.as_micros()) / 1_000) as u32).wrapping_add(offset))
+    }
+
     fn end_of_window(&self) -> Seq {
         self.window.end()
     }
@@ -390,7 +397,7 @@ impl SendHalf for Sender {
         if !self.queue.unsent.is_empty() {
             self.push_frames(cx, rx, self.mss, self.nodelay, self.cork);
         }
-        self.check_space();
+        self.check_space(cx.now);
     }
 }
 

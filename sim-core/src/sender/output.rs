@@ -1,6 +1,6 @@
 //! What is sent now (`tcp_write_xmit`, `__tcp_retransmit_skb`, `tcp_send_loss_probe`, `tcp_write_wakeup`).
 
-use super::recovery::CaState;
+use super::loss_state::CaState;
 use super::rules::DeferRule;
 use super::timers::TimerKind;
 use super::write_queue::TxSkb;
@@ -14,10 +14,8 @@ use crate::time::{Now, SimTime};
 
 /// A sender may wait this long for a fuller packet (`tcp_tso_should_defer`), nanoseconds.
 const DEFER_LIMIT_NS: u64 = 1_000_000;
-/// Shortest tail-loss or reordering timeout (`TCP_TIMEOUT_MIN`), ticks.
-pub(super) const TIMEOUT_MIN: u32 = 2;
-/// The same where it is counted in time (`TCP_TIMEOUT_MIN_US`), microseconds.
-const TIMEOUT_MIN_US: u64 = 2_000;
+/// Shortest tail-loss or reordering timeout (`TCP_TIMEOUT_MIN_US`), microseconds.
+pub(super) const TIMEOUT_MIN_US: u64 = 2_000;
 /// Most page-fragment boundaries inside one packet: 64 KiB in fragments of 32 KiB, and one short fragment.
 pub(super) const MAX_BREAKS: usize = 3;
 
@@ -215,6 +213,7 @@ impl Sender {
         }
         self.wstamp = self.wstamp.max(rx.cached_clock());
         head.sent_at = self.wstamp;
+        head.delivered_before = self.loss.delivered;
         let skb = *head;
         self.transmit(cx, rx, &skb, false);
         let prior = self.packets_out;
@@ -239,9 +238,7 @@ impl Sender {
         let mut seg =
             Segment { seq: skb.seq, len: skb.len, flags: skb.flags.with(Flags::ACK), ..Segment::default() };
         let window = rx.stamp(cx, &mut seg);
-        if let Some(ts) = seg.ts {
-            self.ts_base = Some(ts.val.wrapping_sub(super::millis_at(rx.cached_clock())));
-        }
+        self.ts_clock = Some(rx.timestamps_from());
         if skb.len > 0 {
             self.lsndtime = cx.now.jiffies;
             rx.data_sent(cx.now);
@@ -249,6 +246,7 @@ impl Sender {
         let c = &mut cx.host.counters;
         if again {
             c.retrans_segs += u64::from(skb.segs.max(1));
+            self.loss.total_retrans = self.loss.total_retrans.saturating_add(skb.segs.max(1));
         } else {
             c.out_segs += u64::from(skb.segs.max(1));
         }
@@ -298,8 +296,10 @@ impl Sender {
         let Some(skb) = self.queue.rtx.get_mut(i) else { return false };
         self.wstamp = self.wstamp.max(rx.cached_clock());
         skb.sent_at = self.wstamp;
+        skb.delivered_before = self.loss.delivered;
         // Its ACK says nothing about the round trip any more, a probe's included.
         skb.marks.ever_retrans = true;
+        skb.marks.judged = false;
         let skb = *skb;
         self.transmit(cx, rx, &skb, true);
         true
@@ -313,18 +313,19 @@ impl Sender {
         i: usize,
         segs: u32,
     ) -> bool {
-        if !self.resend(cx, rx, i, segs) {
-            return false;
-        }
+        let Some(asked) = self.queue.rtx.get(i).map(|s| s.segs) else { return false };
+        let sent = self.resend(cx, rx, i, segs);
         let skb = &mut self.queue.rtx[i];
-        skb.marks.retrans = true;
-        self.loss.retrans_out += skb.segs;
-        if self.loss.retrans_stamp.is_none() {
-            self.loss.retrans_stamp = Some(cx.now.time);
+        let segs = if sent { skb.segs } else { asked };
+        if sent {
+            skb.marks.retrans = true;
+            self.loss.retrans_out += segs;
         }
-        let n = self.loss.undo_retrans.unwrap_or(0);
-        self.loss.undo_retrans = Some(n + skb.segs);
-        true
+        // An attempt that fails counts, too.
+        let at = skb.sent_at;
+        self.loss.retrans_stamp.get_or_insert(at);
+        self.loss.undo_retrans = Some(self.loss.undo_retrans.unwrap_or(0) + segs);
+        sent
     }
 
     /// Packets that the congestion window allows now (`tcp_cwnd_test`).
@@ -582,6 +583,7 @@ impl Sender {
                     segs: 1,
                     mss: 0,
                     sent_at: rx.cached_clock(),
+                    delivered_before: 0,
                     marks: super::write_queue::Marks::default(),
                 };
                 self.transmit(cx, rx, &probe, false);

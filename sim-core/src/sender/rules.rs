@@ -33,6 +33,9 @@ pub struct SenderRules {
     pub defer: DeferRule,
     /// PRR.
     pub prr: PrrRule,
+    /// Whether HyStart counts its rounds only from a window of 16 packets on (5.16 and its stable releases), so that
+    /// they begin in the middle of a flight (6.14 and its stable releases count all).
+    pub hystart_rounds_from_low_window: bool,
 }
 
 const V5_10: SenderRules = SenderRules {
@@ -41,10 +44,13 @@ const V5_10: SenderRules = SenderRules {
     fin_exceeds_cwnd: true,
     defer: DeferRule::HalfRtt,
     prr: PrrRule::Conservative,
+    // Recorded: slow start ends at 79 packets here and at 168 on the later kernels (v1_cubic_one_loss).
+    hystart_rounds_from_low_window: true,
 };
 const V6_1: SenderRules = SenderRules {
     tso_by_rtt: true,
     prr: PrrRule::Progress,
+    hystart_rounds_from_low_window: false,
     // Recorded: 3072 bytes go out at each ACK as long as the next one is more than 1 ms away.
     defer: DeferRule::HalfRttAnd1Ms,
     ..V5_10

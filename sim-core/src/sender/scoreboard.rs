@@ -1,7 +1,7 @@
 //! What SACK blocks say about the packets in flight (`tcp_sacktag_write_queue`).
 
 use super::Sender;
-use super::recovery::AckFlags;
+use super::loss_state::AckFlags;
 use crate::observer::Observer;
 use crate::segment::{SackBlock, Segment};
 use crate::send_half::Cx;
@@ -16,88 +16,176 @@ impl Sender {
         prior_una: Seq,
         flags: &mut AckFlags,
     ) {
-        let blocks = seg.sack.as_slice();
-        let Some(first) = blocks.first() else { return };
-        let duplicate = first.start < seg.ack
-            || blocks.get(1).is_some_and(|b| first.end <= b.end && first.start >= b.start);
-        if duplicate {
-            cx.host.counters.dsack_recv += 1;
-            flags.dsack = true;
-            if self.loss.undo_marker.is_some_and(|m| first.start >= m) && first.end <= prior_una.max(seg.ack)
-            {
-                self.loss.undo_retrans = self.loss.undo_retrans.map(|n| n.saturating_sub(1));
+        let mut list = seg.sack;
+        let blocks = list.as_mut_slice();
+        let duplicate = self.check_dsack(cx, seg, prior_una, flags).then(|| blocks[0]);
+        // The queue is walked once, from its front.
+        blocks.sort_unstable_by_key(|b| b.start);
+        for b in blocks.iter() {
+            if b.start < b.end && b.end > prior_una && b.end <= self.window.snd_nxt {
+                self.tag_block(cx, b, seg, duplicate == Some(*b), flags);
             }
         }
-        for b in &blocks[usize::from(duplicate)..] {
-            if b.end > self.window.snd_una && b.end <= self.window.snd_nxt {
-                self.tag_block(cx, b, flags);
-            }
-        }
+        self.judge_reordering(cx, flags);
     }
 
-    fn tag_block<O: Observer>(&mut self, cx: &mut Cx<'_, O>, b: &SackBlock, flags: &mut AckFlags) {
+    /// Whether the first block reports data that had arrived before (`tcp_check_dsack`).
+    fn check_dsack<O: Observer>(
+        &mut self,
+        cx: &mut Cx<'_, O>,
+        seg: &Segment,
+        prior_una: Seq,
+        flags: &mut AckFlags,
+    ) -> bool {
+        let blocks = seg.sack.as_slice();
+        let Some(first) = blocks.first() else { return false };
+        if first.start < seg.ack {
+            cx.host.counters.dsack_recv += 1;
+        } else if blocks.get(1).is_some_and(|b| first.end <= b.end && first.start >= b.start) {
+            cx.host.counters.dsack_ofo_recv += 1;
+        } else {
+            return false;
+        }
+        let segs = self.dsack_seen(first, flags);
+        if segs == 0 {
+            cx.host.counters.dsack_ignored_dubious += 1;
+            return false;
+        }
+        if self.loss.undo_marker.is_some_and(|m| first.end > m) && first.end <= prior_una {
+            self.loss.answer_retransmission(segs);
+        }
+        true
+    }
+
+    /// Counts the segments of a DSACK; 0 if it cannot answer a retransmission of ours (`tcp_dsack_seen`).
+    fn dsack_seen(&mut self, b: &SackBlock, flags: &mut AckFlags) -> u32 {
+        let len = b.end - b.start;
+        if len <= 0 || len > i64::from(self.window.max_window) {
+            return 0;
+        }
+        let len = len as u32;
+        let mut segs = 1;
+        if len > self.mss {
+            segs = len.div_ceil(self.mss);
+        } else if self.loss.tlp_high_seq == Some(b.end) {
+            flags.dsack_of_probe = true;
+        }
+        self.loss.dsack_dups = self.loss.dsack_dups.saturating_add(segs);
+        if self.loss.dsack_dups > self.loss.total_retrans {
+            return 0;
+        }
+        if self.loss.reordering_seen && !flags.dsack_of_probe {
+            self.loss.rack.dsack_seen = true;
+        }
+        flags.dsack = true;
+        segs
+    }
+
+    fn tag_block<O: Observer>(
+        &mut self,
+        cx: &mut Cx<'_, O>,
+        b: &SackBlock,
+        seg: &Segment,
+        duplicate: bool,
+        flags: &mut AckFlags,
+    ) {
         let mut i = self.queue.rtx.partition_point(|s| s.end_seq() <= b.start);
         while let Some(skb) = self.queue.rtx.get(i).copied() {
             if skb.seq >= b.end {
                 break;
             }
-            if !skb.marks.sacked {
-                if skb.seq < b.start {
-                    // Whole segments in front of the block stay unacknowledged.
-                    let keep = (b.start - skb.seq) as u32;
-                    let keep = if skb.mss > 0 { keep.div_ceil(skb.mss) * skb.mss } else { keep };
-                    if keep >= skb.len {
-                        i += 1;
-                        continue;
-                    }
-                    self.split_in_flight(i, keep);
+            if skb.marks.sacked {
+                if skb.seq < b.start || skb.end_seq() > b.end {
                     i += 1;
                     continue;
                 }
-                if skb.end_seq() > b.end {
-                    let covered = (b.end - skb.seq) as u32;
-                    let covered = covered - covered.checked_rem(skb.mss).unwrap_or(0);
-                    if covered == 0 {
-                        break;
-                    }
-                    self.split_in_flight(i, covered);
+            } else if skb.seq < b.start {
+                // Whole segments in front of the block stay unacknowledged.
+                let keep = (b.start - skb.seq) as u32;
+                let keep = if skb.mss > 0 { keep.div_ceil(skb.mss) * skb.mss } else { keep };
+                if keep < skb.len && skb.segs > 1 {
+                    self.split_in_flight(i, keep);
                 }
-                self.tag(cx, i, flags);
+                i += 1;
+                continue;
+            } else if skb.end_seq() > b.end {
+                let covered = (b.end - skb.seq) as u32;
+                let covered = covered - covered.checked_rem(skb.mss).unwrap_or(0);
+                if covered == 0 || skb.segs <= 1 {
+                    break;
+                }
+                self.split_in_flight(i, covered);
             }
+            self.tag(cx, i, seg, duplicate, flags);
             i += 1;
         }
     }
 
-    /// Marks one skb as received out of order.
-    fn tag<O: Observer>(&mut self, cx: &Cx<'_, O>, i: usize, flags: &mut AckFlags) {
-        let skb = &mut self.queue.rtx[i];
-        let segs = skb.segs;
-        let was = skb.marks;
-        skb.marks.sacked = true;
-        skb.marks.lost = false;
-        skb.marks.retrans = false;
-        let (sent_at, seq, end) = (skb.sent_at, skb.seq, skb.end_seq());
-        if was.lost {
-            self.loss.lost_out -= segs;
-        }
-        if was.retrans {
-            self.loss.retrans_out -= segs;
-        } else {
-            if !was.lost && seq < self.loss.highest_sacked {
-                flags.reordered = true;
+    /// Marks one skb as received out of order (`tcp_sacktag_one`).
+    fn tag<O: Observer>(
+        &mut self,
+        cx: &Cx<'_, O>,
+        i: usize,
+        seg: &Segment,
+        duplicate: bool,
+        flags: &mut AckFlags,
+    ) {
+        let skb = self.queue.rtx[i];
+        let (segs, was, end) = (skb.segs, skb.marks, skb.end_seq());
+        let mut marks = was;
+        if duplicate && was.ever_retrans {
+            if self.loss.undo_marker.is_some_and(|m| end > m) {
+                self.loss.answer_retransmission(segs);
             }
-            if !was.ever_retrans {
-                flags.sack_sent_at = Some(flags.sack_sent_at.map_or(sent_at, |t| t.min(sent_at)));
-                if end <= self.loss.high_seq {
-                    flags.orig_sacked = true;
+            if was.sacked {
+                flags.note_reordered(skb.seq);
+            }
+        }
+        if end <= self.window.snd_una {
+            return;
+        }
+        if !was.sacked {
+            // An answer to the original of a repeated packet says nothing about later ones.
+            if !(was.ever_retrans && self.echoes_older(seg, skb.sent_at)) {
+                self.rack_advance(cx.now.time, skb.sent_at, end, was.ever_retrans);
+            }
+            if was.retrans {
+                // A retransmission of something that is not believed lost may still arrive.
+                if was.lost {
+                    marks.lost = false;
+                    marks.retrans = false;
+                    self.loss.lost_out -= segs;
+                    self.loss.retrans_out -= segs;
+                }
+            } else {
+                if !was.ever_retrans {
+                    if skb.seq < self.loss.highest_arrived(self.window.snd_una) {
+                        flags.note_reordered(skb.seq);
+                    }
+                    if end <= self.loss.high_seq {
+                        flags.orig_sacked = true;
+                    }
+                    let first = flags.sack_sent_at.map_or(skb.sent_at, |(first, _)| first);
+                    flags.sack_sent_at = Some((first, skb.sent_at));
+                }
+                if was.lost {
+                    marks.lost = false;
+                    self.loss.lost_out -= segs;
                 }
             }
+            marks.sacked = true;
+            flags.data_sacked = true;
+            let highest = if self.loss.sacked_out == 0 { end } else { self.loss.highest_sacked };
+            self.loss.highest_sacked = highest.max(end);
+            self.loss.sacked_out += segs;
+            self.loss.count_delivered(segs, flags);
+            flags.note_delivered(skb.sent_at, end, skb.delivered_before);
         }
-        flags.data_sacked = true;
-        flags.delivered += segs;
-        self.loss.sacked_out += segs;
-        self.loss.highest_sacked = self.loss.highest_sacked.max(seq);
-        self.rack_advance(cx.now.time, sent_at, end, was.ever_retrans);
+        if duplicate && marks.retrans {
+            marks.retrans = false;
+            self.loss.retrans_out -= segs;
+        }
+        self.queue.rtx[i].marks = marks;
     }
 
     /// Cuts an skb in flight after `len` bytes; both parts keep its marks.

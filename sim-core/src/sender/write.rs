@@ -4,6 +4,7 @@ use super::{Sender, tso};
 use crate::observer::Observer;
 use crate::receiver::Receiver;
 use crate::send_half::Cx;
+use crate::time::Now;
 
 /// Smallest send buffer that `SO_SNDBUF` sets (`SOCK_MIN_SNDBUF`), bytes.
 const MIN_SNDBUF: u32 = 4_608;
@@ -111,12 +112,14 @@ impl Sender {
     }
 
     /// After an ACK: the buffer may grow, and a waiting writer may be woken (`tcp_check_space`).
-    pub(super) fn check_space(&mut self) {
+    pub(super) fn check_space(&mut self, now: Now) {
         if !self.nospace {
             return;
         }
         if !self.sndbuf_locked && self.in_flight() < self.cc.cwnd {
             self.expand_sndbuf();
+            // The window was not idle for want of data: its validation starts anew.
+            self.cc.stamp = now.jiffies;
         }
         if self.is_writable() {
             self.nospace = false;

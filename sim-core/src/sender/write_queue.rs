@@ -23,6 +23,9 @@ pub struct Marks {
     pub retrans: bool,
     /// Was ever retransmitted (`TCPCB_EVER_RETRANS`).
     pub ever_retrans: bool,
+    /// RACK has found this transmission lost: it has left the list ordered by time, and is not judged again even if
+    /// the loss is taken back (`tcp_tsorted_anchor`).
+    pub judged: bool,
 }
 
 /// One skb of the send queue.
@@ -40,6 +43,8 @@ pub struct TxSkb {
     pub mss: u32,
     /// When it was last sent (`skb_mstamp_ns`).
     pub sent_at: SimTime,
+    /// Segments delivered when it was last sent (`tx.delivered`).
+    pub delivered_before: u32,
     /// Scoreboard.
     pub marks: Marks,
 }
@@ -115,6 +120,7 @@ impl WriteQueue {
             segs: 0,
             mss: 0,
             sent_at: SimTime::ZERO,
+            delivered_before: 0,
             marks: Marks::default(),
         });
         self.wmem_queued += self.head;
