@@ -108,6 +108,11 @@ impl<E> EventQueue<E> {
         Ok(())
     }
 
+    /// How many places in the order have been given away.
+    pub fn inserted(&self) -> u64 {
+        self.inserted
+    }
+
     /// Events that happened so far.
     pub fn processed(&self) -> u64 {
         self.processed

@@ -47,7 +47,12 @@ pub(super) struct Flow {
     pub(super) apps_wait: bool,
     pub(super) syn_sent: SimTime,
     pub(super) syn_ack_sent: SimTime,
-    pub(super) peer_syn: Option<SynOptions>,
+    /// What the SYN and the SYN-ACK said, by who sent it.
+    pub(super) offered: [Option<SynOptions>; 2],
+    /// How often each was sent again.
+    pub(super) tries: [u8; 2],
+    /// The writing end has its SYN-ACK.
+    pub(super) connected: bool,
     /// When the reading end was established.
     pub(super) established: Option<SimTime>,
     /// When the writer started.
@@ -68,7 +73,9 @@ impl Flow {
             apps_wait: false,
             syn_sent: SimTime::ZERO,
             syn_ack_sent: SimTime::ZERO,
-            peer_syn: None,
+            offered: [None; 2],
+            tries: [0; 2],
+            connected: false,
             established: None,
             started: None,
             segments: 0,

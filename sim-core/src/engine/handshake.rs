@@ -1,7 +1,7 @@
 //! SYN, SYN-ACK, ACK.
 
 use super::flow::{FlowId, Side};
-use super::simulation::Simulation;
+use super::simulation::{Event, Simulation};
 use super::views::View;
 use crate::config::{EndpointConfig, LinkConfig, LiveOption};
 use crate::observer::{AckReason, Observer, SenderState, Transmit};
@@ -16,6 +16,10 @@ use crate::time::SimTime;
 const HEADERS: u32 = 40;
 /// Largest IP packet that can be described.
 const MAX_IP_PACKET: u32 = 65_535;
+/// First timeout of a SYN and a SYN-ACK (`TCP_TIMEOUT_INIT`), seconds; each further one is twice as long.
+const TIMEOUT_INIT: u32 = 1;
+/// How often a SYN is sent again (`net.ipv4.tcp_syn_retries`), and a SYN-ACK (`net.ipv4.tcp_synack_retries`).
+const RETRIES: [u8; 2] = [6, 5];
 /// Timestamp option, padded, bytes.
 const TIMESTAMP_OPTION: u32 = 12;
 
@@ -66,7 +70,9 @@ impl<O: Observer> Simulation<'_, O> {
             self.obs.sent(now, &seg, &state);
         }
         f.syn_sent = now.time;
+        f.offered[Side::Sender.at()] = Some(options);
         self.put(Side::Sender, now.time, Packet { flow, seg, payload: Payload::Handshake(options) });
+        self.handshake_timer(flow, Side::Sender, time);
     }
 
     /// A SYN or SYN-ACK arrives.
@@ -84,8 +90,68 @@ impl<O: Observer> Simulation<'_, O> {
         }
     }
 
+    /// Arms the timer that sends a SYN or SYN-ACK again.
+    fn handshake_timer(&mut self, flow: FlowId, side: Side, time: SimTime) {
+        let tries = self.flows[flow as usize].tries[side.at()];
+        let now = self.clock.now(time);
+        let fires = self.wheel.fires(now.jiffies, now.jiffies + ((TIMEOUT_INIT * now.hz) << tries));
+        self.queue.push(self.clock.begin(fires).max(time), Event::Handshake(flow, side));
+    }
+
+    /// The handshake has not come further since the timer was armed: what was lost is sent again
+    /// (`tcp_retransmit_timer`, `reqsk_timer_handler`).
+    pub(super) fn handshake_timeout(&mut self, flow: FlowId, side: Side, time: SimTime) {
+        let f = &mut self.flows[flow as usize];
+        let done = f.established.is_some() || (side == Side::Sender && f.connected);
+        if done || f.tries[side.at()] >= RETRIES[side.at()] {
+            return;
+        }
+        f.tries[side.at()] += 1;
+        let counters = &mut self.hosts[side.at()].counters;
+        counters.timeouts += u64::from(side == Side::Sender);
+        self.send_again(flow, side, time);
+        self.handshake_timer(flow, side, time);
+    }
+
+    /// Sends a SYN or SYN-ACK again, with a timestamp of now.
+    fn send_again(&mut self, flow: FlowId, side: Side, time: SimTime) {
+        self.watch(flow);
+        let now = self.clock.now(time);
+        let f = &mut self.flows[flow as usize];
+        let Some(mut options) = f.offered[side.at()] else { return };
+        let first = if side == Side::Sender { f.syn_sent } else { f.syn_ack_sent };
+        if let Some(ts) = &mut options.ts {
+            ts.val = ts.val.wrapping_add((time.as_micros() / 1_000 - first.as_micros() / 1_000) as u32);
+        }
+        let counters = &mut self.hosts[side.at()].counters;
+        counters.out_segs += 1;
+        counters.retrans_segs += 1;
+        let end = &f.ends[side.at()];
+        let seg = match side {
+            Side::Sender => handshake_segment(&options, Flags::SYN, Seq(0)),
+            Side::Receiver => handshake_segment(&options, Flags::SYN.with(Flags::ACK), Seq::FIRST),
+        };
+        if O::ACTIVE && side == Side::Sender {
+            let state = SenderState { snd_una: Seq(0), snd_nxt: Seq(0), packets_out: 1, ..end.tx.state() };
+            self.obs.sent(now, &seg, &state);
+        } else if O::ACTIVE {
+            let packet = Transmit { seg, window: u32::from(options.window), reason: AckReason::Handshake };
+            self.obs.transmit(now, &packet, &end.rx.state(&end.tx));
+        }
+        self.put(side, time, Packet { flow, seg, payload: Payload::Handshake(options) });
+    }
+
     fn syn_arrives(&mut self, flow: FlowId, time: SimTime, syn: SynOptions) {
         self.watch(flow);
+        let f = &self.flows[flow as usize];
+        if f.offered[Side::Receiver.at()].is_some() {
+            // The SYN-ACK was lost, or is on its way.
+            self.hosts[Side::Receiver.at()].counters.in_segs += 1;
+            if f.established.is_none() {
+                self.send_again(flow, Side::Receiver, time);
+            }
+            return;
+        }
         let now = self.clock.now(time);
         let mss = link_mss(&self.config.reverse);
         let maxseg = self.config.receiver_of(flow).sockopt.maxseg;
@@ -107,13 +173,23 @@ impl<O: Observer> Simulation<'_, O> {
         }
         host.counters.in_segs += 1;
         host.counters.out_segs += 1;
-        f.peer_syn = Some(syn);
+        f.offered[Side::Receiver.at()] = Some(options);
         f.syn_ack_sent = time;
         self.put(Side::Receiver, time, Packet { flow, seg, payload: Payload::Handshake(options) });
+        self.handshake_timer(flow, Side::Receiver, time);
     }
 
     fn syn_ack_arrives(&mut self, flow: FlowId, time: SimTime, seg: &Segment, synack: SynOptions) {
         let config = self.config.sender_of(flow);
+        let f = &mut self.flows[flow as usize];
+        if std::mem::replace(&mut f.connected, true) {
+            // The last ACK was lost: it is sent again.
+            if f.established.is_none() {
+                self.on(flow, Side::Sender, time, |cx, end| end.rx.syn_ack_repeated(cx, &end.tx));
+            }
+            return;
+        }
+        let measured = f.tries[Side::Sender.at()] == 0;
         let sysctl = &config.sysctl;
         let timestamps = synack.ts.is_some() && sysctl.tcp_timestamps;
         let handshake = Handshake {
@@ -124,7 +200,7 @@ impl<O: Observer> Simulation<'_, O> {
             mss: send_limit(&synack, &self.config.forward, config, timestamps),
             sack: synack.sack && sysctl.tcp_sack,
             timestamps,
-            rtt_us: Some(round_trip(self.flows[flow as usize].syn_sent, time)),
+            rtt_us: measured.then(|| round_trip(f.syn_sent, time)),
         };
         self.on(flow, Side::Sender, time, |cx, end| {
             end.tx.established(cx.now, &handshake, Role::Active);
@@ -135,7 +211,7 @@ impl<O: Observer> Simulation<'_, O> {
     /// The handshake's last segment reaches the reading end: its socket comes into being.
     pub(super) fn passive_side_established(&mut self, flow: FlowId, time: SimTime, seg: &Segment) {
         let f = &mut self.flows[flow as usize];
-        let Some(syn) = f.peer_syn else { return };
+        let Some(syn) = f.offered[Side::Sender.at()] else { return };
         let config = self.config.receiver_of(flow);
         let sysctl = &config.sysctl;
         let timestamps = syn.ts.is_some() && sysctl.tcp_timestamps;
@@ -151,7 +227,7 @@ impl<O: Observer> Simulation<'_, O> {
             mss: send_limit(&syn, &self.config.reverse, config, timestamps),
             sack: syn.sack && sysctl.tcp_sack,
             timestamps,
-            rtt_us: Some(round_trip(f.syn_ack_sent, time)),
+            rtt_us: (f.tries[Side::Receiver.at()] == 0).then(|| round_trip(f.syn_ack_sent, time)),
         };
         f.established = Some(time);
         self.established.get_or_insert(time);

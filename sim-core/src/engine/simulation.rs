@@ -12,7 +12,7 @@ use crate::config::{Change, LiveOption, RunConfig};
 use crate::host::{Host, TcpMem};
 use crate::observer::{Observer, Transmit};
 use crate::path::{Direction, Link, Packet, Payload, Port};
-use crate::queue::EventQueue;
+use crate::queue::{EventQueue, Key};
 use crate::segment::{Flags, Segment};
 use crate::send_half::{Cx, SendHalf};
 use crate::seq::Seq;
@@ -25,6 +25,8 @@ use crate::timer_wheel::TimerWheel;
 pub(super) enum Event {
     /// A connection is opened.
     Open(FlowId),
+    /// An end may have to send its SYN or SYN-ACK again.
+    Handshake(FlowId, Side),
     /// A timer of one end may be due.
     Timer(FlowId, Side),
     /// The applications of a connection may run.
@@ -69,7 +71,6 @@ pub(super) struct Simulation<'a, O: Observer> {
     pub(super) hosts: [Host; 2],
     pub(super) flows: Vec<Flow>,
     pub(super) cpu: Cpu,
-    ready: VecDeque<Ready>,
     /// Whether segments wait for the stack behind the one that it processes.
     pub(super) busy: bool,
     pub(super) input: InputQueue,
@@ -92,6 +93,11 @@ pub(super) struct Simulation<'a, O: Observer> {
     stop_at: SimTime,
     stop_bytes: u64,
     stop_segments: u64,
+    /// The earliest of heap and links, how many events had been scheduled when it was looked up, and whether
+    /// something was taken from them or put onto a link since.
+    next: (Source, Key),
+    seen: u64,
+    moved: bool,
 }
 
 /// A host as it starts; `sockets` will hold memory.
@@ -117,7 +123,6 @@ impl<'a, O: Observer> Simulation<'a, O> {
             hosts: [host(config), host(config)],
             flows: (0..config.flows.count()).map(|id| Flow::new(config, id)).collect(),
             cpu: Cpu::new(config.host.packet_cost),
-            ready: VecDeque::with_capacity(64),
             busy: false,
             input: InputQueue::default(),
             turns: Turns::default(),
@@ -133,6 +138,9 @@ impl<'a, O: Observer> Simulation<'a, O> {
             stop_at: SimTime::NEVER,
             stop_bytes: config.stop.bytes.unwrap_or(u64::MAX),
             stop_segments: config.stop.packets.unwrap_or(u64::MAX),
+            next: (Source::Heap, Key::NEVER),
+            seen: 0,
+            moved: true,
         }
     }
 
@@ -155,8 +163,15 @@ impl<'a, O: Observer> Simulation<'a, O> {
     /// Lets everything happen until the run is over; returns when that is.
     fn events(&mut self) -> Result<SimTime, RunError> {
         let mut last = SimTime::ZERO;
+        // What devices have handed up and the stack has not processed.
+        let mut waiting = VecDeque::with_capacity(64);
         loop {
-            let (source, key) = self.earliest();
+            if self.moved || self.queue.inserted() != self.seen {
+                self.next = self.earliest();
+                self.moved = false;
+                self.seen = self.queue.inserted();
+            }
+            let (source, key) = self.next;
             let ready = self.cpu.begin(SimTime::ZERO);
             let take_ready =
                 self.busy && (ready <= key.time || (source != Source::Heap && self.turns.receiving()));
@@ -170,9 +185,9 @@ impl<'a, O: Observer> Simulation<'a, O> {
             last = last.max(time);
             self.queue.count(time)?;
             match source {
-                _ if take_ready => self.process_ready(time),
+                _ if take_ready => self.process_ready(&mut waiting, time),
                 Source::Heap => self.heap_event(),
-                Source::Link(from) => self.dequeue(from, time),
+                Source::Link(from) => self.dequeue(&mut waiting, from, time),
             }
             if self.read_bytes >= self.stop_bytes || self.segments >= self.stop_segments {
                 return Ok(last);
@@ -209,7 +224,7 @@ impl<'a, O: Observer> Simulation<'a, O> {
         })
     }
 
-    fn earliest(&self) -> (Source, crate::queue::Key) {
+    fn earliest(&self) -> (Source, Key) {
         let [forward, reverse] = [self.links[0].peek(), self.links[1].peek()];
         let heap = self.queue.peek();
         if forward < heap && forward < reverse {
@@ -224,7 +239,8 @@ impl<'a, O: Observer> Simulation<'a, O> {
     // --- packets --------------------------------------------------------------------------------------------
 
     /// A packet leaves the link that `from` put it on: an interrupt hands it up.
-    fn dequeue(&mut self, from: Side, time: SimTime) {
+    fn dequeue(&mut self, waiting: &mut VecDeque<Ready>, from: Side, time: SimTime) {
+        self.moved = true;
         let to = from.peer();
         let offload = match from {
             Side::Sender => self.config.sender.offload,
@@ -232,23 +248,21 @@ impl<'a, O: Observer> Simulation<'a, O> {
         };
         if let Some(packet) = self.links[from.at()].pop(&mut self.queue) {
             let of = self.ports[to.at()].device().pieces(&packet, offload);
-            self.turns.dequeued(self.ready.is_empty());
+            self.turns.dequeued(waiting.is_empty());
             self.cpu.interrupt(time, of);
             let kept = self.input.add(of);
             if kept > 0 {
                 let whole = (packet.seg.seq, packet.seg.len, packet.seg.flags);
-                self.ready.push_back(Ready { to, packet, whole, done: 0, of, kept });
+                waiting.push_back(Ready { to, packet, whole, done: 0, of, kept });
                 self.busy = true;
             }
         }
     }
 
     /// The stack processes the next segment that waits.
-    fn process_ready(&mut self, time: SimTime) {
-        // Nothing is added meanwhile: what is sent goes to the links.
-        let mut ready = std::mem::take(&mut self.ready);
-        let others = ready.len() > 1;
-        if let Some(front) = ready.front_mut() {
+    fn process_ready(&mut self, waiting: &mut VecDeque<Ready>, time: SimTime) {
+        let others = waiting.len() > 1;
+        if let Some(front) = waiting.front_mut() {
             self.turns.begin();
             self.input.take();
             let last = front.done + 1 >= front.kept;
@@ -261,11 +275,10 @@ impl<'a, O: Observer> Simulation<'a, O> {
             }
             front.done += 1;
             if last {
-                ready.pop_front();
+                waiting.pop_front();
             }
             self.turns.processed(!self.busy);
         }
-        self.ready = ready;
         if !self.busy {
             for to in [Side::Receiver, Side::Sender] {
                 while let Some((flow, seg, buffer)) = self.ports[to.at()].poll_ends() {
@@ -316,6 +329,7 @@ impl<'a, O: Observer> Simulation<'a, O> {
 
     /// Puts a packet on the link away from `from`.
     pub(super) fn put(&mut self, from: Side, at: SimTime, packet: Packet) {
+        self.moved = true;
         self.links[from.at()].send(at, packet, &mut self.queue);
     }
 
@@ -406,10 +420,12 @@ impl<'a, O: Observer> Simulation<'a, O> {
     // --- the heap's events ----------------------------------------------------------------------------------
 
     fn heap_event(&mut self) {
+        self.moved = true;
         let Some((due, event)) = self.queue.pop() else { return };
         let time = self.cpu.begin(due);
         match event {
             Event::Open(flow) => self.open(flow, time),
+            Event::Handshake(flow, side) => self.handshake_timeout(flow, side, time),
             Event::Timer(flow, side) => self.timer(flow, side, due, time),
             Event::Applications(flow) => self.applications_due(flow, due, time),
             Event::Start(flow) => {

@@ -259,3 +259,28 @@ fn the_sockets_of_a_host_share_its_memory() {
     assert!(charged < 8 * 100 * 4_096, "{charged}");
     assert_eq!(r.receiver_counters.memory_pressures, 1);
 }
+
+#[test]
+fn a_lost_syn_and_a_lost_syn_ack_are_sent_again() {
+    // Every second segment is lost on arrival, the SYN's first copy among them or not.
+    for (forward, reverse) in [(0, 2), (2, 0), (2, 2)] {
+        let mut config = shared(FlowsConfig::default());
+        config.stop.after = SimDuration::from_secs(2);
+        (config.forward.drop_every, config.reverse.drop_every) = (forward, reverse);
+        let r = run(&config, &mut Silent).unwrap();
+        assert!(r.read > 0 && r.established > SimTime::ZERO, "{forward} {reverse}");
+    }
+    // All connections come through when only a few packets fit into the link at once.
+    let mut config = shared(FlowsConfig::Alike { count: 60, spread: SimDuration::from_micros(1) });
+    config.forward.limit = 20;
+    config.sender.write = WriteConfig::Burst {
+        total: Some(3_000),
+        call: 65_536,
+        retry: SimDuration::ZERO,
+        start: SimDuration::ZERO,
+    };
+    let r = run(&config, &mut Silent).unwrap();
+    assert!(r.flows.iter().all(|f| f.established.is_some()));
+    let late = r.flows.iter().filter(|f| f.established.unwrap() > SimTime::from_nanos(900_000_000)).count();
+    assert!(late >= 30, "{late}");
+}

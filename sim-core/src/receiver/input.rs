@@ -29,6 +29,7 @@ enum Acceptable {
 
 impl Receiver {
     /// A segment on an established connection (`tcp_rcv_established`).
+    #[inline]
     pub(super) fn rcv_established<S: SendHalf, O: Observer>(
         &mut self,
         cx: &mut Cx<'_, O>,

@@ -233,7 +233,7 @@ impl Receiver {
             draining: 0,
             owned: false,
             reading: ReadCall::default(),
-            sacks: Vec::with_capacity(4),
+            sacks: Vec::new(),
             dsack: None,
             ack: AckState::default(),
             drs: DrsState::default(),
@@ -440,6 +440,7 @@ impl Receiver {
     }
 
     /// A segment is processed (`tcp_v4_do_rcv`).
+    #[inline]
     fn process<S: SendHalf, O: Observer>(
         &mut self,
         cx: &mut Cx<'_, O>,

@@ -215,6 +215,13 @@ impl Receiver {
         self.send_ack(cx, snd, AckReason::Handshake);
     }
 
+    /// The SYN-ACK arrives once more: the peer has not seen its acknowledgement (`tcp_send_challenge_ack`).
+    pub fn syn_ack_repeated<S: SendHalf, O: Observer>(&mut self, cx: &mut Cx<'_, O>, snd: &S) {
+        self.refresh_clock(cx);
+        cx.host.counters.in_segs += 1;
+        self.send_ack(cx, snd, AckReason::Handshake);
+    }
+
     /// `tcp_initialize_rcv_mss`.
     fn init_rcv_mss<S: SendHalf>(&mut self, snd: &S) {
         let hint = self.advmss.min(snd.mss_cache()).min(self.rcv_wnd / 2).min(MSS_DEFAULT);

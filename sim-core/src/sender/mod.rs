@@ -208,7 +208,7 @@ impl Sender {
             sndbuf_locked: false,
             nospace: false,
             woken: false,
-            emitted: VecDeque::with_capacity(64),
+            emitted: VecDeque::new(),
         };
         if let Some(v) = sndbuf {
             s.set_sndbuf(v, sndbuf_force);

@@ -42,6 +42,9 @@ impl Emitted {
         if len == 0 {
             return 0;
         }
+        if self.breaks == [0; MAX_BREAKS] {
+            return 1;
+        }
         1 + self.breaks.iter().filter(|&&b| b > from && b < from + len).count() as u16
     }
 

@@ -100,14 +100,14 @@ impl WriteQueue {
     /// An empty queue of skbs that cost `head` bytes each beside their payload.
     pub fn new(head: u32) -> Self {
         Self {
-            unsent: VecDeque::with_capacity(64),
-            rtx: VecDeque::with_capacity(64),
+            unsent: VecDeque::new(),
+            rtx: VecDeque::new(),
             write_seq: Seq::FIRST,
             pushed_seq: Seq::FIRST,
             wmem_queued: 0,
             head,
             frag_used: 0,
-            frag_starts: VecDeque::with_capacity(16),
+            frag_starts: VecDeque::new(),
         }
     }
 

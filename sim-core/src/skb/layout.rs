@@ -18,12 +18,15 @@ const RECORDED_SHARED_INFO: u32 = 320;
 pub struct SkbLayout {
     cache_line: u32,
     max_frags: u16,
+    /// Computed once: these are asked for with every packet.
+    sk_buff: u32,
+    shared_info: u32,
 }
 
 impl Default for SkbLayout {
     /// x86-64 with the default of 17 fragments, as recorded.
     fn default() -> Self {
-        Self { cache_line: 64, max_frags: 17 }
+        Self::of(64, 17)
     }
 }
 
@@ -32,7 +35,14 @@ impl SkbLayout {
     /// (`CONFIG_MAX_SKB_FRAGS`: 17 to 45). `None` if the kernel could not be built so.
     pub fn new(cache_line: u32, max_frags: u16) -> Option<Self> {
         let possible = [32, 64, 128, 256].contains(&cache_line) && (17..=45).contains(&max_frags);
-        possible.then_some(Self { cache_line, max_frags })
+        possible.then(|| Self::of(cache_line, max_frags))
+    }
+
+    const fn of(cache_line: u32, max_frags: u16) -> Self {
+        let mut layout = Self { cache_line, max_frags, sk_buff: 0, shared_info: 0 };
+        layout.sk_buff = layout.align(SK_BUFF_BYTES);
+        layout.shared_info = layout.align(SHARED_INFO_BYTES + FRAG_BYTES * max_frags as u32);
+        layout
     }
 
     /// Bytes of a cache line.
@@ -52,12 +62,12 @@ impl SkbLayout {
 
     /// `SKB_DATA_ALIGN(sizeof(struct sk_buff))`, bytes.
     pub const fn sk_buff(self) -> u32 {
-        self.align(SK_BUFF_BYTES)
+        self.sk_buff
     }
 
     /// `SKB_DATA_ALIGN(sizeof(struct skb_shared_info))`, bytes.
     pub const fn shared_info(self) -> u32 {
-        self.align(SHARED_INFO_BYTES + FRAG_BYTES * self.max_frags as u32)
+        self.shared_info
     }
 
     /// `SKB_TRUESIZE(h)`: the cost of an skb whose head has `h` usable bytes and no fragment.

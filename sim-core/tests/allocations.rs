@@ -1,0 +1,99 @@
+//! What a run takes from the allocator: nothing per packet, and little per connection.
+
+use std::alloc::System;
+
+use sim_core::config::{
+    Congestion, EndpointConfig, FlowsConfig, HostConfig, LinkConfig, NicModel, Offload, ReadConfig, Route,
+    RunConfig, SockOpts, StopConfig, WriteConfig,
+};
+use sim_core::engine::{self, RunOutcome};
+use sim_core::linux::by_name;
+use sim_core::observer::Silent;
+use sim_core::skb::SkbLayout;
+use sim_core::time::SimDuration;
+use stats_alloc::{INSTRUMENTED_SYSTEM, Region, Stats, StatsAlloc};
+
+#[global_allocator]
+static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
+
+/// Bulk writers and eager readers on a link of 10 Gbit/s.
+fn bulk(kernel: &str, packets: u64) -> RunConfig {
+    let kernel = by_name(kernel).unwrap();
+    let link = LinkConfig {
+        delay: SimDuration::from_micros(500),
+        limit: 10_000,
+        mtu: 1_500,
+        rate_bps: Some(10_000_000_000),
+        ..LinkConfig::default()
+    };
+    let end = |write, read| EndpointConfig {
+        sysctl: kernel.default_sysctls(),
+        sockopt: SockOpts::default(),
+        route: Route::default(),
+        offload: Offload { tso: false, gso: false, gro: false },
+        nic: NicModel::Loopback.into(),
+        congestion: Congestion::Cubic,
+        write,
+        read,
+    };
+    let (start, retry, cost) = (SimDuration::ZERO, SimDuration::ZERO, SimDuration::ZERO);
+    RunConfig {
+        kernel,
+        seed: 1,
+        forward: link.clone(),
+        reverse: link,
+        sender: end(WriteConfig::Burst { total: None, call: 65_536, retry, start }, ReadConfig::Never),
+        receiver: end(WriteConfig::Never, ReadConfig::Asap { buffer: 65_536, start, cost }),
+        flows: FlowsConfig::default(),
+        host: HostConfig {
+            skb: SkbLayout::default(),
+            hz: 250,
+            since_tick: SimDuration::ZERO,
+            jiffies: 4_294_967_296,
+            tcp_mem: [188_888, 251_851, 377_776],
+            packet_cost: SimDuration::from_nanos(100),
+        },
+        events: Vec::new(),
+        stop: StopConfig {
+            after: SimDuration::from_secs(86_400),
+            bytes: None,
+            packets: Some(packets),
+            max_events: 1 << 60,
+        },
+    }
+}
+
+/// Runs and says what was allocated meanwhile.
+fn run(config: &RunConfig) -> (RunOutcome, Stats) {
+    let region = Region::new(ALLOCATOR);
+    let outcome = engine::run(config, &mut Silent).unwrap();
+    (outcome, region.change())
+}
+
+// One test, so that no other thread allocates.
+#[test]
+fn packets_cost_no_allocation_and_idle_connections_less_than_16_kib() {
+    for kernel in ["5.10", "6.1", "7.2"] {
+        let (short, few) = run(&bulk(kernel, 100_000));
+        let (long, many) = run(&bulk(kernel, 400_000));
+        assert_eq!((short.segments, long.segments), (100_000, 400_000));
+        assert_eq!(few.allocations, many.allocations, "{kernel}");
+        assert_eq!(few.reallocations, many.reallocations, "{kernel}");
+        assert_eq!(few.bytes_allocated, many.bytes_allocated, "{kernel}");
+    }
+
+    // Connections that exist and do nothing: all that was ever allocated, divided by their number.
+    let idle = |count| {
+        let mut config = bulk("6.1", 0);
+        config.sender.write = WriteConfig::Never;
+        config.stop.packets = None;
+        config.stop.after = SimDuration::from_secs(3);
+        config.flows = FlowsConfig::Alike { count, spread: SimDuration::from_millis(100) };
+        let (outcome, stats) = run(&config);
+        assert!(outcome.flows.iter().all(|f| f.established.is_some() && f.started.is_some()));
+        stats.bytes_allocated
+    };
+    let (one, thousand) = (idle(1), idle(1_000));
+    let each = thousand.saturating_sub(one) / 999;
+    assert!(each < 16 * 1_024, "{each} bytes for each connection");
+}
