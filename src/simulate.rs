@@ -2,43 +2,92 @@
 
 use plots::{Chart, ChartRow, ChartSettings, rows_from_trace};
 use results::flows::FlowFigures;
-use results::{RunInfo, Summary, Trace, TraceRecorder, metric};
+use results::{Measured, Meter, RunInfo, Setup, Summary, Trace, TraceRecorder, metrics};
 use scenarios::{Diagnostic, Outcome, Scenario, Severity, evaluate};
 use sim_core::counters::Counters;
 use sim_core::engine;
 use sim_core::inject;
-use sim_core::time::SimDuration;
+use sim_core::observer::Observer;
+use sim_core::state::SocketState;
+use sim_core::time::SimTime;
 
 use crate::settings;
 
 /// What a run left behind.
 #[derive(Debug)]
 pub(crate) struct Run {
-    pub(crate) trace: Trace,
+    /// `None` if nobody asked for it.
+    pub(crate) trace: Option<Trace>,
+    pub(crate) measured: Measured,
     pub(crate) summary: Summary,
     /// The connections.
     pub(crate) flows: Vec<FlowFigures>,
 }
 
+/// What is kept of a run.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Keep {
+    /// Every row.
+    Trace,
+    /// The measures: a run of any length takes constant memory, and less time.
+    Measures,
+}
+
 impl Run {
     /// The expectations of `scenario`, each with what the run showed.
     pub(crate) fn outcomes<'a>(&self, scenario: &'a Scenario) -> Vec<Outcome<'a>> {
-        evaluate(&scenario.expectations, |name| metric(&self.summary, name))
+        evaluate(&scenario.expectations, |name| metrics::find(name)?.value(&self.measured))
     }
 
-    /// What a chart shows.
+    /// What a chart shows; nothing without a trace.
     pub(crate) fn chart_rows(&self) -> Vec<ChartRow> {
-        rows_from_trace(&self.trace)
+        self.trace.as_ref().map(rows_from_trace).unwrap_or_default()
     }
 }
 
-/// Runs a scenario and records everything.
+/// How a run ended, whoever watched it.
+struct End {
+    time: SimTime,
+    state: SocketState,
+    receiver: Counters,
+    sender: Counters,
+    /// The connections; none of a script.
+    flows: Vec<FlowFigures>,
+}
+
+/// Runs a scenario and keeps what is asked for.
 ///
 /// # Errors
 /// A sentence that says why there is no result: the run itself fell short, or its trace is too long to hold.
-pub(crate) fn run(scenario: &Scenario) -> Result<Run, String> {
-    let mut recorder = TraceRecorder::new();
-    let in_scenario = |e: String| format!("{}: {e}", scenario.name);
+pub(crate) fn run(scenario: &Scenario, keep: Keep) -> Result<Run, String> {
+    let setup = match &scenario.inject {
+        None => Setup::of(&scenario.config),
+        Some(_) => Setup::of_path(&scenario.config),
+    };
+    match keep {
+        Keep::Trace => {
+            let mut recorder = TraceRecorder::new(setup);
+            let end = watched(scenario, &mut recorder)?;
+            let trace = recorder.finish(end.time, &end.state, &end.receiver, &end.sender);
+            let trace = trace.map_err(|e| format!("{}: {e}", scenario.name))?;
+            let measured = trace.measured.clone().with_flows(&end.flows);
+            let info = RunInfo { flows: end.flows.clone(), ..info(scenario) };
+            Ok(Run { measured, summary: Summary::new(&trace, &info), trace: Some(trace), flows: end.flows })
+        }
+        Keep::Measures => {
+            let mut meter = Meter::new(setup);
+            let end = watched(scenario, &mut meter)?;
+            let measured = meter.finish(end.time, &end.state, &end.receiver, &end.sender);
+            let measured = measured.with_flows(&end.flows);
+            let info = RunInfo { flows: end.flows.clone(), ..info(scenario) };
+            let summary = Summary::of(&measured, None, &info);
+            Ok(Run { measured, trace: None, summary, flows: end.flows })
+        }
+    }
+}
+
+/// Runs a scenario under an observer.
+fn watched<O: Observer>(scenario: &Scenario, obs: &mut O) -> Result<End, String> {
     let failed = |e: engine::RunError| {
         let remedy = match e {
             engine::RunError::Budget(_) => {
@@ -49,35 +98,30 @@ pub(crate) fn run(scenario: &Scenario) -> Result<Run, String> {
             }
             engine::RunError::NotEstablished { .. } => "; is path.limit or path.mtu too small?",
         };
-        in_scenario(format!("{e}{remedy}"))
+        format!("{}: {e}{remedy}", scenario.name)
     };
-    let mut flows = Vec::new();
-    let trace = match &scenario.inject {
+    Ok(match &scenario.inject {
         None => {
-            let o = engine::run(&scenario.config, &mut recorder).map_err(failed)?;
-            flows = FlowFigures::of(&o);
-            recorder.finish(o.ended, &o.receiver, &o.receiver_counters, &o.sender_counters)
+            let o = engine::run(&scenario.config, obs).map_err(failed)?;
+            let flows = FlowFigures::of(&o);
+            let (receiver, sender) = (o.receiver_counters, o.sender_counters);
+            End { time: o.ended, state: o.receiver, receiver, sender, flows }
         }
         Some(plan) => {
-            let o = inject::run_injection(&scenario.config, plan, &mut recorder).map_err(failed)?;
-            recorder.finish(o.ended, &o.receiver, &o.counters, &Counters::default())
+            let o = inject::run_injection(&scenario.config, plan, obs).map_err(failed)?;
+            let (receiver, sender) = (o.counters, Counters::default());
+            End { time: o.ended, state: o.receiver, receiver, sender, flows: Vec::new() }
         }
-    };
-    let trace = trace.map_err(|e| in_scenario(e.to_string()))?;
-    let summary = Summary::new(&trace, &RunInfo { flows: flows.clone(), ..info(scenario) });
-    Ok(Run { trace, summary, flows })
+    })
 }
 
 fn info(scenario: &Scenario) -> RunInfo {
-    let c = &scenario.config;
-    let rtt = SimDuration::from_nanos(c.forward.delay.as_nanos() + c.reverse.delay.as_nanos());
     let warnings = scenario.warnings.iter().filter(|d| d.severity == Severity::Warning);
     RunInfo {
         scenario: scenario.name.clone(),
         kernel: scenario.kernel().to_owned(),
-        seed: c.seed,
+        seed: scenario.config.seed,
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        rtt,
         warnings: warnings.map(one_line).collect(),
         inferred: scenario.inferred.clone(),
         flows: Vec::new(),

@@ -1,7 +1,7 @@
 //! Whole charts of hand-made rows.
 
 use plots::{Chart, ChartError, ChartRow, ChartSettings, Rect, rows_from_table, rows_from_trace};
-use results::{TraceRecorder, TraceTable};
+use results::{Setup, TraceRecorder, TraceTable};
 use sim_core::counters::Counters;
 use sim_core::state::SocketState;
 use sim_core::time::SimTime;
@@ -187,7 +187,7 @@ fn rows_come_from_a_trace_or_from_a_file() {
     let mut out = Vec::new();
     let c = Counters::default();
     let state = SocketState { rcvbuf: 65536, rmem: 2304, ..SocketState::default() };
-    let trace = TraceRecorder::new().finish(SimTime::ZERO, &state, &c, &c).unwrap();
+    let trace = TraceRecorder::new(Setup::default()).finish(SimTime::ZERO, &state, &c, &c).unwrap();
     results::csv_write::write_trace(&mut out, &trace, &results::ColumnSet::Standard).unwrap();
     let table = TraceTable::read(out.as_slice(), "trace.csv").unwrap();
     let rows = rows_from_trace(&trace);

@@ -38,7 +38,8 @@ impl Digest {
     /// The same of a run with several connections, whose trace is that of the first one: what became of each goes in
     /// as well. With fewer than two it is [`Digest::of`].
     pub fn of_flows(trace: &Trace, flows: &[FlowFigures]) -> Self {
-        let Trace { rows, closing, acks, reads, tx, backlog_drops, receiver, sender } = trace;
+        // What was measured follows from the rest.
+        let Trace { rows, closing, acks, reads, tx, backlog_drops, receiver, sender, measured: _ } = trace;
         let mut h = Hasher::new();
         h.u64(LAYOUT);
         h.list(rows, Hasher::row);

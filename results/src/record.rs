@@ -8,6 +8,8 @@ use sim_core::skb::Skb;
 use sim_core::state::SocketState;
 use sim_core::time::SimTime;
 
+use crate::measures::Measured;
+
 /// The segment and the skb of one row. Bytes unless said otherwise.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Arrival {
@@ -302,6 +304,8 @@ pub struct Trace {
     pub receiver: Counters,
     /// Counters of the sender's host.
     pub sender: Counters,
+    /// The measures of the run, which follow from the rest.
+    pub measured: Measured,
 }
 
 impl Trace {

@@ -1,7 +1,7 @@
 //! The observer that gathers a trace in memory.
 
 use sim_core::counters::Counters;
-use sim_core::observer::{DropReason, Observer, PruneStep, Queue, Rule, SenderState, Transmit};
+use sim_core::observer::{DropReason, Observer, PruneStep, Queue, Rule, SendEvent, SenderState, Transmit};
 use sim_core::segment::Segment;
 use sim_core::seq::Seq;
 use sim_core::skb::Skb;
@@ -9,6 +9,7 @@ use sim_core::state::SocketState;
 use sim_core::time::{Now, SimTime};
 use thiserror::Error;
 
+use crate::measures::{Meter, Setup};
 use crate::record::{AckRow, Arrival, Outcome, ReadRow, Trace, TraceRow, TxRecord};
 
 /// Rows of one kind that a recorder holds unless told otherwise; a row of `trace.csv` takes about half a KiB.
@@ -29,7 +30,8 @@ pub enum TraceError {
     },
 }
 
-/// Gathers the rows of a run, of several connections those of the first; give it to the engine as its observer, then call [`TraceRecorder::finish`].
+/// Gathers the rows of a run (of several connections those of the first), and measures it; give it to the engine as its
+/// observer, then call [`TraceRecorder::finish`].
 #[derive(Debug)]
 pub struct TraceRecorder {
     rows: Vec<TraceRow>,
@@ -37,6 +39,7 @@ pub struct TraceRecorder {
     reads: Vec<ReadRow>,
     tx: Vec<TxRecord>,
     backlog_drops: u64,
+    meter: Meter,
     /// `rcv_wup` of the first row, from which `acked` counts.
     first_wup: Option<Seq>,
     limit: usize,
@@ -45,26 +48,21 @@ pub struct TraceRecorder {
     elsewhere: bool,
 }
 
-impl Default for TraceRecorder {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
 impl TraceRecorder {
     /// A recorder that holds up to [`DEFAULT_ROW_LIMIT`] rows of each kind.
-    pub fn new() -> Self {
-        Self::with_limit(DEFAULT_ROW_LIMIT)
+    pub fn new(setup: Setup) -> Self {
+        Self::with_limit(DEFAULT_ROW_LIMIT, setup)
     }
 
     /// A recorder that holds up to `limit` rows of each kind.
-    pub fn with_limit(limit: usize) -> Self {
+    pub fn with_limit(limit: usize, setup: Setup) -> Self {
         Self {
             rows: Vec::new(),
             acks: Vec::new(),
             reads: Vec::new(),
             tx: Vec::new(),
             backlog_drops: 0,
+            meter: Meter::new(setup),
             first_wup: None,
             limit,
             overflow: None,
@@ -96,23 +94,17 @@ impl TraceRecorder {
         if let Some(e) = self.overflow {
             return Err(e);
         }
-        let closing = TraceRow {
-            idx: self.rows.len() as u64 + 1,
-            time: now,
-            arrival: None,
-            state: *state,
-            acked: state.rcv_wup - self.first_wup.unwrap_or(state.rcv_wup),
-            outcome: Outcome::default(),
-        };
+        let measured = self.meter.finish(now, state, receiver, sender);
         Ok(Trace {
             rows: self.rows,
-            closing,
+            closing: measured.closing().clone(),
             acks: self.acks,
             reads: self.reads,
             tx: self.tx,
             backlog_drops: self.backlog_drops,
             receiver: receiver.clone(),
             sender: sender.clone(),
+            measured,
         })
     }
 
@@ -141,9 +133,11 @@ fn push<T>(rows: &mut Vec<T>, row: T, kind: &'static str, limit: usize, overflow
 impl Observer for TraceRecorder {
     fn flow(&mut self, flow: u32) {
         self.elsewhere = flow != 0;
+        self.meter.flow(flow);
     }
 
     fn segment(&mut self, now: Now, seg: &Segment, skb: &Skb, state: &SocketState) {
+        self.meter.segment(now, seg, skb, state);
         if self.elsewhere {
             return;
         }
@@ -160,6 +154,7 @@ impl Observer for TraceRecorder {
     }
 
     fn transmit(&mut self, now: Now, packet: &Transmit, state: &SocketState) {
+        self.meter.transmit(now, packet, state);
         if self.elsewhere {
             return;
         }
@@ -184,13 +179,23 @@ impl Observer for TraceRecorder {
         }
     }
 
+    fn sending(&mut self, now: Now, event: SendEvent) {
+        self.meter.sending(now, event);
+    }
+
+    fn crossed(&mut self, now: Now, sent: SimTime, wire_bytes: u32) {
+        self.meter.crossed(now, sent, wire_bytes);
+    }
+
     fn sent(&mut self, now: Now, seg: &Segment, state: &SenderState) {
+        self.meter.sent(now, seg, state);
         if !self.elsewhere {
             self.tx(TxRecord::new(now.time, seg, state));
         }
     }
 
     fn read(&mut self, now: Now, bytes: u32, state: &SocketState) {
+        self.meter.read(now, bytes, state);
         if self.elsewhere {
             return;
         }
@@ -202,7 +207,8 @@ impl Observer for TraceRecorder {
         }
     }
 
-    fn rule(&mut self, _now: Now, rule: Rule) {
+    fn rule(&mut self, now: Now, rule: Rule) {
+        self.meter.rule(now, rule);
         if self.elsewhere {
             return;
         }

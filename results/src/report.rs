@@ -6,7 +6,7 @@ use sim_core::counters::Counters;
 use sim_core::state::TcpState;
 use sim_core::time::SimTime;
 
-use crate::record::Trace;
+use crate::measures::{Histogram, Measured, PEAKS, Stall};
 use crate::summary::Summary;
 
 /// What `ss` shows of a socket's sending half; the trace knows only the receiving one.
@@ -61,7 +61,7 @@ impl Default for ReportOptions {
 }
 
 /// The whole report.
-pub fn report(trace: &Trace, summary: &Summary, options: &ReportOptions) -> String {
+pub fn report(run: &Measured, summary: &Summary, options: &ReportOptions) -> String {
     let mut text = format!(
         "{}: kernel {}, seed {}, {} simulated\n\n",
         summary.scenario,
@@ -69,18 +69,19 @@ pub fn report(trace: &Trace, summary: &Summary, options: &ReportOptions) -> Stri
         summary.seed,
         seconds(summary.end_ns)
     );
-    text.push_str(&ss_block(trace, options));
+    text.push_str(&ss_block(run, options));
     text.push('\n');
-    text.push_str(&nstat_block(&trace.receiver.plus(&trace.sender)));
+    text.push_str(&nstat_block(&run.receiver().plus(run.sender())));
     text.push('\n');
-    text.push_str(&answers(summary, options.width));
+    text.push_str(&answers(run, summary, options.width));
     text
 }
 
 /// The receiving socket at the end of the run, as `ss -tmi` shows it.
-pub fn ss_block(trace: &Trace, options: &ReportOptions) -> String {
-    let s = &trace.closing.state;
-    let end = trace.closing.time;
+pub fn ss_block(run: &Measured, options: &ReportOptions) -> String {
+    let s = &run.closing().state;
+    let end = run.closing().time;
+    let socket = run.socket();
     let send = options.send_half;
     let mut skmem = format!("skmem:(r{},rb{}", s.rmem, s.rcvbuf);
     let (wmem, sndbuf) = send.map_or((0, 0), |h| (h.wmem_queued, h.sndbuf));
@@ -88,9 +89,7 @@ pub fn ss_block(trace: &Trace, options: &ReportOptions) -> String {
 
     let mut words = vec![skmem];
     let mut word = |name: &str, value: String| words.push(format!("{name}:{value}"));
-    if let Some(first) = trace.rows.iter().find_map(|r| r.arrival)
-        && first.ts.is_some()
-    {
+    if socket.timestamps {
         word("ts", String::new());
     }
     if let Some(c) = options.congestion {
@@ -115,16 +114,15 @@ pub fn ss_block(trace: &Trace, options: &ReportOptions) -> String {
     if let Some(h) = send {
         word("cwnd", h.cwnd.to_string());
     }
-    let received = s.rcv_nxt - trace.rows.first().unwrap_or(&trace.closing).state.rcv_nxt;
-    word("bytes_received", received.to_string());
-    word("segs_out", trace.acks.len().to_string());
-    word("segs_in", trace.rows.len().to_string());
-    word("data_segs_in", trace.rows.iter().filter(|r| !r.is_empty()).count().to_string());
-    if let Some(r) = trace.rows.iter().rfind(|r| !r.is_empty()) {
-        word("lastrcv", whole_millis_since(r.time, end));
+    word("bytes_received", run.fitted().to_string());
+    word("segs_out", run.acks().to_string());
+    word("segs_in", run.packets().to_string());
+    word("data_segs_in", run.data_packets().to_string());
+    if let Some(t) = socket.last_data {
+        word("lastrcv", whole_millis_since(t, end));
     }
-    if let Some(r) = trace.rows.last() {
-        word("lastack", whole_millis_since(r.time, end));
+    if let Some(t) = socket.last_segment {
+        word("lastack", whole_millis_since(t, end));
     }
     if s.rcv_rtt > 0 {
         word("rcv_rtt", millis(s.rcv_rtt >> 3));
@@ -165,84 +163,182 @@ pub fn nstat_block(counters: &Counters) -> String {
     text
 }
 
-/// The answers to the experiment's questions, the digest, and what must be known before they are trusted.
-pub fn answers(s: &Summary, width: usize) -> String {
+/// The answers to the experiment's questions, the measures, the digest, and what must be known before all these are
+/// trusted. What did not happen is not mentioned.
+pub fn answers(run: &Measured, s: &Summary, width: usize) -> String {
     let mut text = String::new();
-    let mut line = |label: &str, words: String| {
-        let words: Vec<&str> = words.split(' ').collect();
+    let mut line = |label: &str, words: &str| {
+        let words: Vec<&str> = words.split(' ').filter(|w| !w.is_empty()).collect();
         let indent = " ".repeat(LABEL);
         let body = wrap(&words, width, &indent);
         let _ = write!(text, "{label:<LABEL$}{}", body.strip_prefix(indent.as_str()).unwrap_or(&body));
     };
-    let in_queue = s.last.get("recv_q").unwrap_or(0);
+    let recv_q = run.closing().state.recvq();
     line(
         "How much data fitted?",
-        format!("{} ({} in the receive queue, {} read)", bytes(s.fitted), in_queue, s.bytes_read),
+        &format!("{} ({recv_q} in the receive queue, {} read)", bytes(run.fitted()), run.bytes_read()),
     );
-    line("In how many bursts?", burst_text(&s.burst_bytes));
-    let (budget, over) = (s.last.get("skmem_rb").unwrap_or(0), s.peak.get("over_budget").unwrap_or(0));
-    let memory = s.peak.get("skmem_r").unwrap_or(0);
+    line("In how many bursts?", &burst_text(run));
+    line("Memory", &memory_text(run));
+    line("Payload", &payload_text(run));
+    line("Packets", &packets_text(run));
+    line("Drops", &drops_text(run));
+    if let Some(speed) = speed_text(run) {
+        line("Speed", &speed);
+    }
+    if let Some(stalls) = stall_text(run) {
+        line("Stalls", &stalls);
+    }
+    if let Some(rtt) = rtt_text(run) {
+        line("Round trips", &rtt);
+    }
+    if let Some(delay) = delay_text(run.queue_delay()) {
+        line("Waits on the path", &delay);
+    }
+    if let Some(delay) = delay_text(run.read_delay()) {
+        line("Waits for reads", &delay);
+    }
+    if let Some(digest) = &s.digest {
+        line("Digest", digest);
+    }
+    for i in &s.inferred {
+        line("Inferred", i);
+    }
+    for w in &s.warnings {
+        line("Warning", w);
+    }
+    text
+}
+
+/// Bursts that are listed one by one.
+const BURSTS_SHOWN: usize = 12;
+
+fn burst_text(run: &Measured) -> String {
+    let sizes = run.bursts().sizes();
+    if sizes.is_empty() {
+        return "no data came".to_owned();
+    }
+    let shown: Vec<String> = sizes.iter().take(BURSTS_SHOWN).map(u64::to_string).collect();
+    let rest = match run.bursts().count() - shown.len() as u64 {
+        0 => String::new(),
+        n => format!(" and {n} more"),
+    };
+    let mut text = format!("{} (bytes: {}{rest})", run.bursts().count(), shown.join(", "));
+    if let (Some(ns), Some(n)) = (run.fill_ns(), run.fill_bursts()) {
+        let _ = write!(text, "; full after {} and {}", time(ns), count(n, "burst"));
+    }
+    if let Some(ns) = run.finish_ns() {
+        let _ = write!(text, "; complete after {}", time(ns));
+    }
+    text
+}
+
+fn memory_text(run: &Measured) -> String {
+    let peak = |name| PEAKS.iter().zip(run.peak()).find(|(n, _)| **n == name).map_or(0, |(_, v)| *v);
+    let over = peak("over_budget");
     let relation = if over > 0 {
         format!("{over} bytes over the budget")
     } else {
         format!("never above the budget, {} bytes below it at the closest", -over)
     };
-    line("Memory", format!("skmem_r at most {memory}, {relation}; skmem_rb {budget} at the end"));
-    let mut share = match s.payload_permille {
+    let budget = run.closing().state.rcvbuf;
+    format!("skmem_r at most {}, {relation}; skmem_rb {budget} at the end", peak("skmem_r"))
+}
+
+fn payload_text(run: &Measured) -> String {
+    let mut text = match run.payload_permille() {
         Some(p) => format!("{} of skmem_r is data at the end", percent(p)),
         None => "no memory is charged at the end".to_owned(),
     };
-    if let Some(t) = s.truesize_first {
-        let _ = write!(share, "; the first skb cost {t} bytes");
+    if let (Some(peak), Some(arrival)) = (run.payload_peak_permille(), run.payload_arrival_permille()) {
+        let _ = write!(text, ", {} at its peak, {} of truesize on arrival", percent(peak), percent(arrival));
     }
-    line("Payload", share);
-    line(
-        "Packets",
-        format!(
-            "{} arrived, {} with data ({} merged into an older skb); {}; {}",
-            s.packets,
-            s.data_packets,
-            s.coalesced_permille.map_or_else(|| "none".to_owned(), percent),
-            count(s.acks, "ACK"),
-            count(s.collapsed, "collapse")
-        ),
-    );
-    let mut drops = match (s.dropped, s.window_at_first_drop) {
-        (0, _) => "none".to_owned(),
-        (n, Some(w)) => format!("{n}; {w} bytes of window were still open at the first"),
-        (n, None) => n.to_string(),
-    };
-    if s.backlog_dropped > 0 {
-        let _ = write!(drops, "; {} more because the backlog was full", s.backlog_dropped);
-    }
-    line("Drops", drops);
-    line("Digest", s.digest.clone());
-    for i in &s.inferred {
-        line("Inferred", i.clone());
-    }
-    for w in &s.warnings {
-        line("Warning", w.clone());
+    if let Some(t) = run.truesize_first() {
+        let _ = write!(text, "; the first skb cost {t} bytes");
     }
     text
 }
 
+fn packets_text(run: &Measured) -> String {
+    let mut text = format!(
+        "{} arrived, {} with data ({} merged into an older skb); {}",
+        run.packets(),
+        run.data_packets(),
+        run.coalesced_permille().map_or_else(|| "none".to_owned(), percent),
+        count(run.acks(), "ACK"),
+    );
+    if run.collapsed() > 0 {
+        let (n, copied) = (count(run.collapsed(), "collapse"), run.collapse_copied());
+        let _ = write!(text, "; {n} copied {copied} bytes and freed {}", run.collapse_freed());
+    }
+    if run.retransmissions() > 0 {
+        let (n, again) = (count(run.retransmissions(), "segment"), run.bytes_retrans());
+        let _ = write!(text, "; {n} sent again ({again} bytes)");
+    }
+    text
+}
+
+fn drops_text(run: &Measured) -> String {
+    let mut text = match (run.dropped(), run.window_at_first_drop()) {
+        (0, _) => "none".to_owned(),
+        (n, Some(w)) => format!("{n}; {w} bytes of window were still open at the first"),
+        (n, None) => n.to_string(),
+    };
+    if run.backlog_dropped() > 0 {
+        let _ = write!(text, "; {} more because the backlog was full", run.backlog_dropped());
+    }
+    text
+}
+
+fn speed_text(run: &Measured) -> Option<String> {
+    let mut text = format!("throughput {}", rate(run.throughput()?));
+    // What nobody reads has no goodput worth a word.
+    if run.bytes_read() > 0
+        && let Some(bps) = run.goodput()
+    {
+        let _ = write!(text, ", goodput {}", rate(bps));
+    }
+    if let Some(p) = run.utilisation_permille() {
+        let _ = write!(text, "; {} of min(rate, window / RTT)", percent(p));
+    }
+    Some(text)
+}
+
+fn stall_text(run: &Measured) -> Option<String> {
+    let kinds: [(&str, &Stall); 4] = [
+        ("zero window", run.zero_window()),
+        ("RTO", run.timeout()),
+        ("rwnd_limited", run.rwnd()),
+        ("send buffer", run.sndbuf()),
+    ];
+    let shown: Vec<String> = (kinds.iter())
+        .filter(|(_, s)| s.count > 0)
+        .map(|(name, s)| format!("{name} {} in {}", time(s.total_ns), s.count))
+        .collect();
+    (!shown.is_empty()).then(|| shown.join("; "))
+}
+
+fn rtt_text(run: &Measured) -> Option<String> {
+    let (least, most) = run.rtt_range_ns()?;
+    Some(format!(
+        "{} on average, deviation {}, {} to {} ({})",
+        time(run.rtt_mean_ns()?),
+        time(run.rtt_sd_ns()?),
+        time(least),
+        time(most),
+        count(run.rtt_samples(), "sample")
+    ))
+}
+
+/// Percentiles, unless nothing ever waited.
+fn delay_text(h: &Histogram) -> Option<String> {
+    h.max().filter(|ns| *ns > 0)?;
+    let p = |percent| h.percentile(percent).map(time);
+    Some(format!("median {}, p90 {}, p99 {}, at most {}", p(50)?, p(90)?, p(99)?, time(h.max()?)))
+}
+
 /// Width of the labels of [`answers`].
 const LABEL: usize = 23;
-
-/// Bursts that are listed one by one.
-const BURSTS_SHOWN: usize = 12;
-
-fn burst_text(bursts: &[u64]) -> String {
-    if bursts.is_empty() {
-        return "no data came".to_owned();
-    }
-    let shown: Vec<String> = bursts.iter().take(BURSTS_SHOWN).map(u64::to_string).collect();
-    let rest = match bursts.len() - shown.len() {
-        0 => String::new(),
-        n => format!(" and {n} more"),
-    };
-    format!("{} (bytes: {}{rest})", bursts.len(), shown.join(", "))
-}
 
 /// `words` with single spaces, lines of at most `width` columns where the words permit, each indented.
 fn wrap(words: &[&str], width: usize, indent: &str) -> String {
@@ -298,6 +394,27 @@ fn millis(us: u32) -> String {
 /// Nanoseconds as seconds without trailing zeros.
 fn seconds(ns: u64) -> String {
     format!("{} s", decimals(ns / 1_000_000, 3))
+}
+
+/// Nanoseconds in the unit that leaves one to three digits before the point, cut after three behind it.
+fn time(ns: u64) -> String {
+    match ns {
+        0 => "0".to_owned(),
+        1..1_000 => format!("{ns} ns"),
+        1_000..1_000_000 => format!("{} us", decimals(ns, 3)),
+        1_000_000..1_000_000_000 => format!("{} ms", decimals(ns / 1_000, 3)),
+        _ => format!("{} s", decimals(ns / 1_000_000, 3)),
+    }
+}
+
+/// Bits per second, as `tc` names them.
+fn rate(bps: u64) -> String {
+    match bps {
+        0..1_000 => format!("{bps} bit/s"),
+        1_000..1_000_000 => format!("{} kbit/s", decimals(bps, 3)),
+        1_000_000..1_000_000_000 => format!("{} Mbit/s", decimals(bps / 1_000, 3)),
+        _ => format!("{} Gbit/s", decimals(bps / 1_000_000, 3)),
+    }
 }
 
 /// `n` with the last `places` digits behind the point, trailing zeros left out.

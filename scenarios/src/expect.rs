@@ -2,99 +2,13 @@
 
 use std::fmt;
 
-use sim_core::counters::Counters;
+use results::metrics::{self, Metric, MetricUnit};
 
 use crate::context::{Context, Fields, Scalar};
 use crate::keys::{self, Key, Kind};
 use crate::nearest::nearest;
 use crate::units::shorten;
 use crate::yaml::{Place, Value};
-
-/// What a metric counts.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum MetricUnit {
-    /// Bytes.
-    Bytes,
-    /// Packets, skbs, events.
-    Count,
-}
-
-/// A number that a run can be asked for.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Metric {
-    /// Its name in `expect`.
-    pub name: &'static str,
-    /// What it counts.
-    pub unit: MetricUnit,
-    /// What it is.
-    pub doc: &'static str,
-}
-
-const fn bytes(name: &'static str, doc: &'static str) -> Metric {
-    Metric { name, unit: MetricUnit::Bytes, doc }
-}
-
-const fn count(name: &'static str, doc: &'static str) -> Metric {
-    Metric { name, unit: MetricUnit::Count, doc }
-}
-
-/// The metrics besides the counters.
-static METRICS: &[Metric] = &[
-    bytes("final.recv_q", "Data in the receive queue at the end."),
-    bytes("final.skmem_r", "Memory charged for it at the end."),
-    bytes("final.skmem_rb", "The receive buffer at the end."),
-    bytes("final.rcv_win", "What is left of the advertised window at the end."),
-    bytes("final.rcv_ssthresh", "rcv_ssthresh at the end."),
-    bytes("final.window_clamp", "window_clamp at the end."),
-    bytes("final.acked", "Data acknowledged in all."),
-    bytes("final.rcv_nxt", "Next sequence number expected, the first byte being 1."),
-    count("final.qlen", "skbs in the receive queue at the end."),
-    bytes("peak.recv_q", "Most data in the receive queue."),
-    bytes("peak.skmem_r", "Most memory charged."),
-    bytes("peak.skmem_rb", "Largest receive buffer."),
-    bytes("peak.rcv_ssthresh", "Largest rcv_ssthresh."),
-    bytes("peak.rcv_win", "Largest advertised window."),
-    bytes(
-        "peak.over_budget",
-        "Most memory charged beyond the receive buffer; negative if there was always room.",
-    ),
-    count("bursts", "Groups of data arrivals, more than half a round-trip time apart."),
-    count("dropped", "Segments that the receiving socket dropped."),
-    count("packets", "Segments that reached the receiving socket, the handshake's last ACK included."),
-    count("acks", "Packets that the receiver sent, the SYN-ACK included."),
-    count("data_packets", "Data segments that reached the receiving socket."),
-    count("backlog_dropped", "Segments dropped because the backlog was full."),
-    count("coalesced", "skbs merged into an older one."),
-    count("collapsed", "Times the receive queue was collapsed."),
-    count("pruned", "Times memory was pruned."),
-    bytes("fitted", "Data that fitted into the socket."),
-    bytes("bytes_read", "Data that the receiving application read."),
-    bytes(
-        "window_at_first_drop",
-        "What was left of the advertised window when the first segment was dropped.",
-    ),
-    bytes("truesize_first", "Truesize of the first data segment."),
-];
-
-/// Groups of counters: of both hosts together, as one network namespace counts, and of each.
-const COUNTERS: [&str; 3] = ["counters.", "receiver_counters.", "sender_counters."];
-
-/// The metric of this name.
-pub fn metric(name: &str) -> Option<Metric> {
-    if let Some(counter) = COUNTERS.iter().find_map(|group| name.strip_prefix(group)) {
-        let known = Counters::NAMES.iter().find(|n| **n == counter)?;
-        return Some(Metric { name: known, unit: MetricUnit::Count, doc: "A counter, as nstat names it." });
-    }
-    METRICS.iter().find(|m| m.name == name).copied()
-}
-
-/// The names of all metrics, counters included.
-pub fn metric_names() -> Vec<String> {
-    let plain = METRICS.iter().map(|m| m.name.to_owned());
-    let counters =
-        COUNTERS.iter().flat_map(|group| Counters::NAMES.iter().map(move |n| format!("{group}{n}")));
-    plain.chain(counters).collect()
-}
 
 /// A comparison with a number.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -240,7 +154,7 @@ fn group(cx: &mut Context, value: &Value, prefix: &str, found: &mut Vec<Expectat
             group(cx, &entry.value.value, &format!("{name}."), found);
             continue;
         }
-        let Some(metric) = metric(&name) else {
+        let Some(metric) = metrics::find(&name).filter(|m| m.name == name) else {
             unknown_metric(cx, entry.at, &name);
             continue;
         };
@@ -258,27 +172,45 @@ fn group(cx: &mut Context, value: &Value, prefix: &str, found: &mut Vec<Expectat
 }
 
 fn unknown_metric(cx: &mut Context, at: Place, name: &str) {
-    let names = metric_names();
-    let help = match nearest(name, names.iter().map(String::as_str)) {
+    let help = match nearest(name, metrics::names()) {
         Some(near) => format!("did you mean `{near}`?"),
-        None => "there are final.*, peak.*, counters.*, bursts, dropped, packets, acks, window_at_first_drop and truesize_first".to_owned(),
+        None => "there are goodput, fitted, bursts, dropped, final.*, peak.*, counters.* and more; `skmem schema --text` \
+                 lists them"
+            .to_owned(),
     };
     cx.error(at, format!("`{}` is not a metric", shorten(name))).help = Some(help);
 }
 
-fn key_of(metric: Metric) -> Key {
+fn key_of(metric: &'static Metric) -> Key {
     let max = 1 << 62;
     let kind = match metric.unit {
         MetricUnit::Bytes => Kind::Size { min: 0, max, bare: true, unlimited: false },
-        MetricUnit::Count => Kind::Count { min: 0, max },
+        MetricUnit::Count | MetricUnit::Permille => Kind::Count { min: 0, max },
+        // The name says the unit.
+        MetricUnit::Nanoseconds => Kind::Time { min: 0, max, bare: Some(1) },
+        MetricUnit::BitsPerSecond => Kind::Rate,
     };
-    Key { name: metric.name, kind, default: "", doc: metric.doc }
+    Key { name: &metric.name, kind, default: "", doc: metric.doc }
 }
 
 fn parse_check(cx: &mut Context, key: &Key, at: Place, text: &str) -> Option<Check> {
-    let mut number = |text: &str| match cx.scalar_text(key, at, text.trim())? {
-        Scalar::Number(v) => i64::try_from(v).ok(),
-        Scalar::Unlimited => None,
+    let mut number = |text: &str| {
+        let text = text.trim();
+        if text == "0" {
+            return Some(0);
+        }
+        // Differences may be negative (`peak.over_budget`).
+        let (negative, text) = match (&key.kind, text.strip_prefix('-')) {
+            (Kind::Size { .. } | Kind::Count { .. }, Some(rest)) => (true, rest),
+            _ => (false, text),
+        };
+        match cx.scalar_text(key, at, text)? {
+            Scalar::Number(v) => i64::try_from(v).ok().map(|v| if negative { -v } else { v }),
+            Scalar::Unlimited => {
+                cx.error(at, format!("`{}` is a number", key.name)).expected = Some(keys::takes(&key.kind));
+                None
+            }
+        }
     };
     if let Some((value, tolerance)) = text.split_once('±').or_else(|| text.split_once("+-")) {
         return Some(Check::Near { value: number(value)?, tolerance: number(tolerance)? });
@@ -299,21 +231,4 @@ fn parse_check(cx: &mut Context, key: &Key, at: Place, text: &str) -> Option<Che
         }
     }
     number(text).map(Check::Equal)
-}
-
-/// All metrics as text, one line each, for the documentation.
-pub fn metric_reference() -> String {
-    let mut out = String::new();
-    for m in METRICS {
-        let unit = match m.unit {
-            MetricUnit::Bytes => "bytes",
-            MetricUnit::Count => "count",
-        };
-        out.push_str(&format!("{} ({unit}). {}\n", m.name, m.doc));
-    }
-    out.push_str(
-        "counters.NAME (count). A counter of both hosts together, under its nstat name.\n\
-                  receiver_counters.NAME, sender_counters.NAME (count). The same of one host.\n",
-    );
-    out
 }

@@ -42,9 +42,7 @@ mod yaml;
 
 pub use diagnostic::{Diagnostic, ScenarioError, Severity};
 pub use emit::resolved_yaml;
-pub use expect::{
-    Check, Expectation, Metric, MetricUnit, Outcome, evaluate, metric, metric_names, metric_reference,
-};
+pub use expect::{Check, Expectation, Outcome, evaluate};
 pub use gallery::{gallery, gallery_text, template};
 pub use inject_text::injection_yaml;
 pub use kernel::{KernelName, UnknownKernel, resolve_kernel};

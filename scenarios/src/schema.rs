@@ -2,7 +2,6 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::expect::metric_names;
 use crate::keys::{self, Key, Kind, NICS, UNLIMITED};
 use crate::sysctls::SYSCTLS;
 
@@ -126,7 +125,7 @@ fn schema_of(kind: &Kind, default: &str) -> Value {
         Kind::Expect => {
             let check = json!({"type": ["integer", "string"]});
             let mut properties = Map::new();
-            for name in metric_names() {
+            for name in results::metrics::names() {
                 // Groups may also be nested.
                 if let Some((group, inner)) = name.split_once('.') {
                     let nested = properties.entry(group).or_insert_with(
@@ -134,7 +133,7 @@ fn schema_of(kind: &Kind, default: &str) -> Value {
                     );
                     nested["properties"][inner] = check.clone();
                 }
-                properties.insert(name, check.clone());
+                properties.insert(name.to_owned(), check.clone());
             }
             json!({"type": "object", "properties": properties, "additionalProperties": false})
         }

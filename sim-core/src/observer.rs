@@ -7,7 +7,7 @@ use crate::segment::Segment;
 use crate::seq::Seq;
 use crate::skb::{MergeRefusal, Skb};
 use crate::state::SocketState;
-use crate::time::Now;
+use crate::time::{Now, SimTime};
 
 /// Which queue an event concerns.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -268,6 +268,36 @@ pub struct SenderState {
     pub rto: u32,
 }
 
+/// What happens in the writing end between its packets.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum SendEvent {
+    /// An ACK moved `snd_una`.
+    Acked,
+    /// A sample of the round-trip time was taken (`tcp_ack_update_rtt`).
+    Rtt {
+        /// Microseconds.
+        us: u32,
+    },
+    /// The retransmission timer expired (`tcp_retransmit_timer`).
+    Timeout,
+    /// The transmission loop ended; `window` says that the peer's window kept data back (`tcp_write_xmit`).
+    Pushed {
+        /// Whether the peer's window is what limits.
+        window: bool,
+    },
+    /// The program called `send`.
+    Wrote {
+        /// When the call began.
+        began: SimTime,
+        /// Bytes it wanted to write.
+        asked: u32,
+        /// Bytes that the send buffer took.
+        took: u32,
+    },
+    /// The program waits until the socket is writable.
+    WaitsForRoom,
+}
+
 /// Receives the records of a run. All methods do nothing by default.
 pub trait Observer {
     /// Whether records are built at all.
@@ -292,6 +322,16 @@ pub trait Observer {
     /// The writing end sends a packet; `state` is the state before it is accounted.
     fn sent(&mut self, now: Now, seg: &Segment, state: &SenderState) {
         let _ = (now, seg, state);
+    }
+
+    /// Something happened in the writing end.
+    fn sending(&mut self, now: Now, event: SendEvent) {
+        let _ = (now, event);
+    }
+
+    /// A packet with data that left the writing end at `sent` is taken off the path; `wire_bytes` with all headers.
+    fn crossed(&mut self, now: Now, sent: SimTime, wire_bytes: u32) {
+        let _ = (now, sent, wire_bytes);
     }
 
     /// A read returned `bytes`; the window update, if any, has not been sent yet.

@@ -7,10 +7,10 @@ use clap::ValueEnum;
 use plots::{TerminalStyle, terminal_chart};
 use rayon::prelude::*;
 use results::csv_write::{write_acks, write_reads, write_trace, write_tx};
-use results::flows::{flows_table, write_flows};
+use results::flows::{FlowFigures, flows_table, write_flows};
 use results::record::TraceRow;
 use results::report::{ReportOptions, report};
-use results::{ColumnSet, OutputDir};
+use results::{ColumnSet, OutputDir, Trace};
 use scenarios::{Outcome, check_unique_names};
 use sim_core::config::Congestion;
 
@@ -18,14 +18,14 @@ use crate::claims::Claims;
 use crate::failure::{Failure, csv_failure, write_failure};
 use crate::input::{self, Changes, Named};
 use crate::side_by_side::{self, Member};
-use crate::simulate::{self, Run};
+use crate::simulate::{self, Keep, Run};
 use crate::terminal;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
 enum TraceFormat {
     /// trace.csv, acks.csv, tx.csv and reads.csv
     Csv,
-    /// No trace
+    /// No trace: only measures are kept, in constant memory, and nothing is drawn unless --plot asks for it
     None,
 }
 
@@ -76,6 +76,14 @@ pub(crate) struct Args {
     quiet: bool,
 }
 
+impl Args {
+    /// A trace is needed to be written, or for a chart that is asked for.
+    fn keep(&self) -> Keep {
+        let drawn = matches!(self.plot, Some(PlotFormat::Png | PlotFormat::Svg));
+        if self.trace == TraceFormat::Csv || drawn { Keep::Trace } else { Keep::Measures }
+    }
+}
+
 /// A scenario that was run: what to print, and what its expectations came to.
 struct Finished {
     text: String,
@@ -99,7 +107,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let claims = Claims::new(&targets)?;
 
     let work = |(at, named): (usize, &Named)| {
-        let run = simulate::run(&named.scenario).map_err(Failure::FellShort)?;
+        let run = simulate::run(&named.scenario, args.keep()).map_err(Failure::FellShort)?;
         if args.output.is_some() {
             let files = Files::draw(named, &run, args, &columns)?;
             claims.fill(at, |dir| files.write(dir))?;
@@ -211,7 +219,7 @@ fn finished(named: &Named, run: &Run, args: &Args) -> Result<Finished, Failure> 
     } else if args.quiet || brief {
         one_line(run, &outcomes, binding)
     } else {
-        let mut text = report(&run.trace, &run.summary, &report_options(named));
+        let mut text = report(&run.measured, &run.summary, &report_options(named));
         if run.flows.len() > 1 {
             let end = run.summary.end_ns;
             text.push_str(&format!("\n{}", flows_table(&run.flows, end)));
@@ -225,8 +233,10 @@ fn finished(named: &Named, run: &Run, args: &Args) -> Result<Finished, Failure> 
             color: terminal::stdout_colored(),
             ..TerminalStyle::default()
         };
-        text.push('\n');
-        text.push_str(&terminal_chart(&run.chart_rows(), &style));
+        if run.trace.is_some() {
+            text.push('\n');
+            text.push_str(&terminal_chart(&run.chart_rows(), &style));
+        }
         text
     };
     if args.json || args.quiet || brief {
@@ -285,16 +295,15 @@ fn one_line(run: &Run, outcomes: &[Outcome<'_>], binding: impl Fn(&Outcome<'_>) 
         0 => String::new(),
         n => format!("; {met} of {} met", terminal::count(n, "expectation")),
     };
-    format!(
-        "{}: {} bytes fitted, {} dropped{expected}; digest {}\n",
-        s.scenario, s.fitted, s.dropped, s.digest
-    )
+    let m = &run.measured;
+    let digest = s.digest.as_ref().map(|d| format!("; digest {d}")).unwrap_or_default();
+    format!("{}: {} bytes fitted, {} dropped{expected}{digest}\n", s.scenario, m.fitted(), m.dropped())
 }
 
 /// What a folder will hold, the pictures drawn already: a folder is locked only while it is written.
 struct Files<'a> {
-    run: &'a Run,
-    columns: Option<&'a ColumnSet>,
+    trace: Option<(&'a Trace, &'a ColumnSet)>,
+    flows: &'a [FlowFigures],
     summary: String,
     png: Option<Vec<u8>>,
     svg: Option<String>,
@@ -305,7 +314,7 @@ impl<'a> Files<'a> {
         let failed = |e: String| Failure::FellShort(format!("{}: {e}", named.scenario.name));
         let wanted = |format| args.plot.is_none_or(|p| p == format);
         let (mut png, mut svg) = (None, None);
-        if args.plot != Some(PlotFormat::None) {
+        if args.plot != Some(PlotFormat::None) && run.trace.is_some() {
             let chart = simulate::chart(&named.scenario, run.chart_rows()).map_err(Failure::FellShort)?;
             if wanted(PlotFormat::Png) {
                 png = Some(chart.png().map_err(|e| failed(e.to_string()))?);
@@ -315,8 +324,8 @@ impl<'a> Files<'a> {
             }
         }
         Ok(Self {
-            run,
-            columns: (args.trace == TraceFormat::Csv).then_some(columns),
+            flows: &run.flows,
+            trace: run.trace.as_ref().filter(|_| args.trace == TraceFormat::Csv).map(|t| (t, columns)),
             summary: run.summary.to_json().map_err(|e| failed(e.to_string()))?,
             png,
             svg,
@@ -324,8 +333,7 @@ impl<'a> Files<'a> {
     }
 
     fn write(&self, dir: &OutputDir) -> Result<(), Failure> {
-        let trace = &self.run.trace;
-        if let Some(columns) = self.columns {
+        if let Some((trace, columns)) = self.trace {
             // Names are those of trace.csv; the other files have columns of their own.
             let others = if *columns == ColumnSet::All { ColumnSet::All } else { ColumnSet::Standard };
             dir.file("trace.csv", |f| write_trace(f, trace, columns).map_err(csv_failure("trace.csv")))?;
@@ -333,8 +341,8 @@ impl<'a> Files<'a> {
             dir.file("tx.csv", |f| write_tx(f, trace, &others).map_err(csv_failure("tx.csv")))?;
             dir.file("reads.csv", |f| write_reads(f, trace, &others).map_err(csv_failure("reads.csv")))?;
         }
-        if self.run.flows.len() > 1 {
-            dir.file("flows.csv", |f| write_flows(f, &self.run.flows).map_err(write_failure("flows.csv")))?;
+        if self.flows.len() > 1 {
+            dir.file("flows.csv", |f| write_flows(f, self.flows).map_err(write_failure("flows.csv")))?;
         }
         bytes(dir, "summary.json", self.summary.as_bytes())?;
         if let Some(png) = &self.png {

@@ -1,6 +1,7 @@
 //! `skmem schema`: what a scenario file may hold, for editors or for people.
 
-use scenarios::{json_schema, metric_reference, reference};
+use results::metrics;
+use scenarios::{json_schema, reference};
 
 use crate::failure::Failure;
 use crate::terminal;
@@ -15,7 +16,7 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     if args.text {
-        return terminal::data(&format!("{}\nMetrics of `expect`:\n{}", reference(), metric_reference()));
+        return terminal::data(&format!("{}\nMetrics of `expect`:\n{}", reference(), metrics::reference()));
     }
     terminal::data(&json_schema())
 }

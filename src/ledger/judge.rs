@@ -3,13 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use rayon::prelude::*;
-use results::{cells, metric};
+use results::{cells, metrics};
 use scenarios::claims::{Asked, Claim, ClaimRun, Judged, Verdict};
 use scenarios::{Overrides, Scenario, resolve};
 
 use crate::failure::Failure;
 use crate::input;
-use crate::simulate::{self, Run};
+use crate::simulate::{self, Keep, Run};
 use crate::terminal;
 
 /// What makes one run different from another.
@@ -119,7 +119,7 @@ pub(crate) fn judge<'a>(claims: &[&'a Claim]) -> Result<Vec<Judgement<'a>>, Fail
     let answers: BTreeMap<Key, Numbers> = runs
         .par_iter()
         .map(|(key, (names, scenario))| {
-            (key.clone(), simulate::run(scenario).map(|run| numbers(&run, names)))
+            (key.clone(), simulate::run(scenario, keep(names)).map(|run| numbers(&run, names)))
         })
         .collect();
     Ok(claims.iter().map(|claim| judge_one(claim, &answers)).collect())
@@ -143,12 +143,17 @@ fn scenario(claim: &Claim, key: &Key) -> Result<Scenario, Failure> {
         .map_err(|e| Failure::Diagnosed(of_claim(format!("\n{}", e.render(terminal::stderr_colored())))))
 }
 
+/// Cells are those of a trace; without any, measures are enough.
+fn keep(names: &BTreeSet<String>) -> Keep {
+    if names.iter().any(|n| cells::is_cell(n)) { Keep::Trace } else { Keep::Measures }
+}
+
 fn numbers(run: &Run, names: &BTreeSet<String>) -> BTreeMap<String, Option<i64>> {
     let number = |name: &String| {
         if cells::is_cell(name) {
-            cells::value(&run.trace, &run.summary, name)
+            run.trace.as_ref().and_then(|trace| cells::value(trace, &run.summary, name))
         } else {
-            metric(&run.summary, name)
+            metrics::find(name)?.value(&run.measured)
         }
     };
     names.iter().map(|n| (n.clone(), number(n))).collect()

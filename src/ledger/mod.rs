@@ -6,8 +6,9 @@ pub(crate) use judge::{Asking, Judgement, judge};
 
 use results::cells;
 use results::columns::Unit;
+use results::metrics::{self, MetricUnit};
 use scenarios::claims::{Claim, Dimension, Ledger, read_ledger};
-use scenarios::{MetricUnit, Source, metric, metric_names, nearest};
+use scenarios::{Source, nearest};
 
 use crate::failure::Failure;
 use crate::terminal;
@@ -56,14 +57,15 @@ fn dimension(name: &str) -> Result<Dimension, String> {
     if cells::is_cell(name) {
         return cells::unit(name).map(of_column);
     }
-    if let Some(m) = metric(name) {
+    if let Some(m) = metrics::find(name) {
         return Ok(match m.unit {
             MetricUnit::Bytes => Dimension::Bytes,
-            MetricUnit::Count => Dimension::Count,
+            MetricUnit::Count | MetricUnit::Permille => Dimension::Count,
+            MetricUnit::Nanoseconds => Dimension::Time,
+            MetricUnit::BitsPerSecond => Dimension::Rate,
         });
     }
-    let names = metric_names();
-    let near = nearest(name, names.iter().map(String::as_str));
+    let near = nearest(name, metrics::names());
     let help = near.map_or_else(
         || "`skmem schema --text` lists the metrics".to_owned(),
         |near| format!("did you mean `{near}`?"),

@@ -8,6 +8,7 @@ mod determinism;
 mod expectations;
 mod flows;
 mod licences;
+mod measures;
 mod output;
 mod overrun;
 mod plot;

@@ -70,8 +70,8 @@ fn the_published_figures_of_the_overrun() {
     let end = &trace.closing.state;
     assert_eq!((end.recvq(), end.rmem, end.rcvbuf), (62464, 73984, 65536));
     assert_eq!(end.rmem - end.rcvbuf, 8448);
-    assert_eq!(summary.window_at_first_drop, Some(3072));
-    assert_eq!(summary.bursts, 1);
+    assert_eq!(summary.metric("window_at_first_drop"), Some(3072));
+    assert_eq!(summary.metric("bursts"), Some(1));
     let both = outcome.receiver_counters.plus(&outcome.sender_counters);
     let counters = [
         both.rcv_coalesce,

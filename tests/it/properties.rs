@@ -1,7 +1,7 @@
 //! What holds for any scenario, through the public interfaces alone.
 
 use proptest::prelude::*;
-use results::TraceRecorder;
+use results::{Setup, TraceRecorder};
 use scenarios::{Overrides, Source, resolve};
 use sim_core::engine;
 use sim_core::linux::InOrderGate;
@@ -59,7 +59,7 @@ proptest! {
     fn data_is_neither_made_nor_lost_and_memory_covers_it(text in scenario()) {
         let source = Source::new("random.yaml", text.as_str());
         let scenario = resolve(&source, &Overrides::default()).map_err(|e| TestCaseError::fail(e.to_string()))?;
-        let mut recorder = TraceRecorder::new();
+        let mut recorder = TraceRecorder::new(Setup::of(&scenario.config));
         let end = match engine::run(&scenario.config, &mut recorder) {
             Ok(end) => end,
             Err(e) => return Err(TestCaseError::fail(format!("{e}\n{text}"))),
@@ -74,6 +74,24 @@ proptest! {
         prop_assert!(taken <= i64::try_from(end.written).unwrap(), "{taken} of {} in\n{text}", end.written);
         prop_assert_eq!(end.receiver.recvq() + i64::try_from(end.read).unwrap(), taken, "in\n{}", text);
         prop_assert_eq!(trace.bytes_read(), end.read);
+
+        let measured = |name: &str| results::metrics::find(name).unwrap().value(&trace.measured);
+        for stall in ["zero_window_ns", "rto_ns", "sndbuf_ns", "rwnd_limited_ns"] {
+            let ns = measured(stall).unwrap();
+            prop_assert!((0..=end.ended.as_nanos() as i64).contains(&ns), "{stall} is {ns} in\n{text}");
+        }
+        for share in ["utilisation_permille", "payload_permille", "payload_peak_permille", "payload_arrival_permille"] {
+            let n = measured(share).unwrap_or(0);
+            prop_assert!((0..=1000).contains(&n), "{share} is {n} in\n{text}");
+        }
+        for delay in ["queue_delay", "read_delay"] {
+            let of = |p| measured(&format!("{delay}_{p}_ns")).unwrap_or(0);
+            prop_assert!([of("p50"), of("p90"), of("p99"), of("max")].is_sorted(), "{delay} in\n{text}");
+        }
+        prop_assert_eq!(measured("bytes_read"), Some(end.read as i64));
+        prop_assert_eq!(trace.measured.read_delay().weight(), end.read, "in\n{}", text);
+        prop_assert_eq!(trace.measured.bursts().sizes().iter().sum::<u64>() as i64, taken, "in\n{}", text);
+        prop_assert!(measured("goodput").unwrap_or(0) <= measured("throughput").unwrap_or(0).max(1), "in\n{text}");
 
         let mut before: Option<&results::TraceRow> = None;
         for row in trace.rows_and_closing() {

@@ -3,13 +3,12 @@
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
-use results::{RunInfo, Summary, Trace, TraceRecorder};
+use results::{Measured, Meter, RunInfo, Setup, Summary, Trace, TraceRecorder};
 use scenarios::{Overrides, Scenario, Source, gallery, gallery_text, resolve, resolve_all};
 use sim_core::counters::Counters;
 use sim_core::engine::{self, RunOutcome};
 use sim_core::inject::{InjectionOutcome, run_injection};
 use sim_core::observer::Observer;
-use sim_core::time::SimDuration;
 
 /// What a command came to.
 pub(crate) struct Ran {
@@ -114,19 +113,27 @@ pub(crate) fn run_under<O: Observer>(scenario: &Scenario, obs: &mut O) -> Ended 
 
 /// Runs a scenario with everything recorded.
 pub(crate) fn simulate(scenario: &Scenario) -> (Ended, Trace, Summary) {
-    let mut recorder = TraceRecorder::new();
-    let c = &scenario.config;
+    let setup = match &scenario.inject {
+        None => Setup::of(&scenario.config),
+        Some(_) => Setup::of_path(&scenario.config),
+    };
+    let mut recorder = TraceRecorder::new(setup);
     let ended = run_under(scenario, &mut recorder);
     let trace = match &ended {
         Ended::Engine(o) => recorder.finish(o.ended, &o.receiver, &o.receiver_counters, &o.sender_counters),
         Ended::Injected(o) => recorder.finish(o.ended, &o.receiver, &o.counters, &Counters::default()),
     };
     let trace = trace.unwrap();
-    let info = RunInfo {
-        scenario: scenario.name.clone(),
-        rtt: SimDuration::from_nanos(c.forward.delay.as_nanos() + c.reverse.delay.as_nanos()),
-        ..RunInfo::default()
-    };
+    let info = RunInfo { scenario: scenario.name.clone(), ..RunInfo::default() };
     let summary = Summary::new(&trace, &info);
     (ended, trace, summary)
+}
+
+/// Runs a scenario and measures it without a trace.
+pub(crate) fn measure(scenario: &Scenario, setup: Setup) -> Measured {
+    let mut meter = Meter::new(setup);
+    match run_under(scenario, &mut meter) {
+        Ended::Engine(o) => meter.finish(o.ended, &o.receiver, &o.receiver_counters, &o.sender_counters),
+        Ended::Injected(o) => meter.finish(o.ended, &o.receiver, &o.counters, &Counters::default()),
+    }
 }

@@ -1,7 +1,7 @@
 //! A small run: six segments of which one is merged, one collapses the queue and the last is dropped, two ACKs,
 //! one read. The numbers are made up; they only have to be different from each other.
 
-use results::{RunInfo, Trace, TraceRecorder};
+use results::{RunInfo, Setup, Trace, TraceRecorder};
 use sim_core::counters::Counters;
 use sim_core::observer::{AckReason, DropReason, Observer, PruneStep, Queue, Rule, SenderState, Transmit};
 use sim_core::segment::{Flags, SackBlock, Segment};
@@ -59,7 +59,7 @@ fn acknowledge(r: &mut TraceRecorder, ms: u64, state: &SocketState, reason: AckR
 }
 
 pub(crate) fn trace() -> Trace {
-    let mut r = TraceRecorder::new();
+    let mut r = TraceRecorder::new(Setup { rtt: RTT, ..Setup::default() });
     for (seq, len) in [(1, 1024), (1025, 1024)] {
         // The second one is sent again.
         let seg = Segment {
@@ -123,7 +123,6 @@ pub(crate) fn info() -> RunInfo {
         kernel: "6.1".into(),
         seed: 1,
         version: "0.1.0".into(),
-        rtt: RTT,
         warnings: vec!["tcp_adv_win_scale has no effect from kernel 6.6 on".into()],
         inferred: vec![],
         flows: Vec::new(),

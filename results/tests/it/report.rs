@@ -24,7 +24,7 @@ fn the_report_reads_like_ss_and_nstat() {
         peer: "sender:40000".into(),
         ..ReportOptions::default()
     };
-    assert_snapshot!(report(&t, &s, &options), @r#"
+    assert_snapshot!(report(&t.measured, &s, &options), @r#"
 budget-overrun: kernel 6.1, seed 1, 5 s simulated
 
 State      Recv-Q  Send-Q  Local Address:Port  Peer Address:Port
@@ -43,12 +43,16 @@ TcpExtPruneCalled               2                  0.0
 TcpExtTCPTimeouts               1                  0.0
 
 How much data fitted?  6144 bytes (5144 in the receive queue, 1000 read)
-In how many bursts?    2 (bytes: 2048, 4096)
+In how many bursts?    2 (bytes: 2048, 4096); full after 1.5 s and 2 bursts
 Memory                 skmem_r at most 8448, 256 bytes over the budget; skmem_rb 8192 at the end
-Payload                60.8 % of skmem_r is data at the end; the first skb cost 2304 bytes
+Payload                60.8 % of skmem_r is data at the end, 60.8 % at its peak, 52.8 % of truesize
+                       on arrival; the first skb cost 2304 bytes
 Packets                6 arrived, 5 with data (20.0 % merged into an older skb); 2 ACKs; 1 collapse
+                       copied 6144 bytes and freed 256
 Drops                  1; 4096 bytes of window were still open at the first; 1 more because the
                        backlog was full
+Speed                  throughput 9.832 kbit/s, goodput 1.6 kbit/s; 3.9 % of min(rate, window / RTT)
+Waits for reads        median 300 ms, p90 300 ms, p99 300 ms, at most 300 ms
 Digest                 257f42818c8493fe5bcf01c641eddbe5
 Warning                tcp_adv_win_scale has no effect from kernel 6.6 on
 "#);
@@ -57,7 +61,7 @@ Warning                tcp_adv_win_scale has no effect from kernel 6.6 on
 #[test]
 fn a_narrow_terminal_breaks_lines_between_words_and_unknown_figures_are_left_out() {
     let t = trace();
-    let text = ss_block(&t, &ReportOptions { width: 60, ..ReportOptions::default() });
+    let text = ss_block(&t.measured, &ReportOptions { width: 60, ..ReportOptions::default() });
     assert!(text.lines().skip(2).all(|l| l.len() <= 60), "{text}");
     assert!(!text.contains("cwnd") && !text.contains("rto:"));
 }

@@ -4,7 +4,7 @@ use super::flow::{FlowId, Side};
 use super::simulation::{Event, Simulation};
 use crate::app::{WriterStep, WriterView};
 use crate::config::LiveOption;
-use crate::observer::Observer;
+use crate::observer::{Observer, SendEvent};
 use crate::time::SimTime;
 
 impl<O: Observer> Simulation<'_, O> {
@@ -77,6 +77,10 @@ impl<O: Observer> Simulation<'_, O> {
                 WriterStep::Idle => break,
                 WriterStep::WaitForRoom => {
                     tx.wait_for_room();
+                    if O::ACTIVE {
+                        self.watch(flow);
+                        self.obs.sending(self.clock.now(time), SendEvent::WaitsForRoom);
+                    }
                     break;
                 }
                 WriterStep::Write(len) => {

@@ -247,6 +247,7 @@ impl<'a, O: Observer> Simulation<'a, O> {
             Side::Receiver => self.config.receiver.offload,
         };
         if let Some(packet) = self.links[from.at()].pop(&mut self.queue) {
+            self.report_crossing(from, time, &packet);
             let of = self.ports[to.at()].device().pieces(&packet, offload);
             self.turns.dequeued(waiting.is_empty());
             self.cpu.interrupt(time, of);
@@ -256,6 +257,17 @@ impl<'a, O: Observer> Simulation<'a, O> {
                 waiting.push_back(Ready { to, packet, whole, done: 0, of, kept });
                 self.busy = true;
             }
+        }
+    }
+
+    /// Tells the observer how long data was on its way.
+    fn report_crossing(&mut self, from: Side, time: SimTime, packet: &Packet) {
+        if O::ACTIVE
+            && from == Side::Sender
+            && let Payload::Data(e) = packet.payload
+        {
+            self.watch(packet.flow);
+            self.obs.crossed(self.clock.now(time), e.at, packet.wire_bytes());
         }
     }
 

@@ -1,7 +1,7 @@
 //! Who sees what: the two ends report to one observer, each only its own part.
 
 use super::flow::Side;
-use crate::observer::{Observer, Rule, SenderState, Transmit};
+use crate::observer::{Observer, Rule, SendEvent, SenderState, Transmit};
 use crate::segment::Segment;
 use crate::skb::Skb;
 use crate::state::SocketState;
@@ -28,6 +28,12 @@ impl<O: Observer> Observer for View<'_, O> {
     fn sent(&mut self, now: Now, seg: &Segment, state: &SenderState) {
         if self.side == Side::Sender {
             self.obs.sent(now, seg, state);
+        }
+    }
+
+    fn sending(&mut self, now: Now, event: SendEvent) {
+        if self.side == Side::Sender {
+            self.obs.sending(now, event);
         }
     }
 

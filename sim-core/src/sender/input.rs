@@ -4,7 +4,7 @@ use super::Sender;
 use super::loss_state::{AckFlags, CaState, Resend};
 use super::rack::age_us;
 use super::window::AckRange;
-use crate::observer::Observer;
+use crate::observer::{Observer, SendEvent};
 use crate::receiver::Receiver;
 use crate::segment::Segment;
 use crate::send_half::{AckOutcome, AckPath, Cx};
@@ -51,6 +51,9 @@ impl Sender {
         let mut flags = AckFlags { data: seg.len > 0, una_advanced: ack > prior_una, ..AckFlags::default() };
         if flags.una_advanced {
             self.loss.retransmits = 0;
+            if O::ACTIVE {
+                cx.obs.sending(cx.now, SendEvent::Acked);
+            }
         }
         if path == AckPath::Fast && flags.una_advanced {
             self.window.note_predicted(seg.seq);
@@ -174,6 +177,9 @@ impl Sender {
         let head_sent_at = head.map(|s| s.sent_at);
         let samples = self.round_trip(cx, seg, first_sent, last_sent, acked_segs, flags);
         if let Some(us) = samples.smoothed {
+            if O::ACTIVE {
+                cx.obs.sending(cx.now, SendEvent::Rtt { us });
+            }
             self.rtt.sample(us, una, self.window.snd_nxt);
             self.rtt.note_min(samples.last.unwrap_or(us));
             self.backoff = 0;

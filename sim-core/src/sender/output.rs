@@ -5,7 +5,7 @@ use super::rules::DeferRule;
 use super::timers::TimerKind;
 use super::write_queue::TxSkb;
 use super::{Sender, probes, tso};
-use crate::observer::{AckReason, Observer, Transmit};
+use crate::observer::{AckReason, Observer, SendEvent, Transmit};
 use crate::receiver::Receiver;
 use crate::segment::{Flags, Segment};
 use crate::send_half::Cx;
@@ -159,6 +159,9 @@ impl Sender {
             if push != Push::All {
                 break;
             }
+        }
+        if O::ACTIVE {
+            cx.obs.sending(cx.now, SendEvent::Pushed { window: limits.rwnd });
         }
         limits.cwnd |= self.in_flight() >= self.cc.cwnd;
         if sent > 0 || limits.cwnd {

@@ -3,7 +3,7 @@
 use super::Sender;
 use super::loss_state::{AckFlags, CaState, Resend};
 use super::timers::TimerKind;
-use crate::observer::Observer;
+use crate::observer::{Observer, SendEvent};
 use crate::receiver::Receiver;
 use crate::segment::Segment;
 use crate::send_half::Cx;
@@ -18,6 +18,9 @@ impl Sender {
         let closed = self.window.snd_wnd == 0;
         if !closed {
             cx.host.counters.timeouts += 1;
+            if O::ACTIVE {
+                cx.obs.sending(cx.now, SendEvent::Timeout);
+            }
         }
         self.enter_loss(cx);
         if !closed {

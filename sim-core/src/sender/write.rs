@@ -1,7 +1,7 @@
 //! What an application writes and when it may (`tcp_sendmsg_locked`, `tcp_push`, `sk_stream_write_space`).
 
 use super::{Sender, tso};
-use crate::observer::Observer;
+use crate::observer::{Observer, SendEvent};
 use crate::receiver::Receiver;
 use crate::send_half::Cx;
 use crate::time::Now;
@@ -13,6 +13,7 @@ impl Sender {
     /// `send(len)` on a non-blocking socket: how many bytes were taken. Less than `len` means that the buffer
     /// is full; the socket then tells when there is room again ([`Sender::take_wakeup`]).
     pub fn write<O: Observer>(&mut self, cx: &mut Cx<'_, O>, rx: &mut Receiver, len: u32) -> u32 {
+        let began = cx.now.time;
         let mut copied = 0;
         while copied < len {
             let goal = self.size_goal();
@@ -54,6 +55,9 @@ impl Sender {
         }
         if copied > 0 {
             self.push_written(cx, rx);
+        }
+        if O::ACTIVE {
+            cx.obs.sending(cx.now, SendEvent::Wrote { began, asked: len, took: copied });
         }
         copied
     }

@@ -11,7 +11,7 @@ use scenarios::{Outcome, check_unique_names, gallery};
 use crate::failure::Failure;
 use crate::input::{self, Changes, Named};
 use crate::ledger::{self, Judgement};
-use crate::simulate;
+use crate::simulate::{self, Keep};
 use crate::terminal;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
@@ -150,7 +150,7 @@ fn check(named: &Named) -> Checked {
         let e = o.expectation;
         format!("{}:{}:{}", e.file, e.line, e.column)
     };
-    let (expected, digest, failed) = match simulate::run(scenario) {
+    let (expected, digest, failed) = match simulate::run(scenario, Keep::Trace) {
         Err(e) => (Vec::new(), "-".to_owned(), Some(e)),
         Ok(run) => {
             let outcomes = run.outcomes(scenario);
@@ -163,7 +163,7 @@ fn check(named: &Named) -> Checked {
                     text: o.to_string(),
                 })
                 .collect();
-            (expected, run.summary.digest, None)
+            (expected, run.summary.digest.unwrap_or_default(), None)
         }
     };
     Checked { name: scenario.name.clone(), kernel: scenario.kernel().to_owned(), digest, expected, failed }
