@@ -14,6 +14,7 @@ impl<O: Observer> Simulation<'_, O> {
         self.queue.push(at, Event::Start(flow));
     }
 
+    #[inline(always)]
     pub(super) fn schedule_applications(&mut self, flow: FlowId) {
         let f = &mut self.flows[flow as usize];
         if f.started.is_none() || f.apps_wait {
@@ -26,9 +27,14 @@ impl<O: Observer> Simulation<'_, O> {
             return;
         }
         // Nothing begins before the processor is free.
-        if f.app_wake.is_some_and(|w| w <= self.cpu.begin(SimTime::ZERO)) {
-            return;
+        if f.app_wake.is_none_or(|w| w > self.cpu.begin(SimTime::ZERO)) {
+            self.push_applications(flow);
         }
+    }
+
+    /// Puts the next step of the programs into the queue, unless an earlier one is there.
+    fn push_applications(&mut self, flow: FlowId) {
+        let f = &mut self.flows[flow as usize];
         let readable = f.ends[Side::Receiver.at()].rx.readable();
         let due = match (f.writer.due(), f.reader.due(readable)) {
             (Some(w), Some(r)) => w.min(r),

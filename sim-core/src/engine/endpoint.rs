@@ -57,6 +57,7 @@ impl Endpoint {
     }
 
     /// When the earliest timer of this end fires.
+    #[inline]
     pub(super) fn next_timer(&mut self, clock: &JiffyClock, wheel: &TimerWheel, now: Now) -> Option<SimTime> {
         let mut tick = self.tx.next_timer().unwrap_or(NO_TICK);
         match self.rx.delayed_ack_due() {

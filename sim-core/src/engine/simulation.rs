@@ -324,6 +324,7 @@ impl<'a, O: Observer> Simulation<'a, O> {
     }
 
     /// A segment, or what was joined from several, reaches a socket.
+    #[inline(always)]
     fn deliver(&mut self, flow: FlowId, to: Side, time: SimTime, seg: &Segment, buffer: Buffer) {
         let first = to == Side::Receiver && self.flows[flow as usize].established.is_none();
         if to == Side::Receiver {
@@ -411,6 +412,7 @@ impl<'a, O: Observer> Simulation<'a, O> {
     }
 
     /// After an end has acted: its timers may have moved, and an application may have been woken.
+    #[inline(always)]
     fn after(&mut self, flow: FlowId, side: Side, now: Now) {
         let time = now.time;
         let f = &mut self.flows[flow as usize];

@@ -79,6 +79,7 @@ impl Receiver {
     }
 
     /// The gate, and what happens to in-order data that does not pass it.
+    #[inline(always)]
     fn in_order_gate<O: Observer>(&mut self, cx: &mut Cx<'_, O>, skb: &Skb) -> Result<(), NoMemory> {
         match self.kernel.in_order_gate {
             InOrderGate::Silent => {
@@ -136,6 +137,7 @@ impl Receiver {
     }
 
     /// Merges the skb into the tail of the receive queue, or appends and charges it (`tcp_queue_rcv`).
+    #[inline(always)]
     pub(super) fn queue_in_order<O: Observer>(&mut self, cx: &mut Cx<'_, O>, skb: &Skb) {
         let merged = self.merge_into_tail(cx, skb);
         self.rcv_nxt = skb.end_seq;
@@ -146,6 +148,7 @@ impl Receiver {
     }
 
     /// Tries to merge into the tail of the receive queue (`tcp_try_coalesce`).
+    #[inline(always)]
     pub(super) fn merge_into_tail<O: Observer>(&mut self, cx: &mut Cx<'_, O>, skb: &Skb) -> bool {
         let Some(tail) = self.queue.back() else { return false };
         let shared = self.is_shared(tail, cx.now.time);
@@ -160,6 +163,7 @@ impl Receiver {
     }
 
     /// Charges and reports the outcome of a merge.
+    #[inline(always)]
     pub(super) fn account_merge<O: Observer>(
         &mut self,
         cx: &mut Cx<'_, O>,
@@ -183,6 +187,7 @@ impl Receiver {
     }
 
     /// Payload was queued in order (`tcp_event_data_recv`): ACK timing and window growth follow.
+    #[inline(always)]
     pub(super) fn data_received<S: SendHalf, O: Observer>(
         &mut self,
         cx: &mut Cx<'_, O>,

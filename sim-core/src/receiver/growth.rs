@@ -26,6 +26,7 @@ impl Receiver {
 
     /// Updates the estimate of the peer's segment size, and the payload ratio with it
     /// (`tcp_measure_rcv_mss`).
+    #[inline(always)]
     pub(super) fn measure_rcv_mss<O: Observer>(&mut self, cx: &mut Cx<'_, O>, seg: &Segment, skb: &Skb) {
         let previous = std::mem::take(&mut self.ack.last_seg_size);
         let len = if skb.buf.gso_size != 0 { skb.buf.gso_size } else { skb.len };
@@ -128,6 +129,7 @@ impl Receiver {
     }
 
     /// `grow_window` for arriving in-order data, which must not be tiny.
+    #[inline(always)]
     pub(super) fn grow_window_in_order<O: Observer>(&mut self, cx: &mut Cx<'_, O>, skb: &Skb) {
         if skb.len >= MIN_GROWTH_LEN {
             self.grow_window(cx, skb, true);

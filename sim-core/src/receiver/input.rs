@@ -29,7 +29,7 @@ enum Acceptable {
 
 impl Receiver {
     /// A segment on an established connection (`tcp_rcv_established`).
-    #[inline]
+    #[inline(always)]
     pub(super) fn rcv_established<S: SendHalf, O: Observer>(
         &mut self,
         cx: &mut Cx<'_, O>,
@@ -63,6 +63,7 @@ impl Receiver {
     }
 
     /// Whether header prediction applies.
+    #[inline(always)]
     fn is_predicted<S: SendHalf>(&self, snd: &S, seg: &Segment) -> bool {
         if self.pred_flags == 0
             || prediction_word(seg.header_len(), seg.flags, seg.window) != self.pred_flags
@@ -91,6 +92,7 @@ impl Receiver {
     }
 
     /// Predicted data: no gate, no window check.
+    #[inline(always)]
     fn predicted_data<S: SendHalf, O: Observer>(
         &mut self,
         cx: &mut Cx<'_, O>,
@@ -120,6 +122,7 @@ impl Receiver {
     }
 
     /// Everything after validation (`step5` of `tcp_rcv_established`).
+    #[inline(always)]
     fn slow_path<S: SendHalf, O: Observer>(
         &mut self,
         cx: &mut Cx<'_, O>,

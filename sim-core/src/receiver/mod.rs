@@ -409,6 +409,7 @@ impl Receiver {
     }
 
     /// A segment reaches the socket. If an application holds the socket, it waits in the backlog.
+    #[inline(always)]
     pub fn segment_arrives<S: SendHalf, O: Observer>(
         &mut self,
         cx: &mut Cx<'_, O>,
@@ -440,7 +441,7 @@ impl Receiver {
     }
 
     /// A segment is processed (`tcp_v4_do_rcv`).
-    #[inline]
+    #[inline(always)]
     fn process<S: SendHalf, O: Observer>(
         &mut self,
         cx: &mut Cx<'_, O>,

@@ -19,6 +19,7 @@ fn round_down(n: i64, shift: u8) -> i64 {
 
 impl Receiver {
     /// Window that `space` bytes of memory are worth (`tcp_win_from_space`).
+    #[inline(always)]
     pub(super) fn win_from_space(&self, space: impl Into<i64>) -> i64 {
         let space: i64 = space.into();
         match self.kernel.ratio {
@@ -36,11 +37,13 @@ impl Receiver {
     }
 
     /// Window worth of the free memory; may be negative (`tcp_space`).
+    #[inline(always)]
     pub(super) fn free_space(&self) -> i64 {
         self.win_from_space(i64::from(self.rcvbuf) - i64::from(self.backlog_len) - i64::from(self.rmem))
     }
 
     /// Window worth of the whole budget (`tcp_full_space`).
+    #[inline(always)]
     pub(super) fn full_space(&self) -> i64 {
         self.win_from_space(self.rcvbuf)
     }

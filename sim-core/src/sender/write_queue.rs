@@ -135,7 +135,9 @@ impl WriteQueue {
         let new_frag = self.frag_used == 0;
         let write_seq = self.write_seq;
         let Some(tail) = self.unsent.back() else { return 0 };
-        if (new_frag || tail.len == 0) && self.frags(tail.seq, tail.len) >= max_frags {
+        // Fragments that begin inside the last skb are the last ones.
+        let inside = || self.frag_starts.iter().rev().take_while(|s| **s > tail.seq).count();
+        if new_frag && tail.len > 0 && 1 + inside() >= usize::from(max_frags) {
             return 0;
         }
         let n = want.min(PAGE_FRAG - self.frag_used);

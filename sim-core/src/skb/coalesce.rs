@@ -26,6 +26,7 @@ pub enum MergeRefusal {
 ///
 /// # Errors
 /// Why the kernel keeps them apart; `to` is unchanged.
+#[inline(always)]
 pub fn try_coalesce(
     to: &mut Skb,
     from: &Skb,
