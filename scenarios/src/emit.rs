@@ -184,9 +184,19 @@ fn endpoint(
 }
 
 fn nic_text(nic: NicConfig, name: &str) -> String {
-    let NicConfig { model, xdp, outer_headers } = nic;
+    let NicConfig { model, xdp, outer_headers, ring } = nic;
     let plain = nic == model.into();
-    let more = format!("xdp: {}, outer_headers: {outer_headers}", on_off(xdp));
+    let mut more = format!("xdp: {}, outer_headers: {outer_headers}", on_off(xdp));
+    if let Some(r) = ring {
+        let _ = write!(
+            more,
+            ", ring: {}, rx_usecs: {}, rx_frames: {}, budget: {}",
+            r.ring,
+            format_time(r.rx_usecs.as_nanos()),
+            r.rx_frames,
+            r.budget
+        );
+    }
     if let NicModel::Explicit { head, head_frag, fragment } = model {
         let figures = format!("head: {head}, head_frag: {}, fragment: {fragment}", on_off(head_frag));
         return if plain { format!("{{{figures}}}") } else { format!("{{{figures}, {more}}}") };

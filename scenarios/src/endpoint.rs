@@ -1,14 +1,14 @@
 //! One end of the connection: sysctls, socket options, route, device.
 
 use sim_core::config::{
-    Congestion, EndpointConfig, NicConfig, NicModel, Offload, ReadConfig, Route, SockOpts, Sysctls,
-    WriteConfig,
+    Congestion, EndpointConfig, NicConfig, NicModel, Offload, ReadConfig, RingConfig, Route, SockOpts,
+    Sysctls, WriteConfig,
 };
 use sim_core::linux::KernelProfile;
 use sim_core::time::SimDuration;
 
 use crate::apps;
-use crate::context::{Context, Fields, Scalar};
+use crate::context::{Context, Fields, Scalar, default_number};
 use crate::keys::{self, Key, Kind};
 use crate::sysctls;
 use crate::units;
@@ -224,10 +224,40 @@ fn resolve_nic(
             let message = format!("`{which}` means nothing for `{name}`, which gets no frames from a wire");
             cx.error(fields.place(which), message);
         }
-        return (model.map(|model| NicConfig { model, xdp, outer_headers }), name);
+        let ring = resolve_ring(cx, &fields, model, &name);
+        return (model.map(|model| NicConfig { model, xdp, outer_headers, ring }), name);
     }
     let (model, name) = resolve_named(cx, key, &entry.value, what, inferred);
     (model.map(NicConfig::from), name)
+}
+
+/// The ring of a device that has one; any of its keys gives it one.
+fn resolve_ring(
+    cx: &mut Context,
+    fields: &Fields<'_>,
+    model: Option<NicModel>,
+    name: &str,
+) -> Option<RingConfig> {
+    let written =
+        ["ring", "rx_usecs", "rx_frames", "budget"].into_iter().find(|k| fields.get(k).is_some())?;
+    if let Some(NicModel::Loopback | NicModel::Tun | NicModel::Tap) = model {
+        let message = format!("`{written}` means nothing for `{name}`, which has no ring and no interrupt");
+        cx.error(fields.place(written), message);
+        return None;
+    }
+    let mut figure = |name| match fields.get(name) {
+        Some(_) => fields.number(cx, name),
+        None => default_number(keys::NIC_FIGURES, name),
+    };
+    Some(RingConfig {
+        ring: figure("ring")?,
+        rx_frames: figure("rx_frames")?,
+        budget: figure("budget")?,
+        rx_usecs: match fields.get("rx_usecs") {
+            Some(_) => SimDuration::from_nanos(fields.number(cx, "rx_usecs")?),
+            None => SimDuration::ZERO,
+        },
+    })
 }
 
 /// A device given as a map: by its name or by figures.

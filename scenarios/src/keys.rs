@@ -201,7 +201,7 @@ const NIC: Key = key(
     "nic",
     Kind::Nic,
     "loopback",
-    "How this host's device builds the skb of a received frame: a name, {model, xdp, outer_headers}, or {head, head_frag, fragment} in bytes.",
+    "How this host's device builds the skb of a received frame: a name, {model, xdp, outer_headers, ring, ...}, or {head, head_frag, fragment} in bytes.",
 );
 const CONGESTION: Key = key(
     "congestion",
@@ -328,6 +328,30 @@ pub(crate) static NIC_FIGURES: &[Key] = &[
         bytes(0, 1 << 20),
         "0",
         "Truesize of the fragment with the payload; 0 if the payload is in the head.",
+    ),
+    key(
+        "ring",
+        count(1, 65_536),
+        "256",
+        "Frames that the receive ring holds (`ethtool -G rx`); one more is missed. Without a key of the ring each frame is taken at once.",
+    ),
+    key(
+        "rx_usecs",
+        Kind::Time { min: 0, max: S, bare: Some(1_000) },
+        "0us",
+        "From a frame to the interrupt (`ethtool -C rx-usecs`).",
+    ),
+    key(
+        "rx_frames",
+        count(0, 65_536),
+        "0",
+        "Frames that raise the interrupt at once (`ethtool -C rx-frames`); 0: only the time does.",
+    ),
+    key(
+        "budget",
+        count(1, 65_536),
+        "64",
+        "Frames of one poll (NAPI weight), after which joined frames go up.",
     ),
 ];
 
@@ -720,7 +744,7 @@ pub(crate) fn takes(kind: &Kind) -> String {
         }
         Kind::Sysctls => "a mapping such as {net.ipv4.tcp_rmem: 4096 131072 6291456}".to_owned(),
         Kind::Nic => format!(
-            "one of {}, {{model, xdp, outer_headers}}, or {{head, head_frag, fragment}}",
+            "one of {}, {{model, xdp, outer_headers, ring, ...}}, or {{head, head_frag, fragment}}",
             NICS.join(", ")
         ),
         Kind::List(keys) => format!("a list of mappings with {}", names(keys)),

@@ -278,12 +278,27 @@ pub struct NicConfig {
     pub xdp: bool,
     /// Headers between Ethernet and the inner IP header: 4 for a VLAN tag, 50 for VXLAN.
     pub outer_headers: u32,
+    /// Its receive ring; `None`: every frame is taken the moment it arrives. Devices that do not poll have none.
+    pub ring: Option<RingConfig>,
+}
+
+/// A receive ring and its interrupt (`ethtool -G`, `ethtool -C`).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct RingConfig {
+    /// Frames that it holds (`rx`), at least 1.
+    pub ring: u32,
+    /// From a frame to the interrupt (`rx-usecs`).
+    pub rx_usecs: SimDuration,
+    /// Frames that raise the interrupt at once (`rx-frames`); 0: only the time does.
+    pub rx_frames: u32,
+    /// Frames of one poll (`weight` of its NAPI context), at least 1.
+    pub budget: u32,
 }
 
 impl From<NicModel> for NicConfig {
     /// A plain device: no XDP, no further headers.
     fn from(model: NicModel) -> Self {
-        Self { model, xdp: false, outer_headers: 0 }
+        Self { model, xdp: false, outer_headers: 0, ring: None }
     }
 }
 

@@ -10,6 +10,7 @@ mod overrides;
 mod path;
 mod plans;
 mod properties;
+mod transfers;
 
 use scenarios::{Diagnostic, Overrides, Scenario, ScenarioError, Source, resolve};
 

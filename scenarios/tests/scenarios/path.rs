@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use scenarios::{Overrides, Source, reference, resolve, resolved_yaml};
 use sim_core::config::{
     Chance, CodelConfig, Discipline, Distribution, Jitter, LinkConfig, Loss, Probability, QueueConfig,
-    QueueLimit, Reorder,
+    QueueLimit, Reorder, RingConfig,
 };
 use sim_core::time::SimDuration;
 
@@ -300,4 +300,29 @@ proptest! {
         changed.config.forward.duplicate = Chance { probability: Probability(parts), correlation: Probability(!parts) };
         prop_assert_eq!(good(&resolved_yaml(&changed)).config.forward, changed.config.forward);
     }
+}
+
+#[test]
+fn a_device_with_a_ring_has_the_figures_of_ethtool() {
+    let nic =
+        |text: &str| good(&format!("name: t\nkernel: 6.1\nreceiver: {{nic: {text}}}\n")).config.receiver.nic;
+    let ring = nic("{model: half-page, ring: 512, rx_usecs: 50, rx_frames: 32, budget: 16}").ring;
+    let figures = |ring, us, rx_frames, budget| {
+        Some(RingConfig { ring, rx_usecs: SimDuration::from_micros(us), rx_frames, budget })
+    };
+    assert_eq!(ring, figures(512, 50, 32, 16));
+    assert_eq!(nic("{model: page, rx_usecs: 100us}").ring, figures(256, 100, 0, 64));
+    assert_eq!(nic("{head: 640, fragment: 4096, ring: 64}").ring, figures(64, 0, 0, 64));
+    assert_eq!(nic("page").ring, None);
+    let refused = |text: &str, at, parts: &[&str]| {
+        refused(&format!("name: t\nkernel: 6.1\nreceiver: {{nic: {text}}}\n"), at, parts);
+    };
+    refused("{model: loopback, ring: 64}", (3, 41), &["no ring and no interrupt"]);
+    refused("{model: tun, rx_usecs: 1}", (3, 40), &["`rx_usecs` means nothing for `tun`"]);
+    refused("{model: page, ring: 0}", (3, 37), &["out of range"]);
+    refused("{model: page, budget: -1}", (3, 39), &["cannot be negative"]);
+    refused("{model: page, rx_usecs: 2s}", (3, 41), &["out of range"]);
+    let text = "name: t\nkernel: 6.1\nreceiver: {nic: {model: virtio, ring: 8, rx_usecs: 7, xdp: on}}\n";
+    let first = good(text);
+    assert_eq!(good(&resolved_yaml(&first)).config, first.config);
 }

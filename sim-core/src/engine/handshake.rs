@@ -16,7 +16,7 @@ use crate::time::SimTime;
 const HEADERS: u32 = 40;
 /// Largest IP packet that can be described.
 const MAX_IP_PACKET: u32 = 65_535;
-/// First timeout of a SYN and a SYN-ACK (`TCP_TIMEOUT_INIT`), seconds; each further one is twice as long.
+/// First timeout of a SYN and a SYN-ACK (`TCP_TIMEOUT_INIT`), seconds; further ones are twice as long as the one before.
 const TIMEOUT_INIT: u32 = 1;
 /// How often a SYN is sent again (`net.ipv4.tcp_syn_retries`), and a SYN-ACK (`net.ipv4.tcp_synack_retries`).
 const RETRIES: [u8; 2] = [6, 5];
@@ -94,7 +94,10 @@ impl<O: Observer> Simulation<'_, O> {
     fn handshake_timer(&mut self, flow: FlowId, side: Side, time: SimTime) {
         let tries = self.flows[flow as usize].tries[side.at()];
         let now = self.clock.now(time);
-        let fires = self.wheel.fires(now.jiffies, now.jiffies + ((TIMEOUT_INIT * now.hz) << tries));
+        // Newer kernels repeat the first SYNs after the same pause.
+        let linear = if side == Side::Sender { self.config.kernel.syn_linear_timeouts } else { 0 };
+        let doublings = tries.saturating_sub(linear);
+        let fires = self.wheel.fires(now.jiffies, now.jiffies + ((TIMEOUT_INIT * now.hz) << doublings));
         self.queue.push(self.clock.begin(fires).max(time), Event::Handshake(flow, side));
     }
 

@@ -8,6 +8,7 @@ mod cpu;
 mod endpoint;
 mod flow;
 mod handshake;
+mod interrupt;
 mod outcome;
 mod simulation;
 mod softirq;

@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::counters::Counters;
 use crate::observer::SenderState;
-use crate::path::LinkStats;
+use crate::path::{LinkStats, RingStats};
 use crate::queue::BudgetExceeded;
 use crate::state::SocketState;
 use crate::time::SimTime;
@@ -36,6 +36,8 @@ pub struct RunOutcome {
     pub segments: u64,
     /// Segments that a full input queue of the processor dropped (`net.core.netdev_max_backlog`).
     pub input_queue_drops: u64,
+    /// What the receive rings of the writing and of the reading host have seen, if they have one.
+    pub rings: [Option<RingStats>; 2],
     /// What became of the packets on their way to the reading end.
     pub forward: LinkStats,
     /// What became of the packets on their way back.

@@ -27,6 +27,8 @@ pub(super) enum Event {
     Open(FlowId),
     /// An end may have to send its SYN or SYN-ACK again.
     Handshake(FlowId, Side),
+    /// The interrupt of a device may come.
+    Interrupt(Side),
     /// A timer of one end may be due.
     Timer(FlowId, Side),
     /// The applications of a connection may run.
@@ -47,8 +49,15 @@ pub(super) struct Ready {
     whole: (Seq, u32, Flags),
     done: u32,
     of: u32,
-    /// Pieces that found room in the processor's input queue.
+    /// Pieces that found room in the processor's input queue or the device's ring.
     kept: u32,
+}
+
+impl Ready {
+    pub(super) fn new(to: Side, packet: Packet, of: u32, kept: u32) -> Self {
+        let whole = (packet.seg.seq, packet.seg.len, packet.seg.flags);
+        Self { to, packet, whole, done: 0, of, kept }
+    }
 }
 
 /// Where the events of the loop come from.
@@ -110,6 +119,8 @@ fn host(config: &RunConfig) -> Host {
 impl<'a, O: Observer> Simulation<'a, O> {
     pub(super) fn new(config: &'a RunConfig, obs: &'a mut O) -> Self {
         let port = |end| Port::new(config.kernel, end, &config.host);
+        let ports = [port(&config.sender), port(&config.receiver)];
+        let apart = ports.iter().any(|p| p.ring.is_some());
         Self {
             config,
             clock: JiffyClock::new(config.host.hz, config.host.since_tick),
@@ -119,13 +130,13 @@ impl<'a, O: Observer> Simulation<'a, O> {
                 Link::new(&config.forward, config.seed, Direction::Forward),
                 Link::new(&config.reverse, config.seed, Direction::Reverse),
             ],
-            ports: [port(&config.sender), port(&config.receiver)],
+            ports,
             hosts: [host(config), host(config)],
             flows: (0..config.flows.count()).map(|id| Flow::new(config, id)).collect(),
             cpu: Cpu::new(config.host.packet_cost),
             busy: false,
             input: InputQueue::default(),
-            turns: Turns::default(),
+            turns: Turns::new(apart),
             apps_waiting: Vec::new(),
             out: Vec::with_capacity(64),
             obs,
@@ -186,7 +197,7 @@ impl<'a, O: Observer> Simulation<'a, O> {
             self.queue.count(time)?;
             match source {
                 _ if take_ready => self.process_ready(&mut waiting, time),
-                Source::Heap => self.heap_event(),
+                Source::Heap => self.heap_event(&mut waiting),
                 Source::Link(from) => self.dequeue(&mut waiting, from, time),
             }
             if self.read_bytes >= self.stop_bytes || self.segments >= self.stop_segments {
@@ -218,6 +229,7 @@ impl<'a, O: Observer> Simulation<'a, O> {
             read: self.read_bytes,
             segments: self.segments,
             input_queue_drops: self.input.dropped,
+            rings: self.ports.each_ref().map(|p| p.ring.as_ref().map(|r| r.stats())),
             forward: forward.stats(),
             reverse: reverse.stats(),
             flows,
@@ -249,12 +261,15 @@ impl<'a, O: Observer> Simulation<'a, O> {
         if let Some(packet) = self.links[from.at()].pop(&mut self.queue) {
             self.report_crossing(from, time, &packet);
             let of = self.ports[to.at()].device().pieces(&packet, offload);
+            if self.ports[to.at()].ring.is_some() {
+                self.frames_arrive(waiting, to, time, packet, of);
+                return;
+            }
             self.turns.dequeued(waiting.is_empty());
             self.cpu.interrupt(time, of);
             let kept = self.input.add(of);
             if kept > 0 {
-                let whole = (packet.seg.seq, packet.seg.len, packet.seg.flags);
-                waiting.push_back(Ready { to, packet, whole, done: 0, of, kept });
+                waiting.push_back(Ready::new(to, packet, of, kept));
                 self.busy = true;
             }
         }
@@ -276,7 +291,10 @@ impl<'a, O: Observer> Simulation<'a, O> {
         let others = waiting.len() > 1;
         if let Some(front) = waiting.front_mut() {
             self.turns.begin();
-            self.input.take();
+            let ringed = self.ports[front.to.at()].ring.is_some();
+            if !ringed {
+                self.input.take();
+            }
             let last = front.done + 1 >= front.kept;
             self.busy = others || !last;
             if self.links[front.to.peer().at()].loses_next() {
@@ -286,6 +304,9 @@ impl<'a, O: Observer> Simulation<'a, O> {
                 self.segment_ready(time, front);
             }
             front.done += 1;
+            if ringed {
+                self.frame_taken(front.to, time);
+            }
             if last {
                 waiting.pop_front();
             }
@@ -320,6 +341,14 @@ impl<'a, O: Observer> Simulation<'a, O> {
             }
         } else {
             self.deliver(packet.flow, to, time, &packet.seg, buffer);
+        }
+    }
+
+    /// A poll of a device ends: what was held back reaches the stack.
+    #[inline(never)]
+    pub(super) fn poll_ends(&mut self, to: Side, time: SimTime) {
+        while let Some((flow, seg, buffer)) = self.ports[to.at()].poll_ends() {
+            self.deliver(flow, to, time, &seg, buffer);
         }
     }
 
@@ -433,13 +462,14 @@ impl<'a, O: Observer> Simulation<'a, O> {
 
     // --- the heap's events ----------------------------------------------------------------------------------
 
-    fn heap_event(&mut self) {
+    fn heap_event(&mut self, waiting: &mut VecDeque<Ready>) {
         self.moved = true;
         let Some((due, event)) = self.queue.pop() else { return };
         let time = self.cpu.begin(due);
         match event {
             Event::Open(flow) => self.open(flow, time),
             Event::Handshake(flow, side) => self.handshake_timeout(flow, side, time),
+            Event::Interrupt(side) => self.interrupt(waiting, side, due),
             Event::Timer(flow, side) => self.timer(flow, side, due, time),
             Event::Applications(flow) => self.applications_due(flow, due, time),
             Event::Start(flow) => {

@@ -25,8 +25,11 @@ pub(super) struct InputQueue {
 /// [`DEV_TX_WEIGHT`] at a time; the receiving one works through what has gathered, at most
 /// [`NETDEV_BUDGET`] segments. Whoever was woken by the other waits for the next round, in which transmitting
 /// comes first. A packet sent while receiving moves what is due as well (`qdisc_run`).
-#[derive(Clone, Copy, Default, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Turns {
+    /// `inline` at rest. With devices that have a ring, arrivals never wait for a turn: the other host is another
+    /// machine, and the ring is what holds them.
+    idle: u32,
     /// Segments left in the receiving turn.
     receive: u32,
     /// Packets left in the transmitting turn.
@@ -36,6 +39,12 @@ pub(super) struct Turns {
 }
 
 impl Turns {
+    /// Nobody's turn; `apart` says that the hosts are two machines.
+    pub(super) fn new(apart: bool) -> Self {
+        let idle = if apart { u32::MAX } else { 0 };
+        Self { idle, receive: 0, transmit: 0, inline: idle }
+    }
+
     /// Whether packets that are due wait until more segments were processed.
     pub(super) fn receiving(&self) -> bool {
         self.receive > 0 && self.inline == 0
@@ -59,7 +68,7 @@ impl Turns {
     /// A segment is about to be processed.
     pub(super) fn begin(&mut self) {
         self.transmit = 0;
-        self.inline = 0;
+        self.inline = self.idle;
         if self.receive == 0 {
             self.receive = NETDEV_BUDGET;
         }
@@ -68,7 +77,7 @@ impl Turns {
     /// A packet was sent.
     pub(super) fn sent(&mut self) {
         if self.receive > 0 {
-            self.inline = DEV_TX_WEIGHT;
+            self.inline = self.idle.max(DEV_TX_WEIGHT);
         }
     }
 
@@ -76,7 +85,7 @@ impl Turns {
     pub(super) fn processed(&mut self, empty: bool) {
         self.receive -= 1;
         if empty || self.receive == 0 {
-            *self = Self::default();
+            *self = Self { idle: self.idle, receive: 0, transmit: 0, inline: self.idle };
         }
     }
 }

@@ -75,6 +75,8 @@ pub struct KernelProfile {
     pub delack_max_from_rto_min: bool,
     /// Whether `ato` grows no further than the delayed-ACK maximum (6.12.107 and 7.2.13 have it, 6.18.15 has not).
     pub ato_bounded: bool,
+    /// SYNs that are repeated at the same pace before it is halved (`tcp_syn_linear_timeouts`, 6.5 and later).
+    pub syn_linear_timeouts: u8,
     /// Whether sending data counts towards interactive mode instead of entering it at once (6.7 and later).
     pub pingpong_counts: bool,
     /// Whether the delayed-ACK timer flushes compressed ACKs.

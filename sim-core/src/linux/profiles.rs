@@ -36,6 +36,7 @@ pub(super) static V5_10: KernelProfile = KernelProfile {
     backlog_ack_defer: false,
     delack_max_from_rto_min: false,
     ato_bounded: false,
+    syn_linear_timeouts: 0,
     pingpong_counts: false,
     delack_flushes_compressed: false,
     comp_sack: CompSack::FivePercent,
@@ -86,6 +87,7 @@ pub(super) static V6_12: KernelProfile = KernelProfile {
     backlog_ack_defer: true,
     delack_max_from_rto_min: true,
     ato_bounded: true,
+    syn_linear_timeouts: 4,
     pingpong_counts: true,
     accepts_zero_window_update: true,
     ..V6_1

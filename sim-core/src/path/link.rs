@@ -206,6 +206,8 @@ impl Link {
         // Two processors may put packets on one link: what has happened stays.
         self.entered = self.entered.max(at);
         let at = self.entered;
+        // Whatever becomes of the packet, what is due next may be another thing than before.
+        let _ = order.key(at);
         self.advance(at, order);
         let Some(s) = &mut self.special else { return };
         match &mut s.queue {

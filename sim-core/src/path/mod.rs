@@ -9,6 +9,7 @@ mod link;
 mod netem;
 mod nic;
 mod port;
+mod ring;
 
 pub use bottleneck::QueueStats;
 pub use delays::Delays;
@@ -16,6 +17,8 @@ pub use link::{Link, LinkStats};
 pub use netem::Direction;
 pub use nic::Device;
 pub use port::{Arrival, Port};
+pub(crate) use ring::Arrived;
+pub use ring::RingStats;
 
 use crate::segment::{Flags, Segment, SynOptions};
 use crate::sender::Emitted;

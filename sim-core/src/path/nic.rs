@@ -56,14 +56,14 @@ impl Device {
     /// The `n`th of `of` pieces of a packet, with its memory.
     pub fn piece(&self, packet: &Packet, n: u32, of: u32) -> (Segment, Buffer) {
         let seg = if of == 1 { packet.seg } else { packet.segment(n) };
-        (seg, self.buffer(packet, &seg, of == 1 && !packet.is_cut()))
+        (seg, self.buffer(packet, &seg, of == 1))
     }
 
     /// The memory of one received segment of `packet`. `own` says that it is the sender's own skb, not a piece of it.
     pub fn buffer(&self, packet: &Packet, seg: &Segment, own: bool) -> Buffer {
-        let NicConfig { model, xdp, outer_headers } = self.nic;
+        let NicConfig { model, xdp, outer_headers, ring: _ } = self.nic;
         if model == NicModel::Loopback {
-            return self.local(packet, seg, own);
+            return self.local(packet, seg, own && !packet.is_cut());
         }
         let packet_len = IPV4 + seg.header_len() + seg.len;
         let frame = ETHERNET + outer_headers + packet_len;

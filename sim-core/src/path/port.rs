@@ -1,6 +1,7 @@
 //! A host's attachment to the path: its device, and the offload that joins what one poll brings.
 
 use super::Device;
+use super::ring::RxRing;
 use crate::config::{EndpointConfig, HostConfig};
 use crate::linux::KernelProfile;
 use crate::segment::Segment;
@@ -21,6 +22,7 @@ pub type Arrival = (u32, Segment, Buffer);
 pub struct Port {
     device: Device,
     gro: Option<Joining>,
+    pub(crate) ring: Option<RxRing>,
 }
 
 /// The packets held back in this poll, the oldest first, each of another connection.
@@ -68,7 +70,8 @@ impl Port {
         let device = Device::new(end.nic, kernel, host.skb);
         let joins = end.offload.gro && device.has_gro();
         let gro = joins.then(|| Joining { fresh: Gro::new(GRO_MAX_SIZE, host.skb), held: Vec::new() });
-        Self { device, gro }
+        let ring = end.nic.ring.filter(|_| device.has_gro()).map(RxRing::new);
+        Self { device, gro, ring }
     }
 
     /// The device.

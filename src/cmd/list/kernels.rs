@@ -141,6 +141,7 @@ fn properties(k: &KernelProfile) -> Vec<Property> {
         backlog_ack_defer,
         delack_max_from_rto_min,
         ato_bounded,
+        syn_linear_timeouts,
         pingpong_counts,
         delack_flushes_compressed,
         comp_sack,
@@ -257,6 +258,11 @@ fn properties(k: &KernelProfile) -> Vec<Property> {
             yes(delack_max_from_rto_min),
         ),
         row("ato is bounded by it", "tcp_event_data_recv", yes(ato_bounded)),
+        row(
+            "SYNs repeated after the same pause",
+            "tcp_retransmit_timer, tcp_syn_linear_timeouts (6.5)",
+            syn_linear_timeouts.to_string(),
+        ),
         row(
             "interactive mode needs several turns",
             "tcp_event_data_sent, inet_csk_inc_pingpong_cnt",
