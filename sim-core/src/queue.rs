@@ -74,6 +74,12 @@ impl<E> EventQueue<E> {
         Self { heap: BinaryHeap::with_capacity(16), inserted: 0, processed: 0, max_events }
     }
 
+    /// Empties the queue for another run, and keeps its memory.
+    pub fn reset(&mut self, max_events: u64) {
+        self.heap.clear();
+        (self.inserted, self.processed, self.max_events) = (0, 0, max_events);
+    }
+
     /// The next place in the order for an event at `time`.
     pub fn key(&mut self, time: SimTime) -> Key {
         self.inserted += 1;

@@ -21,10 +21,30 @@ pub use outcome::{FlowOutcome, RunError, RunOutcome};
 use crate::config::RunConfig;
 use crate::observer::Observer;
 
+/// Runs one configuration after the other in the same memory: what one run has allocated, the next one uses. The
+/// result of a run does not depend on those before it.
+#[derive(Debug, Default)]
+pub struct Workspace {
+    storage: simulation::Storage,
+}
+
+impl Workspace {
+    /// Runs `config` as [`run`] does.
+    ///
+    /// # Errors
+    /// As [`run`].
+    pub fn run<O: Observer>(&mut self, config: &RunConfig, obs: &mut O) -> Result<RunOutcome, RunError> {
+        let mut simulation = simulation::Simulation::new(config, obs, &mut self.storage);
+        let result = simulation.run();
+        simulation.give_back(&mut self.storage);
+        result
+    }
+}
+
 /// Runs `config` from the first SYN to the first of its stop conditions; `obs` watches.
 ///
 /// # Errors
 /// If the run needs more events than `config.stop.max_events`, or the path loses the handshake.
 pub fn run<O: Observer>(config: &RunConfig, obs: &mut O) -> Result<RunOutcome, RunError> {
-    simulation::Simulation::new(config, obs).run()
+    Workspace::default().run(config, obs)
 }

@@ -67,6 +67,28 @@ enum Source {
     Link(Side),
 }
 
+/// Memory that one run leaves to the next.
+#[derive(Debug)]
+pub(super) struct Storage {
+    queue: EventQueue<Event>,
+    flows: Vec<Flow>,
+    waiting: VecDeque<Ready>,
+    apps_waiting: Vec<FlowId>,
+    out: Vec<Transmit>,
+}
+
+impl Default for Storage {
+    fn default() -> Self {
+        Self {
+            queue: EventQueue::new(0),
+            flows: Vec::new(),
+            waiting: VecDeque::new(),
+            apps_waiting: Vec::new(),
+            out: Vec::new(),
+        }
+    }
+}
+
 /// One run. What exists once for each side is a pair, by [`Side::at`].
 #[derive(Debug)]
 pub(super) struct Simulation<'a, O: Observer> {
@@ -79,6 +101,8 @@ pub(super) struct Simulation<'a, O: Observer> {
     pub(super) ports: [Port; 2],
     pub(super) hosts: [Host; 2],
     pub(super) flows: Vec<Flow>,
+    /// What devices have handed up and the stack has not processed; lent to the event loop.
+    waiting: VecDeque<Ready>,
     pub(super) cpu: Cpu,
     /// Whether segments wait for the stack behind the one that it processes.
     pub(super) busy: bool,
@@ -117,7 +141,16 @@ fn host(config: &RunConfig) -> Host {
 }
 
 impl<'a, O: Observer> Simulation<'a, O> {
-    pub(super) fn new(config: &'a RunConfig, obs: &'a mut O) -> Self {
+    /// A run that has not begun, in the memory of an earlier one.
+    pub(super) fn new(config: &'a RunConfig, obs: &'a mut O, storage: &mut Storage) -> Self {
+        let Storage { mut queue, mut flows, mut waiting, mut apps_waiting, mut out } =
+            std::mem::take(storage);
+        queue.reset(config.stop.max_events);
+        flows.clear();
+        flows.extend((0..config.flows.count()).map(|id| Flow::new(config, id)));
+        waiting.clear();
+        apps_waiting.clear();
+        out.clear();
         let port = |end| Port::new(config.kernel, end, &config.host);
         let ports = [port(&config.sender), port(&config.receiver)];
         let apart = ports.iter().any(|p| p.ring.is_some());
@@ -125,20 +158,21 @@ impl<'a, O: Observer> Simulation<'a, O> {
             config,
             clock: JiffyClock::new(config.host.hz, config.host.since_tick),
             wheel: TimerWheel::new(config.host.jiffies),
-            queue: EventQueue::new(config.stop.max_events),
+            queue,
             links: [
                 Link::new(&config.forward, config.seed, Direction::Forward),
                 Link::new(&config.reverse, config.seed, Direction::Reverse),
             ],
             ports,
             hosts: [host(config), host(config)],
-            flows: (0..config.flows.count()).map(|id| Flow::new(config, id)).collect(),
+            flows,
+            waiting,
             cpu: Cpu::new(config.host.packet_cost),
             busy: false,
             input: InputQueue::default(),
             turns: Turns::new(apart),
-            apps_waiting: Vec::new(),
-            out: Vec::with_capacity(64),
+            apps_waiting,
+            out,
             obs,
             reading: JiffyClock::new(config.host.hz, config.host.since_tick).now(SimTime::ZERO),
             watched: 0,
@@ -155,7 +189,7 @@ impl<'a, O: Observer> Simulation<'a, O> {
         }
     }
 
-    pub(super) fn run(mut self) -> Result<RunOutcome, RunError> {
+    pub(super) fn run(&mut self) -> Result<RunOutcome, RunError> {
         for (i, change) in self.config.events.iter().enumerate() {
             self.queue.push(SimTime::ZERO + change.at, Event::Change(i));
         }
@@ -167,15 +201,21 @@ impl<'a, O: Observer> Simulation<'a, O> {
                 self.queue.push(at, Event::Open(flow));
             }
         }
-        let ended = self.events()?;
-        self.finish(ended)
+        let mut waiting = std::mem::take(&mut self.waiting);
+        let ended = self.events(&mut waiting);
+        self.waiting = waiting;
+        self.finish(ended?)
+    }
+
+    /// Leaves the memory to the next run.
+    pub(super) fn give_back(self, storage: &mut Storage) {
+        let Self { queue, flows, waiting, apps_waiting, out, .. } = self;
+        *storage = Storage { queue, flows, waiting, apps_waiting, out };
     }
 
     /// Lets everything happen until the run is over; returns when that is.
-    fn events(&mut self) -> Result<SimTime, RunError> {
+    fn events(&mut self, waiting: &mut VecDeque<Ready>) -> Result<SimTime, RunError> {
         let mut last = SimTime::ZERO;
-        // What devices have handed up and the stack has not processed.
-        let mut waiting = VecDeque::with_capacity(64);
         loop {
             if self.moved || self.queue.inserted() != self.seen {
                 self.next = self.earliest();
@@ -196,9 +236,9 @@ impl<'a, O: Observer> Simulation<'a, O> {
             last = last.max(time);
             self.queue.count(time)?;
             match source {
-                _ if take_ready => self.process_ready(&mut waiting, time),
-                Source::Heap => self.heap_event(&mut waiting),
-                Source::Link(from) => self.dequeue(&mut waiting, from, time),
+                _ if take_ready => self.process_ready(waiting, time),
+                Source::Heap => self.heap_event(waiting),
+                Source::Link(from) => self.dequeue(waiting, from, time),
             }
             if self.read_bytes >= self.stop_bytes || self.segments >= self.stop_segments {
                 return Ok(last);
@@ -206,21 +246,21 @@ impl<'a, O: Observer> Simulation<'a, O> {
         }
     }
 
-    fn finish(self, ended: SimTime) -> Result<RunOutcome, RunError> {
+    fn finish(&self, ended: SimTime) -> Result<RunOutcome, RunError> {
         let (Some(established), Some(started), Some(first)) =
             (self.established, self.started, self.flows.first())
         else {
             return Err(RunError::NotEstablished { at: ended });
         };
         let first = first.outcome();
-        let [sender_host, receiver_host] = self.hosts;
-        let [forward, reverse] = self.links;
+        let [sender_host, receiver_host] = &self.hosts;
+        let [forward, reverse] = &self.links;
         let flows: Vec<_> = self.flows.iter().map(Flow::outcome).collect();
         Ok(RunOutcome {
             receiver: first.receiver,
             sender: first.sender,
-            receiver_counters: receiver_host.counters,
-            sender_counters: sender_host.counters,
+            receiver_counters: receiver_host.counters.clone(),
+            sender_counters: sender_host.counters.clone(),
             established,
             started,
             ended,

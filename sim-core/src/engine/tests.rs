@@ -1,6 +1,6 @@
 //! Whole runs whose outcome was recorded on real kernels.
 
-use super::{RunError, run};
+use super::{RunError, Workspace, run};
 use crate::config::*;
 use crate::linux::by_name;
 use crate::observer::{Observer, SenderState, Silent};
@@ -283,4 +283,17 @@ fn a_lost_syn_and_a_lost_syn_ack_are_sent_again() {
     assert!(r.flows.iter().all(|f| f.established.is_some()));
     let late = r.flows.iter().filter(|f| f.established.unwrap() > SimTime::from_nanos(900_000_000)).count();
     assert!(late >= 30, "{late}");
+}
+
+#[test]
+fn a_run_does_not_depend_on_those_before_it_in_the_same_memory() {
+    let overrun = blog("6.1", 0, 10_000);
+    let mut several = shared(FlowsConfig::Alike { count: 8, spread: SimDuration::from_millis(1) });
+    several.stop.after = SimDuration::from_millis(300);
+    let mut starved = blog("6.1", 0, 10_000);
+    starved.stop.max_events = 50;
+    let mut workspace = Workspace::default();
+    for config in [&overrun, &several, &starved, &overrun, &several, &several, &overrun] {
+        assert_eq!(workspace.run(config, &mut Silent), run(config, &mut Silent));
+    }
 }
