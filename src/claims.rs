@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::process;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use results::OutputDir;
@@ -17,6 +18,17 @@ type Slot = Arc<Mutex<Option<OutputDir>>>;
 /// All folders that were claimed in this process.
 static CLAIMED: Mutex<Vec<Slot>> = Mutex::new(Vec::new());
 
+/// Whether something runs that looks at [`STOP`].
+static STOPPABLE: AtomicBool = AtomicBool::new(false);
+/// Set by the first interrupt while [`STOPPABLE`] is.
+static STOP: AtomicBool = AtomicBool::new(false);
+
+/// From now on the first interrupt sets this flag instead of ending the process; the second one ends it.
+pub(crate) fn stop_on_interrupt() -> &'static AtomicBool {
+    STOPPABLE.store(true, Ordering::Relaxed);
+    &STOP
+}
+
 fn lock<T>(m: &Mutex<T>) -> MutexGuard<'_, T> {
     // What a lock guards here is whole or absent at any time, also after a panic elsewhere.
     m.lock().unwrap_or_else(PoisonError::into_inner)
@@ -26,6 +38,10 @@ fn lock<T>(m: &Mutex<T>) -> MutexGuard<'_, T> {
 pub(crate) fn clean_up_on_interrupt() {
     // Without a handler an interrupt ends the process at once, and the next run clears up after it.
     let _ = ctrlc::set_handler(|| {
+        // Work that can end by itself is asked to, once.
+        if STOPPABLE.load(Ordering::Relaxed) && !STOP.swap(true, Ordering::Relaxed) {
+            return;
+        }
         // Whoever waits for these locks afterwards finds its folder gone, or waits until the process ends.
         let slots = lock(&CLAIMED);
         give_up(&slots);

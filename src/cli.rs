@@ -37,6 +37,10 @@ pub(crate) enum Command {
     New(cmd::new::Args),
     /// Draw a trace, or a recording, that was written before
     Plot(cmd::plot::Args),
+    /// Run a scenario at many points: one row of figures for each
+    Sweep(cmd::sweep::Args),
+    /// Put the shards of a sweep together
+    Merge(cmd::merge::Args),
     /// Print the JSON schema of scenario files, for editors
     Schema(cmd::schema::Args),
     /// Print the completions for a shell

@@ -6,6 +6,8 @@ mod cmd;
 mod failure;
 mod input;
 mod ledger;
+mod plan_input;
+mod progress;
 mod settings;
 mod side_by_side;
 mod simulate;

@@ -215,7 +215,7 @@ fn refuse_existing(target: &Path) -> Result<(), OutputError> {
 }
 
 /// Whether no process has this id. Only Linux is asked; elsewhere every writer is taken to be alive.
-fn is_gone(pid: u32) -> bool {
+pub fn is_gone(pid: u32) -> bool {
     cfg!(target_os = "linux")
         && Path::new("/proc/self").exists()
         && !Path::new(&format!("/proc/{pid}")).exists()

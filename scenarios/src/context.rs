@@ -34,7 +34,11 @@ pub(crate) enum Scalar {
 
 impl Context {
     pub(crate) fn new(source: Source) -> Self {
-        Self { sources: vec![Arc::new(source)], kernels: Vec::new(), diagnostics: Vec::new(), failed: false }
+        Self::shared(Arc::new(source))
+    }
+
+    pub(crate) fn shared(source: Arc<Source>) -> Self {
+        Self { sources: vec![source], kernels: Vec::new(), diagnostics: Vec::new(), failed: false }
     }
 
     pub(crate) fn error(&mut self, at: Place, message: impl Into<String>) -> &mut Diagnostic {

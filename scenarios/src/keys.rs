@@ -663,6 +663,21 @@ pub(crate) fn find(keys: &'static [Key], name: &str) -> Option<&'static Key> {
     keys.iter().find(|k| k.name == name)
 }
 
+/// The default in the table of the key at `path`, written out; `None` if there is no such key.
+pub(crate) fn default_of(path: &str) -> Option<&'static str> {
+    let mut keys = ROOT;
+    let mut steps = path.split('.').peekable();
+    while let Some(step) = steps.next() {
+        let key = find(keys, step)?;
+        match key.kind {
+            _ if steps.peek().is_none() => return Some(key.default),
+            Kind::Section(inner) => keys = inner,
+            _ => return None,
+        }
+    }
+    None
+}
+
 /// All keys as text: path, what it takes, default, meaning. One line each, for the documentation.
 pub fn reference() -> String {
     let mut out = String::new();

@@ -25,7 +25,7 @@ pub struct Overrides {
 }
 
 /// Keys of one mapping that say the same thing: setting one takes the other back.
-const ALTERNATIVES: [&[&str]; 4] = [
+pub(crate) const ALTERNATIVES: [&[&str]; 4] = [
     &["rtt", "delay"],
     &["SO_RCVBUF", "SO_RCVBUFFORCE"],
     &["SO_SNDBUF", "SO_SNDBUFFORCE"],
@@ -98,7 +98,7 @@ fn set(cx: &mut Context, root: &mut Node, text: &str, source: usize) {
 }
 
 /// The name and the index of `name[index]`.
-fn index_of(key: &str) -> Result<(&str, Option<usize>), String> {
+pub(crate) fn index_of(key: &str) -> Result<(&str, Option<usize>), String> {
     let Some(inner) = key.strip_suffix(']') else { return Ok((key, None)) };
     match inner.rsplit_once('[').map(|(name, i)| (name, i.parse::<usize>())) {
         Some((name, Ok(i))) if i < 3 => Ok((name, Some(i))),
@@ -107,7 +107,7 @@ fn index_of(key: &str) -> Result<(&str, Option<usize>), String> {
 }
 
 /// `rx.` and `tx.` written out.
-fn expand(key: &str) -> String {
+pub(crate) fn expand(key: &str) -> String {
     match key.split_once('.') {
         Some(("rx", rest)) => format!("receiver.{rest}"),
         Some(("tx", rest)) => format!("sender.{rest}"),
@@ -155,11 +155,11 @@ impl Node {
     }
 }
 
-type NotFound = (String, Option<String>);
+pub(crate) type NotFound = (String, Option<String>);
 
 /// Finds the key that a path leads to, fills `out` with its steps and says what it takes; `None` for names that
 /// are checked when the scenario is resolved.
-fn locate_root(path: &str, out: &mut Vec<String>) -> Result<Option<Kind>, NotFound> {
+pub(crate) fn locate_root(path: &str, out: &mut Vec<String>) -> Result<Option<Kind>, NotFound> {
     if let Some((end @ ("receiver" | "sender"), rest)) = path.split_once('.') {
         let section = if end == "sender" { keys::SENDER } else { keys::RECEIVER };
         let first = rest.split(['.', '[']).next().unwrap_or(rest);
@@ -272,7 +272,7 @@ fn with_index(root: &Node, path: &[&str], index: usize, value: &Node) -> Option<
     Some(parts.join(" "))
 }
 
-fn default_triple(root: &Node, path: &[&str]) -> Option<String> {
+pub(crate) fn default_triple(root: &Node, path: &[&str]) -> Option<String> {
     if path.first() == Some(&"host") {
         return keys::find(keys::HOST, path.last()?).map(|k| k.default.to_owned());
     }
@@ -281,7 +281,7 @@ fn default_triple(root: &Node, path: &[&str]) -> Option<String> {
     Some(sysctls::find(path.last()?)?.show(&profile.default_sysctls()))
 }
 
-fn get<'n>(node: &'n Node, key: &str) -> Option<&'n Entry> {
+pub(crate) fn get<'n>(node: &'n Node, key: &str) -> Option<&'n Entry> {
     match &node.value {
         Value::Map(entries) => entries.iter().find(|e| e.key == key),
         _ => None,

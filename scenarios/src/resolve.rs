@@ -100,7 +100,18 @@ fn member_name(family: &str, kernel: &str) -> String {
 /// Resolves the scenario on kernel number `at` of its list; also says how many there are.
 fn resolve_on(source: &Source, overrides: &Overrides, at: usize) -> Result<(Scenario, usize), ScenarioError> {
     let mut cx = Context::new(source.clone());
-    let Some(mut root) = parse_root(&mut cx, source) else { return Err(failed(cx)) };
+    let Some(root) = parse_root(&mut cx, source) else { return Err(failed(cx)) };
+    resolve_tree(cx, root, source, overrides, at)
+}
+
+/// The same of a tree that was read before.
+pub(crate) fn resolve_tree(
+    mut cx: Context,
+    mut root: Node,
+    source: &Source,
+    overrides: &Overrides,
+    at: usize,
+) -> Result<(Scenario, usize), ScenarioError> {
     overrides::apply(&mut cx, &mut root, overrides);
     let listed = listed_kernels(&mut cx, &root);
     let overridden = overrides.kernel.is_some();
@@ -125,7 +136,7 @@ fn resolve_on(source: &Source, overrides: &Overrides, at: usize) -> Result<(Scen
     }
 }
 
-fn failed(cx: Context) -> ScenarioError {
+pub(crate) fn failed(cx: Context) -> ScenarioError {
     match cx.finish() {
         Err(e) => e,
         // Only reached together with an error; the warnings alone would still say what was seen.
@@ -133,7 +144,7 @@ fn failed(cx: Context) -> ScenarioError {
     }
 }
 
-fn parse_root(cx: &mut Context, source: &Source) -> Option<Node> {
+pub(crate) fn parse_root(cx: &mut Context, source: &Source) -> Option<Node> {
     match yaml::parse(source.text(), 0) {
         Err(e) => {
             cx.error(e.at, e.message).help = e.help;

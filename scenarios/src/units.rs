@@ -93,7 +93,7 @@ impl<'a> Quantity<'a> {
 }
 
 /// At most 40 characters of what was written, for messages.
-pub(crate) fn shorten(text: &str) -> String {
+pub fn shorten(text: &str) -> String {
     if text.chars().count() <= 40 {
         return text.to_owned();
     }

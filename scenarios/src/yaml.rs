@@ -8,27 +8,27 @@ use serde_saphyr::{Error, Location, Spanned};
 
 /// A place in one of the texts of a scenario: bytes `start..end` of source number `source`.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Debug)]
-pub(crate) struct Place {
+pub struct Place {
     /// Which text: 0 is the scenario, the others are overrides.
-    pub(crate) source: usize,
+    pub source: usize,
     /// First byte.
-    pub(crate) start: usize,
+    pub start: usize,
     /// One after the last byte.
-    pub(crate) end: usize,
+    pub end: usize,
 }
 
 /// A value as written.
 #[derive(Clone, PartialEq, Debug)]
-pub(crate) struct Node {
+pub struct Node {
     /// Where.
-    pub(crate) at: Place,
+    pub at: Place,
     /// What.
-    pub(crate) value: Value,
+    pub value: Value,
 }
 
 /// The kinds of value that YAML has. A scalar keeps its text: `5.10` is not 5.1.
 #[derive(Clone, PartialEq, Debug)]
-pub(crate) enum Value {
+pub enum Value {
     /// Nothing after the colon, or `~`.
     Null,
     /// A word, a number, a quoted text.
@@ -41,13 +41,13 @@ pub(crate) enum Value {
 
 /// One `key: value`.
 #[derive(Clone, PartialEq, Debug)]
-pub(crate) struct Entry {
+pub struct Entry {
     /// The key.
-    pub(crate) key: String,
+    pub key: String,
     /// Where the key is.
-    pub(crate) at: Place,
+    pub at: Place,
     /// The value.
-    pub(crate) value: Node,
+    pub value: Node,
 }
 
 /// Why a text is not usable YAML.

@@ -5,11 +5,13 @@ pub(crate) mod completions;
 pub(crate) mod conform;
 pub(crate) mod lint;
 pub(crate) mod list;
+pub(crate) mod merge;
 pub(crate) mod new;
 pub(crate) mod plot;
 pub(crate) mod run;
 pub(crate) mod schema;
 pub(crate) mod show;
+pub(crate) mod sweep;
 
 use crate::cli::{Cli, Command};
 use crate::failure::Failure;
@@ -25,6 +27,8 @@ pub(crate) fn dispatch(args: Cli) -> Result<(), Failure> {
         Command::Show(a) => show::run(&a),
         Command::New(a) => new::run(&a),
         Command::Plot(a) => plot::run(&a),
+        Command::Sweep(a) => sweep::run(&a),
+        Command::Merge(a) => merge::run(&a),
         Command::Schema(a) => schema::run(&a),
         Command::Completions(a) => completions::run(&a),
     }

@@ -14,3 +14,4 @@ mod overrun;
 mod plot;
 mod properties;
 mod support;
+mod sweep;

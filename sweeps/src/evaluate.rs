@@ -1,0 +1,74 @@
+//! One run: from a point to its row.
+
+use results::flows::FlowFigures;
+use results::{Digest, Metric, Setup, TraceRecorder};
+use scenarios::Scenario;
+use sim_core::counters::Counters;
+use sim_core::engine;
+use sim_core::inject;
+
+use crate::plan::Plan;
+use crate::sample::Point;
+
+/// What a run came to.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Figures {
+    /// The plan's measures, in its order; `None` where the run has no such figure.
+    pub measures: Vec<Option<i64>>,
+    /// Digest of the trace: the same as `skmem run` prints.
+    pub digest: String,
+}
+
+/// One row: a repetition of a point.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Row {
+    /// The point.
+    pub point: Point,
+    /// Which repetition, from 0.
+    pub repeat: u32,
+    /// Seed of its random streams.
+    pub seed: u64,
+    /// What it came to, or a line that says why it came to nothing.
+    pub result: Result<Figures, String>,
+}
+
+/// Runs one repetition of a point. A point that cannot be run is a row too.
+pub fn row(plan: &Plan, point: Point, repeat: u32) -> Row {
+    let overrides = plan.overrides(&point, repeat);
+    let seed = overrides.seed.unwrap_or(0);
+    let result = match plan.base.template.resolve(&overrides) {
+        Ok(scenario) => figures(&scenario, &plan.metrics),
+        Err(e) => Err(e.errors().next().map_or_else(String::new, ToString::to_string)),
+    };
+    Row { point, repeat, seed, result: result.map_err(|e| one_line(&e)) }
+}
+
+/// Runs a scenario and takes these figures.
+///
+/// # Errors
+/// Why the run has no result, as a sentence.
+pub fn figures(scenario: &Scenario, measures: &[&'static Metric]) -> Result<Figures, String> {
+    let (trace, flows) = match &scenario.inject {
+        None => {
+            let mut recorder = TraceRecorder::new(Setup::of(&scenario.config));
+            let o = engine::run(&scenario.config, &mut recorder).map_err(|e| e.to_string())?;
+            let flows = FlowFigures::of(&o);
+            (recorder.finish(o.ended, &o.receiver, &o.receiver_counters, &o.sender_counters), flows)
+        }
+        Some(plan) => {
+            let mut recorder = TraceRecorder::new(Setup::of_path(&scenario.config));
+            let o =
+                inject::run_injection(&scenario.config, plan, &mut recorder).map_err(|e| e.to_string())?;
+            (recorder.finish(o.ended, &o.receiver, &o.counters, &Counters::default()), Vec::new())
+        }
+    };
+    let trace = trace.map_err(|e| e.to_string())?;
+    let digest = Digest::of_flows(&trace, &flows).to_string();
+    let measured = trace.measured.with_flows(&flows);
+    let measures = measures.iter().map(|m| m.value(&measured)).collect();
+    Ok(Figures { measures, digest })
+}
+
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}

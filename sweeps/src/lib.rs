@@ -1,0 +1,38 @@
+//! `sweeps`: from a plan to rows.
+//!
+//! A [`Plan`] names a scenario, axes over its keys, and the figures to take. Every [`Point`] is a pure function of the
+//! plan and its number; so is its seed. Points are run in parallel and their rows handed on in order, so that what is
+//! on disk is always a prefix of the whole, whoever stops the sweep and when. A [`Shard`] is every N-th point, and
+//! [`Merge`] puts shards together to the bytes of the whole.
+
+mod axis;
+mod evaluate;
+mod filter;
+mod format;
+mod gallery;
+mod manifest;
+mod merge;
+mod mistakes;
+mod parallel;
+mod plan;
+mod range;
+mod run;
+mod sample;
+mod shard;
+mod store;
+mod table;
+
+pub use axis::{Axis, AxisValue, Pick, Setting};
+pub use evaluate::{Figures, Row, figures, row};
+pub use filter::Filter;
+pub use format::{Format, columns};
+pub use gallery::{plan_text, plans};
+pub use manifest::{Done, MANIFEST, Manifest, model};
+pub use merge::Merge;
+pub use plan::{Base, Plan};
+pub use range::{Range, Scale};
+pub use run::{Ended, sweep};
+pub use sample::{Point, Sample, Space};
+pub use shard::Shard;
+pub use store::{Store, StoreError, digest, work};
+pub use table::Table;

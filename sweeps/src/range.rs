@@ -1,0 +1,158 @@
+//! `{from, to, steps, scale}`: values at equal distances or equal ratios.
+
+use scenarios::tree::{Node, Value};
+use scenarios::{Quantity, nearest};
+
+use crate::mistakes::Mistakes;
+
+/// How the values of a range follow each other.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Scale {
+    /// At equal distances.
+    Linear,
+    /// At equal ratios.
+    Log,
+}
+
+/// A range of numbers, in base units.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Range {
+    /// The first value.
+    pub from: i64,
+    /// The last one; larger.
+    pub to: i64,
+    /// How many values a grid takes of it, both ends included.
+    pub steps: u32,
+    /// How they follow each other.
+    pub scale: Scale,
+}
+
+/// Significant digits that a value between two ends is rounded to: enough for any figure, and far fewer than those
+/// in which two platforms could differ.
+const DIGITS: f64 = 1e4;
+
+impl Range {
+    pub(crate) fn read(m: &mut Mistakes, key: &str, node: &Node, quantity: Quantity) -> Option<Self> {
+        let Value::Map(entries) = &node.value else { return None };
+        const KEYS: [&str; 4] = ["from", "to", "steps", "scale"];
+        if let Some(unknown) = entries.iter().find(|e| !KEYS.contains(&e.key.as_str())) {
+            let d = m.error(unknown.at, format!("`{}` is not a key of a range", unknown.key));
+            d.expected = Some("{from, to, steps, scale}".to_owned());
+            d.help = nearest(&unknown.key, KEYS).map(|n| format!("did you mean `{n}`?"));
+            return None;
+        }
+        if matches!(quantity, Quantity::Word | Quantity::Switch) {
+            m.error(node.at, format!("axis `{key}`: its values are no numbers, so it has no range"))
+                .expected = Some("a list".to_owned());
+            return None;
+        }
+        let mut number = |name: &str| {
+            let Some(entry) = node.get(name) else {
+                m.error(node.at, format!("axis `{key}`: a range needs `{name}`")).expected =
+                    Some("{from, to, steps, scale}".to_owned());
+                return None;
+            };
+            let found = entry.value.scalar().and_then(|t| quantity.number(t));
+            if found.is_none() {
+                let d = m.error(
+                    entry.value.at,
+                    format!("axis `{key}`: `{}` is no value of it", entry.value.flow()),
+                );
+                let unit = quantity.unit();
+                d.expected = Some(if unit.is_empty() {
+                    "a whole number".to_owned()
+                } else {
+                    format!("a value in {unit}, with its unit")
+                });
+            }
+            found
+        };
+        let (from, to) = (number("from")?, number("to")?);
+        let steps = match node.get("steps") {
+            None => 5,
+            Some(e) => match e.value.scalar().and_then(|t| t.parse::<u32>().ok()) {
+                Some(n) if (1..=100_000).contains(&n) => n,
+                _ => {
+                    m.error(e.value.at, format!("axis `{key}`: `steps` is a number from 1 to 100000"));
+                    return None;
+                }
+            },
+        };
+        let scale = match node.get("scale").map(|e| (e.value.at, e.value.scalar())) {
+            None | Some((_, Some("linear"))) => Scale::Linear,
+            Some((_, Some("log"))) => Scale::Log,
+            Some((at, _)) => {
+                m.error(at, format!("axis `{key}`: unknown scale")).expected =
+                    Some("linear or log".to_owned());
+                return None;
+            }
+        };
+        if from >= to || (scale == Scale::Log && from <= 0) {
+            let what =
+                if from >= to { "`from` must be less than `to`" } else { "a log range begins above zero" };
+            m.error(node.at, format!("axis `{key}`: {what}"));
+            return None;
+        }
+        let range = Self { from, to, steps, scale };
+        if range.steps().len() < steps as usize {
+            let n = range.steps().len();
+            m.error(node.at, format!("axis `{key}`: there are only {n} different values for {steps} steps"));
+            return None;
+        }
+        Some(range)
+    }
+
+    /// The values of a grid, ascending.
+    pub fn steps(&self) -> Vec<i64> {
+        let last = self.steps.saturating_sub(1).max(1);
+        let mut values: Vec<i64> = (0..self.steps).map(|i| self.at(f64::from(i) / f64::from(last))).collect();
+        values.dedup();
+        values
+    }
+
+    /// The value at a share between 0 (`from`) and 1 (`to`).
+    pub fn at(&self, share: f64) -> i64 {
+        if share <= 0.0 {
+            return self.from;
+        }
+        if share >= 1.0 {
+            return self.to;
+        }
+        let (from, to) = (self.from as f64, self.to as f64);
+        let exact = match self.scale {
+            Scale::Linear => from + (to - from) * share,
+            Scale::Log => from * libm::pow(to / from, share),
+        };
+        rounded(exact).clamp(self.from, self.to)
+    }
+}
+
+/// `x` to a few significant digits, as a whole number.
+pub(crate) fn rounded(x: f64) -> i64 {
+    let mut unit = 1.0;
+    while x.abs() / unit >= DIGITS {
+        unit *= 10.0;
+    }
+    (libm::round(x / unit) * unit) as i64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_log_range_has_equal_ratios_and_exact_ends() {
+        let r = Range { from: 1_000_000, to: 100_000_000, steps: 5, scale: Scale::Log };
+        assert_eq!(r.steps(), [1_000_000, 3_162_000, 10_000_000, 31_620_000, 100_000_000]);
+        let r = Range { from: 16_384, to: 65_536, steps: 3, scale: Scale::Log };
+        assert_eq!(r.steps(), [16_384, 32_770, 65_536]);
+    }
+
+    #[test]
+    fn a_linear_range_may_be_negative() {
+        let r = Range { from: -2, to: 2, steps: 5, scale: Scale::Linear };
+        assert_eq!(r.steps(), [-2, -1, 0, 1, 2]);
+        let one = Range { steps: 1, ..r };
+        assert_eq!(one.steps(), [-2]);
+    }
+}
