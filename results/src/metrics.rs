@@ -366,7 +366,8 @@ const fn unit_of(unit: columns::Unit) -> MetricUnit {
 pub fn reference() -> String {
     let mut out = String::new();
     for m in all().iter().filter(|m| !matches!(m.source, Source::Counter(..))) {
-        out.push_str(&format!("{} ({}). {}\n", m.name, m.unit.name(), m.doc));
+        let end = if matches!(m.source, Source::Final(_)) { "At the end: " } else { "" };
+        out.push_str(&format!("{} ({}). {end}{}\n", m.name, m.unit.name(), m.doc));
     }
     out.push_str(
         "counters.NAME (count). A counter of both hosts together, under its nstat name.\n\

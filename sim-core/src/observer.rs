@@ -303,6 +303,10 @@ pub trait Observer {
     /// Whether records are built at all.
     const ACTIVE: bool = true;
 
+    /// Whether states are complete. Otherwise only what memory, windows and the stream come to is filled in
+    /// (`rcv_ssthresh`, `rcvbuf`, `rmem`, `rcv_wnd`, `rcv_wup`, `rcv_nxt`, `copied_seq`), which costs less.
+    const WHOLE_STATE: bool = true;
+
     /// What follows is of connection `flow`, counted from 0. A run begins with connection 0 and says so only when
     /// it changes: of a single connection there is nothing to say.
     fn flow(&mut self, flow: u32) {

@@ -120,3 +120,19 @@ fn a_meter_alone_measures_what_a_recorder_does() {
         assert_eq!(measure(&s, setup), trace.measured, "{name}");
     }
 }
+
+#[test]
+fn the_documentation_of_the_summary_has_every_measure_as_the_table_defines_it() {
+    let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/summary.md")).unwrap();
+    let group = |name: &str| name.split_once('.').map(|(group, _)| group.to_owned());
+    for m in metrics::all().iter().filter(|m| matches!(group(&m.name).as_deref(), None | Some("peak"))) {
+        let line = format!("| `{}` | {} | {} |", m.name, m.unit.name(), m.doc);
+        assert!(page.lines().any(|l| l == line), "docs/summary.md lacks\n{line}");
+    }
+    let scenario = gallery_scenario("budget-overrun", None);
+    let (_, _, summary) = simulate(&scenario);
+    let json: serde_json::Value = serde_json::from_str(&summary.to_json().unwrap()).unwrap();
+    for field in json.as_object().unwrap().keys() {
+        assert!(page.contains(&format!("`{field}`")), "docs/summary.md lacks `{field}`");
+    }
+}

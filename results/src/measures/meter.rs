@@ -171,6 +171,8 @@ impl Meter {
 }
 
 impl Observer for Meter {
+    const WHOLE_STATE: bool = false;
+
     fn flow(&mut self, flow: u32) {
         self.elsewhere = flow != 0;
     }

@@ -145,7 +145,7 @@ impl Receiver {
         cx.host.counters.out_segs += 1;
         let packet = Transmit { seg, window, reason };
         if O::ACTIVE {
-            cx.obs.transmit(cx.now, &packet, &self.state(snd));
+            cx.obs.transmit(cx.now, &packet, &self.shown::<_, O>(snd));
         }
         cx.out.push(packet);
     }

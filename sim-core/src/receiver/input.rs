@@ -390,7 +390,7 @@ impl Receiver {
         cx.host.counters.out_segs += 1;
         let packet = Transmit { seg: rst, window: 0, reason: AckReason::Now };
         if O::ACTIVE {
-            cx.obs.transmit(cx.now, &packet, &self.state(snd));
+            cx.obs.transmit(cx.now, &packet, &self.shown::<_, O>(snd));
         }
         cx.out.push(packet);
     }
@@ -411,7 +411,7 @@ impl Receiver {
         let window = u32::from(window) << self.rcv_wscale;
         let packet = Transmit { seg, window, reason: AckReason::DupAck };
         if O::ACTIVE {
-            cx.obs.transmit(cx.now, &packet, &self.state(snd));
+            cx.obs.transmit(cx.now, &packet, &self.shown::<_, O>(snd));
         }
         cx.out.push(packet);
     }
@@ -433,7 +433,7 @@ impl Receiver {
         cx.host.counters.out_segs += 1;
         let packet = Transmit { seg: rst, window, reason: AckReason::Now };
         if O::ACTIVE {
-            cx.obs.transmit(cx.now, &packet, &self.state(snd));
+            cx.obs.transmit(cx.now, &packet, &self.shown::<_, O>(snd));
         }
         cx.out.push(packet);
         self.close_now(cx, snd);

@@ -408,6 +408,24 @@ impl Receiver {
         }
     }
 
+    /// As much of [`Receiver::state`] as the observer wants.
+    #[inline]
+    pub(crate) fn shown<S: SendHalf, O: Observer>(&self, snd: &S) -> SocketState {
+        if O::WHOLE_STATE {
+            return self.state(snd);
+        }
+        SocketState {
+            rcv_ssthresh: self.rcv_ssthresh,
+            rcvbuf: self.rcvbuf,
+            rmem: self.rmem,
+            rcv_wnd: self.rcv_wnd,
+            rcv_wup: self.rcv_wup,
+            rcv_nxt: self.rcv_nxt,
+            copied_seq: self.copied_seq,
+            ..SocketState::default()
+        }
+    }
+
     /// A segment reaches the socket. If an application holds the socket, it waits in the backlog.
     #[inline(always)]
     pub fn segment_arrives<S: SendHalf, O: Observer>(
@@ -450,7 +468,7 @@ impl Receiver {
         skb: &Skb,
     ) {
         if O::ACTIVE {
-            cx.obs.segment(cx.now, seg, skb, &self.state(snd));
+            cx.obs.segment(cx.now, seg, skb, &self.shown::<_, O>(snd));
         }
         match self.state {
             TcpState::Established => self.rcv_established(cx, snd, seg, skb),

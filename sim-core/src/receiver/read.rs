@@ -66,7 +66,7 @@ impl Receiver {
     pub fn recv_finish<S: SendHalf, O: Observer>(&mut self, cx: &mut Cx<'_, O>, snd: &mut S) -> u32 {
         let copied = std::mem::take(&mut self.reading).copied;
         if O::ACTIVE && copied > 0 {
-            cx.obs.read(cx.now, copied, &self.state(snd));
+            cx.obs.read(cx.now, copied, &self.shown::<_, O>(snd));
         }
         self.cleanup_rbuf(cx, snd, copied);
         copied
