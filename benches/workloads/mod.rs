@@ -42,6 +42,9 @@ pub(crate) fn steady(packets: u64) -> RunConfig {
 pub(crate) fn shared(count: u32, packets: u64) -> RunConfig {
     let mut c = steady(packets);
     c.flows = FlowsConfig::Alike { count, spread: SimDuration::from_millis(500) };
+    // A machine that keeps up with the link: what is scarce is the link's rate.
+    c.host.packet_cost = SimDuration::from_nanos(100);
+    c.host.tcp_mem = [1 << 40; 3];
     c
 }
 
@@ -60,6 +63,7 @@ pub(crate) fn windowed(window: u32, packets: u64) -> RunConfig {
     c.sender.sockopt.sndbuf = Some(buffer);
     c.sender.sockopt.sndbuf_force = true;
     c.sender.route.initcwnd = Some((window / 1_448).min(65_535));
+    c.host.packet_cost = SimDuration::from_nanos(100);
     c.host.tcp_mem = [1 << 40; 3];
     c
 }
