@@ -14,6 +14,8 @@ pub fn gallery() -> &'static [(&'static str, &'static str)] {
         ("hole-and-sack", include_str!("../gallery/hole-and-sack.yaml")),
         ("zero-window", include_str!("../gallery/zero-window.yaml")),
         ("fin-out-of-order", include_str!("../gallery/fin-out-of-order.yaml")),
+        ("loss-and-reordering", include_str!("../gallery/loss-and-reordering.yaml")),
+        ("bufferbloat", include_str!("../gallery/bufferbloat.yaml")),
     ]
 }
 

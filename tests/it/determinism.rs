@@ -8,7 +8,7 @@ use crate::support::{command, listing, ran, run_under, simulate, skmem, whole_ga
 
 /// Digests of the gallery. They hold in every build profile and on every platform; a change of the model that moves
 /// one is noted in the change log.
-const DIGESTS: [(&str, &str); 15] = [
+const DIGESTS: [(&str, &str); 17] = [
     ("budget-overrun", "b67f511866b9cf3d6b947b2d2fd33320"),
     ("normal-window", "5f1a2683e8b91a0bade2ef1dad4c6eac"),
     ("quickack", "ac0cda5e324618a6605f00995ed47ea5"),
@@ -24,6 +24,8 @@ const DIGESTS: [(&str, &str); 15] = [
     ("hole-and-sack", "72128e7e891711a9b521d3b8fc5be9c7"),
     ("zero-window", "3aec3c3b058fb5bdb9be3c4c9c47412c"),
     ("fin-out-of-order", "8b8bdaae736ff7ebd0649387b81c6a24"),
+    ("loss-and-reordering", "3072ba5c4029c3eff34b68574ca94b3a"),
+    ("bufferbloat", "41ab20addd28ef878b12bf482c6d853e"),
 ];
 
 /// Name and digest of every scenario of the gallery, on each of its kernels.
