@@ -8,6 +8,7 @@
 //! * [`end_to_end`]: recorded configurations through the whole model;
 //! * [`sender_replay`]: recorded ACKs through the model's sender;
 //! * [`export`]: an injection case as a scenario to edit and run;
+//! * [`pressure`]: many sockets of one host under a tiny `tcp_mem`, recorded and replayed;
 //! * [`script`]: the scripts of the injection cases, typed;
 //! * [`score`]: tallies, tables, pictures and the committed floors.
 
@@ -16,6 +17,7 @@ pub mod compact;
 pub mod compare;
 pub mod end_to_end;
 pub mod export;
+pub mod pressure;
 pub mod recording;
 pub mod replay;
 pub mod score;

@@ -10,7 +10,7 @@
 //! else follows from the configuration. The time is that at which the server sent them, and the delay of the path.
 
 use sim_core::config::{RunConfig, WriteConfig};
-use sim_core::host::{Host, TcpMem};
+use sim_core::host::Host;
 use sim_core::observer::{Observer, SenderState};
 use sim_core::receiver::Receiver;
 use sim_core::segment::{Flags, Segment, SynOptions, Timestamps};
@@ -116,8 +116,7 @@ impl Drive {
         let most = rec.tx.iter().filter_map(offset).map(|o| o.wrapping_sub(base) as i32).max().unwrap_or(0);
         rx.set_timestamp_clock(origin_us, base.wrapping_add(most as u32));
         rx.set_skb_layout(config.host.skb);
-        let [low, pressure, high] = config.host.tcp_mem;
-        let host = Host { memory: TcpMem { low, pressure, high, ..TcpMem::default() }, ..Host::default() };
+        let host = Host::new(config.kernel, &config.host);
         Self {
             rx,
             tx: Sender::new(config.kernel, end, &config.host),

@@ -29,6 +29,8 @@ pub enum Purpose {
     Reader = 10,
     /// Start times of flows.
     FlowStart = 11,
+    /// How long a writer waits that the host has no memory for.
+    MemoryWait = 12,
     /// Which flows share a queue of a forward bottleneck.
     FlowHashForward = 20,
     /// Which flows share a queue of a reverse bottleneck.

@@ -120,6 +120,12 @@ impl Writer {
         }
     }
 
+    /// The host had no memory: the writer tries again at `at`.
+    pub fn retry_at(&mut self, at: SimTime) {
+        self.waiting = false;
+        self.next = Some(at);
+    }
+
     /// `send` returned `n` at `now`. Returns whether a chunk was written after which the receiving socket gets
     /// `TCP_QUICKACK`.
     pub fn wrote(&mut self, now: SimTime, n: u32) -> bool {

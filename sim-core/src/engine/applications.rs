@@ -5,7 +5,8 @@ use super::simulation::{Event, Simulation};
 use crate::app::{WriterStep, WriterView};
 use crate::config::LiveOption;
 use crate::observer::{Observer, SendEvent};
-use crate::time::SimTime;
+use crate::time::{SimDuration, SimTime};
+use rand_chacha::rand_core::RngCore as _;
 
 impl<O: Observer> Simulation<'_, O> {
     /// The passive side is established: the applications start after the writer's pause.
@@ -83,6 +84,7 @@ impl<O: Observer> Simulation<'_, O> {
                 WriterStep::Idle => break,
                 WriterStep::WaitForRoom => {
                     tx.wait_for_room();
+                    f.blocked.begin(time, false);
                     if O::ACTIVE {
                         self.watch(flow);
                         self.obs.sending(self.clock.now(time), SendEvent::WaitsForRoom);
@@ -91,7 +93,22 @@ impl<O: Observer> Simulation<'_, O> {
                 }
                 WriterStep::Write(len) => {
                     let n = self.on(flow, Side::Sender, time, |cx, end| end.tx.write(cx, &mut end.rx, len));
-                    let chunk = self.flows[flow as usize].writer.wrote(time, n);
+                    let f = &mut self.flows[flow as usize];
+                    let chunk = f.writer.wrote(time, n);
+                    let short = f.ends[Side::Sender.at()].tx.is_short_of_memory();
+                    if n > 0 {
+                        f.blocked.end(time);
+                    }
+                    if n < len {
+                        f.blocked.begin(time, short);
+                    }
+                    if n == 0 && short {
+                        // A buffer with room that may not be used: nobody wakes the writer, who looks again after a
+                        // random time (`sk_stream_wait_memory`).
+                        let ticks = 2 + self.memory_wait.next_u32() % (self.clock.hz() / 5).max(1);
+                        let wait = SimDuration::from_nanos(u64::from(ticks) * self.clock.tick_ns());
+                        self.flows[flow as usize].writer.retry_at(time + wait);
+                    }
                     // The program looks at the clock again when the call has returned.
                     time = self.cpu.begin(time);
                     if chunk {

@@ -1,7 +1,7 @@
 //! One connection of a run: its two ends, its programs, and how far its handshake has come.
 
 use super::endpoint::Endpoint;
-use super::outcome::FlowOutcome;
+use super::outcome::{BlockedTime, FlowOutcome};
 use crate::app::{Reader, Writer};
 use crate::config::RunConfig;
 use crate::segment::SynOptions;
@@ -59,6 +59,8 @@ pub(super) struct Flow {
     pub(super) started: Option<SimTime>,
     /// Segments that reached the reading socket.
     pub(super) segments: u64,
+    /// How long the writer could not write.
+    pub(super) blocked: BlockedTime,
 }
 
 impl Flow {
@@ -79,6 +81,7 @@ impl Flow {
             established: None,
             started: None,
             segments: 0,
+            blocked: BlockedTime::default(),
         }
     }
 
@@ -94,6 +97,7 @@ impl Flow {
             written: self.writer.written(),
             read: self.reader.bytes(),
             segments: self.segments,
+            blocked: self.blocked,
         }
     }
 }

@@ -16,7 +16,7 @@ mod softirq;
 mod tests;
 mod views;
 
-pub use outcome::{FlowOutcome, RunError, RunOutcome};
+pub use outcome::{BlockedTime, FlowOutcome, HostOutcome, RunError, RunOutcome};
 
 use crate::config::RunConfig;
 use crate::observer::Observer;

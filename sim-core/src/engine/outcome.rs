@@ -3,11 +3,12 @@
 use std::fmt;
 
 use crate::counters::Counters;
+use crate::host::TcpMem;
 use crate::observer::SenderState;
 use crate::path::{LinkStats, RingStats};
 use crate::queue::BudgetExceeded;
 use crate::state::SocketState;
-use crate::time::SimTime;
+use crate::time::{SimDuration, SimTime};
 
 /// The state after a run. Of several flows `receiver` and `sender` are the first one's, all counts are totals.
 #[derive(Clone, PartialEq, Debug)]
@@ -42,6 +43,10 @@ pub struct RunOutcome {
     pub forward: LinkStats,
     /// What became of the packets on their way back.
     pub reverse: LinkStats,
+    /// Memory of the reading host.
+    pub receiver_host: HostOutcome,
+    /// Memory of the writing host.
+    pub sender_host: HostOutcome,
     /// Each flow by its number.
     pub flows: Vec<FlowOutcome>,
 }
@@ -65,6 +70,69 @@ pub struct FlowOutcome {
     pub read: u64,
     /// Segments that reached the reading socket.
     pub segments: u64,
+    /// How long its writer could not write.
+    pub blocked: BlockedTime,
+}
+
+/// How long a writer stood before a `send` that took nothing more.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct BlockedTime {
+    /// The send buffer was full, in all.
+    pub by_buffer: SimDuration,
+    /// The host refused memory, in all.
+    pub by_memory: SimDuration,
+    /// The longest single wait of either kind.
+    pub longest: SimDuration,
+    since: Option<(SimTime, bool)>,
+}
+
+impl BlockedTime {
+    /// The writer cannot go on at `now`; `memory`: because the host refused memory. A wait that has begun goes on.
+    pub(super) fn begin(&mut self, now: SimTime, memory: bool) {
+        self.since.get_or_insert((now, memory));
+    }
+
+    /// The writer goes on, or the run ends.
+    pub(super) fn end(&mut self, now: SimTime) {
+        let Some((since, memory)) = self.since.take() else { return };
+        let waited = SimDuration::from_nanos(now.as_nanos().saturating_sub(since.as_nanos()));
+        let sum = if memory { &mut self.by_memory } else { &mut self.by_buffer };
+        *sum = SimDuration::from_nanos(sum.as_nanos() + waited.as_nanos());
+        self.longest = self.longest.max(waited);
+    }
+}
+
+/// The memory that the sockets of one host shared.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct HostOutcome {
+    /// `net.ipv4.tcp_mem`, pages.
+    pub limits: [u64; 3],
+    /// Pages allocated at the end as the kernel sees them.
+    pub allocated: i64,
+    /// Pages charged at the end, those that a processor holds back included.
+    pub charged: i64,
+    /// The most pages that were charged.
+    pub peak: i64,
+    /// Requests that were refused.
+    pub refusals: u64,
+    /// Whether the host is under pressure at the end.
+    pub under_pressure: bool,
+    /// Its sockets, listeners included.
+    pub sockets: u64,
+}
+
+impl HostOutcome {
+    pub(super) fn of(m: &TcpMem) -> Self {
+        Self {
+            limits: [m.low, m.pressure, m.high],
+            allocated: m.allocated,
+            charged: m.charged(),
+            peak: m.peak,
+            refusals: m.refusals,
+            under_pressure: m.under_pressure(),
+            sockets: m.sockets.exact(),
+        }
+    }
 }
 
 /// Why a run has no outcome.

@@ -5,20 +5,22 @@ use std::collections::VecDeque;
 use super::cpu::Cpu;
 use super::endpoint::Endpoint;
 use super::flow::{Flow, FlowId, Side};
-use super::outcome::{RunError, RunOutcome};
+use super::outcome::{HostOutcome, RunError, RunOutcome};
 use super::softirq::{InputQueue, Turns};
 use super::views::View;
 use crate::config::{Change, LiveOption, RunConfig};
-use crate::host::{Host, TcpMem};
+use crate::host::Host;
 use crate::observer::{Observer, Transmit};
 use crate::path::{Direction, Link, Packet, Payload, Port};
 use crate::queue::{EventQueue, Key};
+use crate::rng;
 use crate::segment::{Flags, Segment};
 use crate::send_half::{Cx, SendHalf};
 use crate::seq::Seq;
 use crate::skb::Buffer;
 use crate::time::{JiffyClock, Now, SimTime};
 use crate::timer_wheel::TimerWheel;
+use rand_chacha::ChaCha8Rng;
 
 /// What waits in the heap.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -108,6 +110,8 @@ pub(super) struct Simulation<'a, O: Observer> {
     pub(super) busy: bool,
     pub(super) input: InputQueue,
     pub(super) turns: Turns,
+    /// How long writers wait that the host has no memory for.
+    pub(super) memory_wait: ChaCha8Rng,
     /// Flows whose programs were due while the stack was busy.
     pub(super) apps_waiting: Vec<FlowId>,
     pub(super) out: Vec<Transmit>,
@@ -135,9 +139,9 @@ pub(super) struct Simulation<'a, O: Observer> {
 
 /// A host as it starts; `sockets` will hold memory.
 fn host(config: &RunConfig) -> Host {
-    let [low, pressure, high] = config.host.tcp_mem;
-    let sockets = u64::from(config.flows.count());
-    Host { memory: TcpMem { low, pressure, high, sockets, ..TcpMem::default() }, ..Host::default() }
+    let mut host = Host::new(config.kernel, &config.host);
+    (0..config.flows.count()).for_each(|_| host.memory.sockets.created());
+    host
 }
 
 impl<'a, O: Observer> Simulation<'a, O> {
@@ -171,6 +175,7 @@ impl<'a, O: Observer> Simulation<'a, O> {
             busy: false,
             input: InputQueue::default(),
             turns: Turns::new(apart),
+            memory_wait: rng::stream(config.seed, rng::Purpose::MemoryWait, 0),
             apps_waiting,
             out,
             obs,
@@ -255,8 +260,15 @@ impl<'a, O: Observer> Simulation<'a, O> {
         let first = first.outcome();
         let [sender_host, receiver_host] = &self.hosts;
         let [forward, reverse] = &self.links;
-        let flows: Vec<_> = self.flows.iter().map(Flow::outcome).collect();
+        let outcome = |f: &Flow| {
+            let mut out = f.outcome();
+            out.blocked.end(ended);
+            out
+        };
+        let flows: Vec<_> = self.flows.iter().map(outcome).collect();
         Ok(RunOutcome {
+            receiver_host: HostOutcome::of(&receiver_host.memory),
+            sender_host: HostOutcome::of(&sender_host.memory),
             receiver: first.receiver,
             sender: first.sender,
             receiver_counters: receiver_host.counters.clone(),
@@ -441,6 +453,7 @@ impl<'a, O: Observer> Simulation<'a, O> {
         let [a, b] = &mut self.flows[flow as usize].ends;
         let (end, peer) = if side == Side::Sender { (a, b) } else { (b, a) };
         let result = act(&mut cx, end);
+        end.rx.settle_send(&mut cx, end.tx.wmem_queued());
         let now = cx.now;
         peer.rx.release_shared(end.tx.snd_una());
         self.reading = now;

@@ -1,6 +1,17 @@
-//! What the sockets of one host share: counters and the memory limits of `tcp_mem`.
+//! What the sockets of one host share: counters, the memory limits of `tcp_mem`, and the number of sockets.
 
+mod memory;
+mod sizing;
+mod sockets;
+
+pub use memory::{Held, MEM_PCPU_RESERVE, TcpMem};
+pub use sizing::{MemoryDefaults, free_buffer_pages};
+pub use sockets::SocketCount;
+
+use crate::config::HostConfig;
 use crate::counters::Counters;
+use crate::linux::KernelProfile;
+use crate::time::Now;
 
 /// Shared state of one host.
 #[derive(Clone, Debug, Default)]
@@ -11,73 +22,124 @@ pub struct Host {
     pub memory: TcpMem,
 }
 
-/// `net.ipv4.tcp_mem` and what is allocated against it, in pages of 4096 bytes.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct TcpMem {
-    /// Below this there is no pressure.
-    pub low: u64,
-    /// Above this pressure begins.
-    pub pressure: u64,
-    /// Above this nothing is granted.
-    pub high: u64,
-    /// Pages granted to sockets.
-    pub allocated: i64,
-    /// Whether the host is under pressure.
-    pub under_pressure: bool,
-    /// Sockets that hold memory.
-    pub sockets: u64,
-}
-
-impl Default for TcpMem {
-    /// What a kernel computes on a machine with about 16 GiB: pressure never happens by accident.
-    fn default() -> Self {
-        Self {
-            low: 188_888,
-            pressure: 251_851,
-            high: 377_776,
-            allocated: 0,
-            under_pressure: false,
-            sockets: 1,
-        }
-    }
-}
-
-impl TcpMem {
-    /// Pages come back from a socket (`__sk_mem_reduce_allocated`); below `low` pressure ends.
-    pub fn release(&mut self, pages: i64) {
-        self.allocated -= pages;
-        if self.under_pressure && self.allocated < self.low as i64 {
-            self.under_pressure = false;
-        }
-    }
-}
-
 impl Host {
-    /// Whether a socket gets `pages` more for receiving (`__sk_mem_raise_allocated`). `below_minimum`: the
-    /// socket has less than `tcp_rmem[0]`; `held`: bytes that it holds, the new pages included. On refusal
-    /// nothing is allocated.
-    pub fn admit_receive(&mut self, pages: i64, below_minimum: bool, held: i64) -> bool {
+    /// A host without sockets.
+    pub fn new(kernel: &KernelProfile, config: &HostConfig) -> Self {
+        Self { counters: Counters::default(), memory: TcpMem::new(config.tcp_mem, kernel.mem_pcpu_reserve()) }
+    }
+
+    /// Whether a socket gets `pages` more (`__sk_mem_raise_allocated`). On refusal nothing is allocated.
+    ///
+    /// Above `high` nobody gets any; below, everybody does unless the host is under pressure. Under pressure a socket
+    /// gets what it needs up to its guaranteed minimum, and beyond as long as it stays below its fair share.
+    pub fn admit(&mut self, now: Now, pages: i64, held: Held) -> bool {
         let m = &mut self.memory;
-        m.allocated += pages;
+        m.add(pages);
         if m.allocated <= m.low as i64 {
-            m.under_pressure = false;
+            self.leave_pressure(now);
             return true;
         }
-        if m.allocated > m.pressure as i64 && !m.under_pressure {
-            m.under_pressure = true;
+        if m.allocated > m.pressure as i64 {
+            self.enter_pressure(now);
+        }
+        let m = &mut self.memory;
+        if m.allocated <= m.high as i64
+            && (held.below_minimum
+                || m.pressure_since.is_none()
+                || m.high > m.sockets.approximate() * held.pages())
+        {
+            return true;
+        }
+        m.refusals += 1;
+        m.subtract(pages);
+        false
+    }
+
+    /// Pages come back from a socket (`__sk_mem_reduce_allocated`); below `low` pressure ends.
+    pub fn release(&mut self, now: Now, pages: i64) {
+        self.memory.subtract(pages);
+        if self.memory.allocated < self.memory.low as i64 {
+            self.leave_pressure(now);
+        }
+    }
+
+    /// Pressure begins, unless it is on already (`tcp_enter_memory_pressure`).
+    pub fn enter_pressure(&mut self, now: Now) {
+        if self.memory.pressure_since.is_none() {
+            self.memory.pressure_since = Some(now.jiffies);
             self.counters.memory_pressures += 1;
         }
-        if m.allocated <= m.high as i64 {
-            if below_minimum || !m.under_pressure {
-                return true;
-            }
-            // Under pressure a socket may have its fair share.
-            let held_pages = (held.max(0) as u64).div_ceil(4096);
-            if m.high > m.sockets * held_pages {
-                return true;
-            }
+    }
+
+    /// Pressure ends, if it is on; how long it lasted is counted in whole ticks (`tcp_leave_memory_pressure`).
+    fn leave_pressure(&mut self, now: Now) {
+        if let Some(since) = self.memory.pressure_since.take() {
+            let ticks = u64::try_from(now.jiffies - since).unwrap_or(0);
+            self.counters.memory_pressures_chrono += ticks * 1_000 / u64::from(now.hz.max(1));
         }
-        m.allocated -= pages;
-        false
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::time::{JiffyClock, SimDuration, SimTime};
+
+    fn at(ms: u64) -> Now {
+        JiffyClock::new(250, SimDuration::ZERO).now(SimTime::from_nanos(ms * 1_000_000))
+    }
+
+    fn host(limits: [u64; 3], sockets: u64, reserve: i64) -> Host {
+        let mut host = Host { memory: TcpMem::new(limits, reserve), ..Host::default() };
+        (0..sockets).for_each(|_| host.memory.sockets.created());
+        host
+    }
+
+    const HUNGRY: Held = Held { bytes: 40 * 4_096, below_minimum: false };
+
+    #[test]
+    fn pressure_begins_above_the_second_limit_and_ends_at_the_first() {
+        let mut h = host([10, 20, 40], 1, 0);
+        assert!(h.admit(at(0), 20, HUNGRY));
+        assert!(!h.memory.under_pressure());
+        assert!(h.admit(at(4), 1, HUNGRY));
+        assert!(h.memory.under_pressure());
+        h.release(at(8), 11);
+        assert!(h.memory.under_pressure(), "at the first limit, not below it");
+        h.release(at(104), 1);
+        assert!(!h.memory.under_pressure());
+        assert_eq!((h.counters.memory_pressures, h.counters.memory_pressures_chrono), (1, 100));
+    }
+
+    #[test]
+    fn under_pressure_a_socket_gets_its_fair_share_and_its_minimum() {
+        let mut h = host([10, 20, 400], 16, 0);
+        assert!(h.admit(at(0), 30, Held { bytes: 0, below_minimum: true }));
+        // 400 pages for 16 sockets: 24 pages are less than a share of 25, 25 are not.
+        assert!(h.admit(at(0), 1, Held { bytes: 24 * 4_096, below_minimum: false }));
+        assert!(!h.admit(at(0), 1, Held { bytes: 25 * 4_096, below_minimum: false }));
+        assert!(h.admit(at(0), 1, Held { bytes: 25 * 4_096, below_minimum: true }));
+        assert_eq!(h.memory.allocated, 32);
+    }
+
+    #[test]
+    fn above_the_high_mark_even_the_minimum_is_refused() {
+        let mut h = host([10, 20, 40], 1, 0);
+        assert!(!h.admit(at(0), 41, Held { bytes: 0, below_minimum: true }));
+        assert_eq!((h.memory.allocated, h.memory.refusals), (0, 1));
+        assert!(h.memory.under_pressure());
+    }
+
+    #[test]
+    fn a_processors_reserve_hides_pages_until_it_overflows_and_keeps_what_a_refusal_gives_back() {
+        let mut h = host([300, 500, 800], 1, 256);
+        assert!(h.admit(at(0), 255, HUNGRY));
+        assert_eq!(h.memory.allocated, 0);
+        assert!(h.admit(at(0), 1, HUNGRY));
+        assert_eq!(h.memory.allocated, 256);
+        assert!(h.admit(at(0), 512, HUNGRY));
+        assert_eq!((h.memory.allocated, h.memory.under_pressure()), (768, true));
+        assert!(!h.admit(at(0), 256, HUNGRY));
+        assert_eq!((h.memory.allocated, h.memory.charged()), (768, 768));
     }
 }

@@ -6,7 +6,7 @@ use super::schedule::Call;
 use crate::config::{LiveOption, RunConfig};
 use crate::counters::Counters;
 use crate::engine::RunError;
-use crate::host::{Host, TcpMem};
+use crate::host::Host;
 use crate::observer::{AckReason, Observer, Transmit};
 use crate::path::{Packet, Payload, Port};
 use crate::queue::BudgetExceeded;
@@ -104,7 +104,6 @@ impl<'a, O: Observer> Driver<'a, O> {
         let origin_us = u64::from(uptime_ticks) * 1_000_000 / u64::from(host.hz);
         rx.set_timestamp_clock(origin_us, 0);
         rx.set_skb_layout(host.skb);
-        let [low, pressure, high] = host.tcp_mem;
         Self {
             config,
             plan,
@@ -115,7 +114,7 @@ impl<'a, O: Observer> Driver<'a, O> {
             port: Port::new(config.kernel, end, host),
             rx,
             snd: PassiveSender::new(config.kernel, &end.sysctl, host.hz, host.skb),
-            host: Host { memory: TcpMem { low, pressure, high, ..TcpMem::default() }, ..Host::default() },
+            host: Host::new(config.kernel, host),
             peer: Peer::new(plan.syn),
             out: Vec::with_capacity(8),
             delayed_ack: None,

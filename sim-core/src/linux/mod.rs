@@ -238,6 +238,15 @@ impl KernelProfile {
         sysctl::defaults(self)
     }
 
+    /// Pages of socket memory that a processor may take or give back before the common counter hears of it
+    /// (`SK_MEMORY_PCPU_RESERVE`, 3cd3399dd7a8, 6.0).
+    pub fn mem_pcpu_reserve(&self) -> i64 {
+        match self.reclaim {
+            Reclaim::Above2MiB => 0,
+            Reclaim::Pages => crate::host::MEM_PCPU_RESERVE,
+        }
+    }
+
     /// The series that the profile belongs to: its name without what makes it a variant.
     pub fn series(&self) -> &'static str {
         self.name.split_once('-').map_or(self.name, |(series, _)| series)

@@ -85,7 +85,7 @@ impl Receiver {
         if room <= 0 {
             return;
         }
-        if cx.host.memory.under_pressure {
+        if cx.host.memory.under_pressure() {
             if self.kernel.grow_honours_pressure {
                 self.cut_ssthresh_under_pressure();
             }

@@ -53,6 +53,7 @@ use crate::time::{Jiffies, SimTime};
 use rbtree::SkbTree;
 
 pub use ack::TimerDue;
+pub use memory::{SendMemory, moderated};
 
 /// `SOCK_SNDBUF_LOCK`: the program chose the send buffer.
 pub const SNDBUF_LOCK: u8 = 1;
@@ -158,6 +159,8 @@ pub struct Receiver {
     rcvbuf: i32,
     rmem: i32,
     fwd_alloc: i32,
+    /// What the sending half has charged, bytes.
+    wmem_charged: u32,
     userlocks: u8,
     lowat: u32,
     drops: u32,
@@ -223,6 +226,7 @@ impl Receiver {
             rcvbuf,
             rmem: 0,
             fwd_alloc: 0,
+            wmem_charged: 0,
             userlocks: BINDADDR_LOCK,
             lowat: 1,
             drops: 0,

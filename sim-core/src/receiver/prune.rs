@@ -20,7 +20,7 @@ impl Receiver {
             if self.kernel.clamp_on_ingest { !self.can_ingest(incoming) } else { self.rmem >= self.rcvbuf };
         if at_limit {
             self.clamp_budget(cx);
-        } else if cx.host.memory.under_pressure {
+        } else if cx.host.memory.under_pressure() {
             self.cut_ssthresh_under_pressure();
         }
         if self.can_ingest(incoming) {
@@ -53,7 +53,7 @@ impl Receiver {
         let max = self.sysctl.tcp_rmem[2].min(i32::MAX as u32) as i32;
         if self.rcvbuf < max
             && !self.rcvbuf_locked()
-            && !cx.host.memory.under_pressure
+            && !cx.host.memory.under_pressure()
             && cx.host.memory.allocated < cx.host.memory.low as i64
         {
             self.rcvbuf = self.rmem.min(max);
@@ -95,7 +95,7 @@ impl Receiver {
                 if self.kernel.idle_reclaims {
                     self.reclaim(cx);
                 }
-                if self.can_ingest(incoming) && !cx.host.memory.under_pressure {
+                if self.can_ingest(incoming) && !cx.host.memory.under_pressure() {
                     break;
                 }
                 goal = portion;

@@ -68,7 +68,7 @@ impl Receiver {
         let mut free = free;
         if free < full >> 1 {
             self.ack.quick = 0;
-            if cx.host.memory.under_pressure {
+            if cx.host.memory.under_pressure() {
                 self.cut_ssthresh_under_pressure();
             }
             free = round_down(free, self.rcv_wscale);
@@ -110,7 +110,7 @@ impl Receiver {
         let free = round_down(free, self.rcv_wscale);
         if free < full >> 1 {
             self.ack.quick = 0;
-            if cx.host.memory.under_pressure {
+            if cx.host.memory.under_pressure() {
                 self.cut_ssthresh_under_pressure();
             }
             if free < allowed >> 4 || free < mss || free < 1 << self.rcv_wscale {

@@ -48,7 +48,7 @@ pub use passive::PassiveSender;
 use std::collections::VecDeque;
 
 use crate::config::{EndpointConfig, HostConfig, SockOpts, Sysctls};
-use crate::linux::KernelProfile;
+use crate::linux::{KernelProfile, Reclaim};
 use crate::observer::{Observer, SenderState};
 use crate::receiver::Receiver;
 use crate::segment::Segment;
@@ -154,6 +154,10 @@ pub struct Sender {
     sndbuf_locked: bool,
     /// A writer waits for room (`SOCK_NOSPACE`).
     nospace: bool,
+    /// The last `send` ended for want of memory.
+    short_of_memory: bool,
+    /// Whether a `send` takes as much as there is memory for, rather than whole fragments (6.0 and later).
+    writes_in_part: bool,
     /// The waiting writer was told that there is room.
     woken: bool,
 
@@ -207,6 +211,8 @@ impl Sender {
             sndbuf: config.sysctl.tcp_wmem[1],
             sndbuf_locked: false,
             nospace: false,
+            short_of_memory: false,
+            writes_in_part: kernel.reclaim == Reclaim::Pages,
             woken: false,
             emitted: VecDeque::new(),
         };
@@ -387,7 +393,9 @@ impl SendHalf for Sender {
         seg: &Segment,
         path: AckPath,
     ) -> AckOutcome {
-        self.ack_arrives(cx, rx, seg, path)
+        let outcome = self.ack_arrives(cx, rx, seg, path);
+        rx.settle_send(cx, self.queue.wmem_queued);
+        outcome
     }
 
     fn push_pending<O: Observer>(&mut self, cx: &mut Cx<'_, O>, rx: &mut Receiver) {
@@ -397,7 +405,7 @@ impl SendHalf for Sender {
         if !self.queue.unsent.is_empty() {
             self.push_frames(cx, rx, self.mss, self.nodelay, self.cork);
         }
-        self.check_space(cx.now);
+        self.check_space(cx);
     }
 }
 

@@ -2,9 +2,8 @@
 
 use super::{Sender, tso};
 use crate::observer::{Observer, SendEvent};
-use crate::receiver::Receiver;
+use crate::receiver::{Receiver, SendMemory, moderated};
 use crate::send_half::Cx;
-use crate::time::Now;
 
 /// Smallest send buffer that `SO_SNDBUF` sets (`SOCK_MIN_SNDBUF`), bytes.
 const MIN_SNDBUF: u32 = 4_608;
@@ -14,20 +13,30 @@ impl Sender {
     /// is full; the socket then tells when there is room again ([`Sender::take_wakeup`]).
     pub fn write<O: Observer>(&mut self, cx: &mut Cx<'_, O>, rx: &mut Receiver, len: u32) -> u32 {
         let began = cx.now.time;
+        self.short_of_memory = false;
         let mut copied = 0;
         while copied < len {
             let goal = self.size_goal();
             let room = self.queue.unsent.back().map_or(0, |t| goal.saturating_sub(t.len));
-            if room == 0 && !self.start_skb(cx) {
+            if room == 0 && !self.start_skb(cx, rx) {
                 self.nospace = true;
                 break;
             }
             let room = if room == 0 { goal } else { room };
-            let n = self.queue.append(room.min(len - copied), self.layout.max_frags());
+            let fits = self.queue.fits(room.min(len - copied), self.layout.max_frags());
+            let granted = if fits == 0 { 0 } else { self.memory_for(cx, rx, fits) };
+            if granted < fits && granted == 0 {
+                self.queue.remove_empty_tail();
+                rx.settle_send(cx, self.queue.wmem_queued);
+                self.nospace = true;
+                break;
+            }
+            let n = self.queue.append(granted, self.layout.max_frags());
+            rx.settle_send(cx, self.queue.wmem_queued);
             if n == 0 {
                 // No free fragment slot: the skb ends here.
                 self.queue.mark_push();
-                if !self.start_skb(cx) {
+                if !self.start_skb(cx, rx) {
                     self.nospace = true;
                     break;
                 }
@@ -62,15 +71,52 @@ impl Sender {
         copied
     }
 
-    /// Appends an empty skb if the buffer has room for one.
-    fn start_skb<O: Observer>(&mut self, cx: &Cx<'_, O>) -> bool {
+    /// Appends an empty skb if the buffer has room for one and the host memory. The first one is always had.
+    fn start_skb<O: Observer>(&mut self, cx: &mut Cx<'_, O>, rx: &mut Receiver) -> bool {
         if !self.has_memory() {
             self.queue.remove_empty_tail();
+            rx.settle_send(cx, self.queue.wmem_queued);
+            return false;
+        }
+        rx.before_send_skb(cx);
+        if !self.queue.is_empty() && !self.reserve(cx, rx, self.queue.head()) {
             return false;
         }
         self.restart_after_idle(cx.now);
         self.queue.entail();
+        rx.settle_send(cx, self.queue.wmem_queued);
         true
+    }
+
+    /// Reserves `n` bytes; on refusal the buffer shrinks, and the program must wait for memory.
+    fn reserve<O: Observer>(&mut self, cx: &mut Cx<'_, O>, rx: &mut Receiver, n: u32) -> bool {
+        let answer = rx.reserve_send(cx, n, self.queue.wmem_queued, self.sndbuf);
+        if answer != SendMemory::Granted && !self.sndbuf_locked {
+            self.sndbuf = moderated(self.queue.wmem_queued, self.sndbuf);
+        }
+        self.short_of_memory = answer == SendMemory::Refused;
+        answer != SendMemory::Refused
+    }
+
+    /// How many of `n` bytes the host has memory for (`tcp_wmem_schedule`). Newer kernels grant part of it, and what is
+    /// below `tcp_wmem[0]` in any case.
+    fn memory_for<O: Observer>(&mut self, cx: &mut Cx<'_, O>, rx: &mut Receiver, n: u32) -> u32 {
+        if self.reserve(cx, rx, n) {
+            return n;
+        }
+        if !self.writes_in_part {
+            return 0;
+        }
+        let guaranteed = self.sysctl.tcp_wmem[0].saturating_sub(self.queue.wmem_queued);
+        if guaranteed > 0 {
+            rx.reserve_send_forced(cx, guaranteed.min(n));
+        }
+        n.min(rx.forward_allocated())
+    }
+
+    /// Whether the last call ended because the host had no memory, rather than because the buffer was full.
+    pub fn is_short_of_memory(&self) -> bool {
+        self.short_of_memory
     }
 
     /// The end of a call (`tcp_push`).
@@ -116,14 +162,16 @@ impl Sender {
     }
 
     /// After an ACK: the buffer may grow, and a waiting writer may be woken (`tcp_check_space`).
-    pub(super) fn check_space(&mut self, now: Now) {
+    pub(super) fn check_space<O: Observer>(&mut self, cx: &Cx<'_, O>) {
         if !self.nospace {
             return;
         }
-        if !self.sndbuf_locked && self.in_flight() < self.cc.cwnd {
+        let m = &cx.host.memory;
+        let plenty = !m.under_pressure() && m.allocated < m.low as i64;
+        if !self.sndbuf_locked && plenty && self.in_flight() < self.cc.cwnd {
             self.expand_sndbuf();
             // The window was not idle for want of data: its validation starts anew.
-            self.cc.stamp = now.jiffies;
+            self.cc.stamp = cx.now.jiffies;
         }
         if self.is_writable() {
             self.nospace = false;

@@ -126,21 +126,40 @@ impl WriteQueue {
         self.wmem_queued += self.head;
     }
 
-    /// Copies up to `want` bytes to the end of the last unsent skb, as far as one page fragment reaches; the
-    /// number of bytes copied. 0 if the skb has no room for another fragment or there is no skb.
-    pub fn append(&mut self, want: u32, max_frags: u16) -> u32 {
+    /// How many of `want` bytes [`WriteQueue::append`] would copy.
+    pub fn fits(&mut self, want: u32, max_frags: u16) -> u32 {
         if self.frag_used + PAGE_FRAG_MIN > PAGE_FRAG {
             self.frag_used = 0;
         }
         let new_frag = self.frag_used == 0;
-        let write_seq = self.write_seq;
         let Some(tail) = self.unsent.back() else { return 0 };
         // Fragments that begin inside the last skb are the last ones.
         let inside = || self.frag_starts.iter().rev().take_while(|s| **s > tail.seq).count();
         if new_frag && tail.len > 0 && 1 + inside() >= usize::from(max_frags) {
             return 0;
         }
-        let n = want.min(PAGE_FRAG - self.frag_used);
+        want.min(PAGE_FRAG - self.frag_used)
+    }
+
+    /// Whether nothing is queued, sent or not (`tcp_rtx_and_write_queues_empty`).
+    pub fn is_empty(&self) -> bool {
+        self.unsent.is_empty() && self.rtx.is_empty()
+    }
+
+    /// Truesize of an skb without payload, bytes.
+    pub fn head(&self) -> u32 {
+        self.head
+    }
+
+    /// Copies up to `want` bytes to the end of the last unsent skb, as far as one page fragment reaches; the
+    /// number of bytes copied. 0 if the skb has no room for another fragment or there is no skb.
+    pub fn append(&mut self, want: u32, max_frags: u16) -> u32 {
+        let n = self.fits(want, max_frags);
+        if n == 0 {
+            return 0;
+        }
+        let new_frag = self.frag_used == 0;
+        let write_seq = self.write_seq;
         if new_frag {
             self.frag_starts.push_back(write_seq);
         }

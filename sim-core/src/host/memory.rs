@@ -1,0 +1,108 @@
+//! `net.ipv4.tcp_mem` and the pages allocated against it.
+
+use super::sockets::SocketCount;
+use crate::time::Jiffies;
+
+/// `SK_MEMORY_PCPU_RESERVE` (`net.core.mem_pcpu_rsv` where it can be set), pages of 4096 bytes: 1 MiB.
+pub const MEM_PCPU_RESERVE: i64 = 256;
+
+/// What a socket holds when it asks for more.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Held {
+    /// Bytes charged for receiving and sending and forward-allocated, the pages asked for included.
+    pub bytes: i64,
+    /// Whether it holds less than its guaranteed minimum: `tcp_rmem[0]` for receiving, `tcp_wmem[0]` for sending.
+    pub below_minimum: bool,
+}
+
+impl Held {
+    /// In whole pages (`sk_mem_pages`).
+    pub fn pages(self) -> u64 {
+        (self.bytes.max(0) as u64).div_ceil(4096)
+    }
+}
+
+/// The limits of `net.ipv4.tcp_mem` and what is allocated against them, in pages of 4096 bytes.
+///
+/// From 6.0 on every processor collects changes and adds them to the common counter when they exceed its reserve, so that
+/// `allocated`, which everything is decided by, moves in large steps. One processor is modelled.
+#[derive(Clone, Debug)]
+pub struct TcpMem {
+    /// Up to this there is no pressure.
+    pub low: u64,
+    /// Above this pressure begins.
+    pub pressure: u64,
+    /// Above this nothing is granted.
+    pub high: u64,
+    /// Pages granted to sockets, as the kernel sees them (`memory_allocated`).
+    pub allocated: i64,
+    /// Since when the host is under pressure.
+    pub pressure_since: Option<Jiffies>,
+    /// The most pages that were ever charged.
+    pub peak: i64,
+    /// Requests that were refused.
+    pub refusals: u64,
+    /// Sockets that share the memory.
+    pub sockets: SocketCount,
+    /// Changes that the processor has not yet passed on (`per_cpu_fw_alloc`).
+    unseen: i64,
+    /// How many it may hold back; 0: none.
+    reserve: i64,
+}
+
+impl Default for TcpMem {
+    /// What a kernel computes on a machine with about 16 GiB: pressure never happens by accident.
+    fn default() -> Self {
+        Self::new([188_888, 251_851, 377_776], 0)
+    }
+}
+
+impl TcpMem {
+    /// Nothing is allocated yet. `reserve`: pages that a processor may hold back.
+    pub fn new([low, pressure, high]: [u64; 3], reserve: i64) -> Self {
+        Self {
+            low,
+            pressure,
+            high,
+            allocated: 0,
+            pressure_since: None,
+            peak: 0,
+            refusals: 0,
+            sockets: SocketCount::default(),
+            unseen: 0,
+            reserve,
+        }
+    }
+
+    /// Whether the host is under pressure (`tcp_memory_pressure`).
+    #[inline]
+    pub fn under_pressure(&self) -> bool {
+        self.pressure_since.is_some()
+    }
+
+    /// Pages charged in truth, those that the processor holds back included.
+    pub fn charged(&self) -> i64 {
+        self.allocated + self.unseen
+    }
+
+    /// Adds pages without asking (`sk_memory_allocated_add`).
+    pub fn add(&mut self, pages: i64) {
+        self.unseen += pages;
+        self.peak = self.peak.max(self.charged());
+        if self.unseen >= self.reserve {
+            self.pass_on();
+        }
+    }
+
+    /// Takes pages off (`sk_memory_allocated_sub`).
+    pub(super) fn subtract(&mut self, pages: i64) {
+        self.unseen -= pages;
+        if self.unseen <= -self.reserve {
+            self.pass_on();
+        }
+    }
+
+    fn pass_on(&mut self) {
+        self.allocated += std::mem::take(&mut self.unseen);
+    }
+}
