@@ -122,6 +122,7 @@ mod tests {
         for (name, profile) in [
             ("6.18-ingest-relaxed", "6.18-ingest-relaxed"),
             ("6.1-initrwnd", "6.1-initrwnd"),
+            ("6.18-plain-doubling", "6.18-plain-doubling"),
             ("7.3", "7.2"),
             ("7.3.1", "7.2"),
         ] {

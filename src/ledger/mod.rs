@@ -4,18 +4,35 @@ mod judge;
 
 pub(crate) use judge::{Asking, Judgement, judge};
 
+use std::path::Path;
+
 use results::cells;
 use results::columns::Unit;
 use results::metrics::{self, MetricUnit};
-use scenarios::claims::{Claim, Dimension, Ledger, read_ledger};
-use scenarios::{Source, nearest};
+use scenarios::claims::{Claim, Dimension, Ledger, Surroundings, read_ledger};
+use scenarios::{DEFAULT_SIZE_LIMIT, Source, load_file, nearest};
 
 use crate::failure::Failure;
 use crate::terminal;
 
 /// File and text of every ledger, in the order in which to read them.
-const FILES: &[(&str, &str)] =
-    &[("claims/published-experiment.yaml", include_str!("../../claims/published-experiment.yaml"))];
+const FILES: &[(&str, &str)] = &[
+    ("claims/published-experiment.yaml", include_str!("../../claims/published-experiment.yaml")),
+    ("claims/folklore.yaml", include_str!("../../claims/folklore.yaml")),
+    ("claims/threads.yaml", include_str!("../../claims/threads.yaml")),
+];
+
+/// Published tables that claims are held against.
+const TABLES: &[(&str, &str)] = &[
+    (
+        "drs_50ms_before_aa251c84636c.csv",
+        include_str!("../../claims/published/drs_50ms_before_aa251c84636c.csv"),
+    ),
+    (
+        "drs_50ms_after_aa251c84636c.csv",
+        include_str!("../../claims/published/drs_50ms_after_aa251c84636c.csv"),
+    ),
+];
 
 /// The ledgers that come with the program.
 ///
@@ -34,7 +51,18 @@ pub(crate) fn shipped() -> Result<Vec<Ledger>, Failure> {
 /// # Errors
 /// Everything that is wrong with it.
 pub(crate) fn read(source: &Source) -> Result<Ledger, Failure> {
-    read_ledger(source, &dimension).map_err(|e| Failure::Diagnosed(e.render(terminal::stderr_colored())))
+    let data = |name: &str| data(source, name);
+    let around = Surroundings { dimension: &dimension, data: &data };
+    read_ledger(source, &around).map_err(|e| Failure::Diagnosed(e.render(terminal::stderr_colored())))
+}
+
+/// A published table that a ledger names: one that comes with the program, or a file beside the ledger.
+fn data(ledger: &Source, name: &str) -> Result<String, String> {
+    if let Some((_, text)) = TABLES.iter().find(|(n, _)| *n == name) {
+        return Ok((*text).to_owned());
+    }
+    let path = Path::new(ledger.name()).with_file_name(name);
+    load_file(&path, DEFAULT_SIZE_LIMIT).map(|s| s.text().to_owned()).map_err(|e| e.to_string())
 }
 
 /// Refuses two claims of one name.
@@ -60,7 +88,8 @@ fn dimension(name: &str) -> Result<Dimension, String> {
     if let Some(m) = metrics::find(name) {
         return Ok(match m.unit {
             MetricUnit::Bytes => Dimension::Bytes,
-            MetricUnit::Count | MetricUnit::Permille => Dimension::Count,
+            MetricUnit::Count => Dimension::Count,
+            MetricUnit::Permille => Dimension::Other("per mille"),
             MetricUnit::Nanoseconds => Dimension::Time,
             MetricUnit::BitsPerSecond => Dimension::Rate,
         });

@@ -15,6 +15,9 @@
 //! Several `runs`, each with a label, compare settings or kernels. The verdict is what the runs must come to: `confirmed`
 //! on every kernel, `refuted` on every one, or `depends-on-version`, with the kernels on which the claim `holds`.
 //! `instead` says what is true where the claim is not.
+//!
+//! A published table becomes one assertion per cell: `curve: {data: table.csv, table: autotuning, columns: [rcvbuf, copied ± 2%]}`
+//! holds the rows of a run's table against those of a CSV file, in order.
 
 mod expression;
 
@@ -115,8 +118,10 @@ pub struct Claim {
     pub kernels: Vec<String>,
     /// The runs.
     pub runs: Vec<ClaimRun>,
-    /// What must be true for the claim to hold.
+    /// What must be true for the claim to hold; the cells of the curve, row by row, come last.
     pub shows: Vec<Assertion>,
+    /// The published table that the run must follow.
+    pub curve: Option<Curve>,
     /// What must be true where the claim does not hold.
     pub instead: Vec<Assertion>,
     /// The recorded verdict.
@@ -131,7 +136,25 @@ pub struct Claim {
     pub column: usize,
 }
 
+/// A published table that a run's table is held against.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Curve {
+    /// The CSV file.
+    pub data: String,
+    /// The table of the run: `autotuning`, `row` ...
+    pub table: String,
+    /// The columns that are compared.
+    pub columns: Vec<String>,
+    /// Rows of the file.
+    pub rows: usize,
+}
+
 impl Claim {
+    /// How many of the assertions in `shows` are cells of the curve.
+    pub fn curve_cells(&self) -> usize {
+        self.curve.as_ref().map_or(0, |c| c.rows * c.columns.len())
+    }
+
     /// The kernels to ask: if every run has a kernel of its own there is nothing to vary, and one asking is enough.
     pub fn askings(&self) -> Vec<Option<&str>> {
         if self.runs.iter().all(|r| r.kernel.is_some()) {
@@ -159,17 +182,22 @@ pub fn is_ledger(source: &Source) -> bool {
     matches!(root, Ok(Node { value: Value::Map(entries), .. }) if entries.iter().any(|e| e.key == "claims"))
 }
 
-/// Reads a ledger. `dimension` says what a metric counts, or what is wrong with its name.
+/// What a ledger refers to.
+pub struct Surroundings<'a> {
+    /// What a metric counts, or what is wrong with its name.
+    pub dimension: &'a dyn Fn(&str) -> Result<Dimension, String>,
+    /// The text of a data file, or why there is none.
+    pub data: &'a dyn Fn(&str) -> Result<String, String>,
+}
+
+/// Reads a ledger.
 ///
 /// # Errors
 /// Everything that is wrong with it, each mistake with its place.
-pub fn read_ledger(
-    source: &Source,
-    dimension: &dyn Fn(&str) -> Result<Dimension, String>,
-) -> Result<Ledger, ScenarioError> {
+pub fn read_ledger(source: &Source, around: &Surroundings<'_>) -> Result<Ledger, ScenarioError> {
     let mut cx = Context::new(source.clone());
     let ledger = match yaml::parse(source.text(), 0) {
-        Ok(root) => ledger(&mut cx, &root, dimension),
+        Ok(root) => ledger(&mut cx, &root, around),
         Err(e) => {
             cx.error(e.at, e.message).help = e.help;
             None
@@ -185,9 +213,12 @@ pub fn read_ledger(
 }
 
 const ROOT: &[&str] = &["title", "about", "source", "claims"];
-const CLAIM: &[&str] =
-    &["id", "says", "source", "kernels", "run", "runs", "shows", "instead", "verdict", "holds", "because"];
+const CLAIM: &[&str] = &[
+    "id", "says", "source", "kernels", "run", "runs", "shows", "curve", "instead", "verdict", "holds",
+    "because",
+];
 const RUN: &[&str] = &["scenario", "set", "kernel"];
+const CURVE: &[&str] = &["data", "table", "columns"];
 const REFERENCE: &[&str] = &["name", "url"];
 const VERDICTS: [&str; 3] = ["confirmed", "refuted", "depends-on-version"];
 
@@ -249,11 +280,7 @@ fn texts<'n>(cx: &mut Context, node: &'n Node, key: &str) -> Vec<(&'n Node, Stri
     }
 }
 
-fn ledger(
-    cx: &mut Context,
-    root: &Node,
-    dimension: &dyn Fn(&str) -> Result<Dimension, String>,
-) -> Option<Ledger> {
+fn ledger(cx: &mut Context, root: &Node, around: &Surroundings<'_>) -> Option<Ledger> {
     let fields = mapping(cx, root, ROOT, "a ledger");
     let title = fields.text(cx, "title", "a ledger");
     let about = fields.text_or_empty(cx, "about");
@@ -271,7 +298,7 @@ fn ledger(
     };
     let mut claims: Vec<Claim> = Vec::new();
     for item in items {
-        if let Some(claim) = claim(cx, item, common.as_ref(), dimension) {
+        if let Some(claim) = claim(cx, item, common.as_ref(), around) {
             if claims.iter().any(|c| c.id == claim.id) {
                 cx.error(item.at, format!("two claims are called `{}`", claim.id));
             }
@@ -294,7 +321,7 @@ fn claim(
     cx: &mut Context,
     item: &Node,
     common: Option<&Reference>,
-    dimension: &dyn Fn(&str) -> Result<Dimension, String>,
+    around: &Surroundings<'_>,
 ) -> Option<Claim> {
     let fields = mapping(cx, item, CLAIM, "a claim");
     let id = fields.text(cx, "id", "a claim");
@@ -316,9 +343,10 @@ fn claim(
     let kernels = kernels(cx, fields.get("kernels"));
     let runs = runs(cx, &fields);
     let labels: Vec<String> = runs.iter().map(|r| r.label.clone()).filter(|l| !l.is_empty()).collect();
-    let vocabulary = Vocabulary { runs: &labels, dimension };
-    let shows = assertions(cx, &fields, "shows", &vocabulary);
-    if shows.is_empty() && fields.get("shows").is_none() {
+    let vocabulary = Vocabulary { runs: &labels, dimension: around.dimension };
+    let mut shows = assertions(cx, &fields, "shows", &vocabulary);
+    let curve = fields.get("curve").and_then(|n| curve(cx, n, around, &vocabulary, &mut shows));
+    if shows.is_empty() && fields.get("shows").is_none() && fields.get("curve").is_none() {
         cx.error(fields.at, "a claim needs `shows`: what is true if it holds");
     }
     let instead = assertions(cx, &fields, "instead", &vocabulary);
@@ -333,6 +361,7 @@ fn claim(
         kernels,
         runs,
         shows,
+        curve,
         instead,
         verdict: verdict?,
         because,
@@ -416,6 +445,68 @@ fn assertions(cx: &mut Context, fields: &Map<'_>, key: &str, vocabulary: &Vocabu
     found
 }
 
+/// Rows of a published table beyond which a claim is about something else.
+const MAX_CURVE_ROWS: usize = 1_000;
+
+/// Turns the cells of a published table into assertions.
+fn curve(
+    cx: &mut Context,
+    node: &Node,
+    around: &Surroundings<'_>,
+    vocabulary: &Vocabulary<'_>,
+    shows: &mut Vec<Assertion>,
+) -> Option<Curve> {
+    let fields = mapping(cx, node, CURVE, "a curve");
+    let data = fields.text(cx, "data", "a curve")?;
+    let table = fields.text(cx, "table", "a curve")?;
+    let Some(columns) = fields.get("columns").map(|n| texts(cx, n, "columns")) else {
+        cx.error(node.at, "a curve needs `columns`");
+        return None;
+    };
+    let text = match (around.data)(&data) {
+        Ok(text) => text,
+        Err(message) => {
+            cx.error(fields.get("data").map_or(node.at, |n| n.at), message);
+            return None;
+        }
+    };
+    let mut lines = text.lines().filter(|l| !l.is_empty() && !l.starts_with('#'));
+    let head: Vec<&str> = lines.next().unwrap_or_default().split(',').map(str::trim).collect();
+    let rows: Vec<Vec<&str>> = lines.map(|l| l.split(',').map(str::trim).collect()).collect();
+    if rows.is_empty() || rows.len() > MAX_CURVE_ROWS {
+        cx.error(node.at, format!("`{data}` has {} rows; there must be 1 to {MAX_CURVE_ROWS}", rows.len()));
+        return None;
+    }
+    let mut names = Vec::new();
+    for (at, text) in &columns {
+        let (name, tolerance) = match text.split_once('±') {
+            Some((name, tolerance)) => (name.trim(), Some(tolerance.trim())),
+            None => (text.as_str(), None),
+        };
+        let Some(column) = head.iter().position(|h| *h == name) else {
+            let d = cx.error(at.at, format!("`{data}` has no column `{}`", shorten(name)));
+            d.help = nearest(name, head.iter().copied()).map(|n| format!("did you mean `{n}`?"));
+            return None;
+        };
+        names.push((at.at, name.to_owned(), tolerance, column));
+    }
+    for (i, row) in rows.iter().enumerate() {
+        for (at, name, tolerance, column) in &names {
+            let value = row.get(*column).copied().unwrap_or_default();
+            let tolerance = tolerance.map_or_else(String::new, |t| format!(" ± {t}"));
+            let assertion = format!("{table}({}).{name} == {value}{tolerance}", i + 1);
+            match Assertion::parse(&assertion, vocabulary) {
+                Ok(a) => shows.push(a),
+                Err(message) => {
+                    cx.error(*at, format!("`{assertion}`: {message}"));
+                    return None;
+                }
+            }
+        }
+    }
+    Some(Curve { data, table, columns: names.into_iter().map(|(_, n, _, _)| n).collect(), rows: rows.len() })
+}
+
 fn verdict(cx: &mut Context, fields: &Map<'_>, kernels: &[String]) -> Option<Verdict> {
     let word = fields.text(cx, "verdict", "a claim")?;
     let holds = fields.get("holds").map(|n| (n.at, texts(cx, n, "holds")));
@@ -455,11 +546,19 @@ mod tests {
     use super::*;
 
     fn dimension(name: &str) -> Result<Dimension, String> {
-        if name == "fitted" { Ok(Dimension::Bytes) } else { Err(format!("`{name}` is not a metric")) }
+        if name == "fitted" || name.ends_with(").fitted") {
+            Ok(Dimension::Bytes)
+        } else {
+            Err(format!("`{name}` is not a metric"))
+        }
     }
 
     fn read(text: &str) -> Result<Ledger, ScenarioError> {
-        read_ledger(&Source::new("claims.yaml", text), &dimension)
+        let data = |name: &str| match name {
+            "t.csv" => Ok("n,fitted\n1,10\n2,20\n".to_owned()),
+            _ => Err(format!("there is no `{name}`")),
+        };
+        read_ledger(&Source::new("claims.yaml", text), &Surroundings { dimension: &dimension, data: &data })
     }
 
     const HEAD: &str = "title: T\nsource: S\nclaims:\n- id: one\n  says: It fits.\n";
@@ -484,6 +583,23 @@ mod tests {
             "{HEAD}  runs: {{a: {{scenario: x, kernel: 6.1}}, b: {{scenario: x, kernel: 6.12}}}}\n  shows: [a.fitted > b.fitted]\n  verdict: refuted\n"
         );
         assert_eq!(read(&text).unwrap().claims[0].askings(), [None]);
+    }
+
+    #[test]
+    fn a_published_table_becomes_one_assertion_per_cell() {
+        let with = |columns: &str, data: &str| {
+            read(&format!(
+                "{HEAD}  run: x\n  curve: {{data: {data}, table: row, columns: {columns}}}\n  verdict: confirmed\n"
+            ))
+        };
+        let ledger = with("[fitted ± 2%]", "t.csv").unwrap();
+        let claim = &ledger.claims[0];
+        let texts: Vec<&str> = claim.shows.iter().map(Assertion::text).collect();
+        assert_eq!(texts, ["row(1).fitted == 10 ± 2%", "row(2).fitted == 20 ± 2%"]);
+        assert_eq!(claim.curve_cells(), 2);
+        let e = with("[fittet]", "t.csv").unwrap_err();
+        assert!(e.to_string().contains("did you mean `fitted`?"), "{e}");
+        assert!(with("[fitted]", "u.csv").unwrap_err().to_string().contains("there is no `u.csv`"));
     }
 
     #[test]

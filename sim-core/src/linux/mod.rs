@@ -195,6 +195,8 @@ pub enum Autotune {
     PerMss,
     /// The same amount, priced by the payload ratio (6.6 to 6.15).
     Ratio,
+    /// Two windows plus the out-of-order span, without growth (65c5287892e9, 6.16 and 6.17).
+    Doubled,
     /// Two windows plus growth plus the out-of-order span (aa251c84636c, 6.18).
     Growth,
     /// The same, damped at low RTT (6.19).
@@ -264,7 +266,7 @@ impl KernelProfile {
 
     /// Whether out-of-order arrivals enlarge the budget (6.16 and later).
     pub fn autotunes_on_ofo(&self) -> bool {
-        matches!(self.autotune, Autotune::Growth | Autotune::GrowthLowRtt)
+        matches!(self.autotune, Autotune::Doubled | Autotune::Growth | Autotune::GrowthLowRtt)
     }
 
     /// Truesize of a local sender's skb without payload (a head of `MAX_TCP_HEADER`).

@@ -102,7 +102,9 @@ impl Receiver {
                     self.grow_budget_with_slack(cx, copied, old);
                     self.drs.space = copied;
                 }
-                Autotune::Growth | Autotune::GrowthLowRtt => self.grow_budget(cx, copied),
+                Autotune::Doubled | Autotune::Growth | Autotune::GrowthLowRtt => {
+                    self.grow_budget(cx, copied);
+                }
             }
         }
         self.drs.seq = self.copied_seq;
@@ -135,7 +137,7 @@ impl Receiver {
     }
 
     /// From 6.16 on (`tcp_rcvbuf_grow`): `copied` becomes the reference; the budget holds twice that, the
-    /// growth, and what lies out of order.
+    /// growth from 6.18 on, and what lies out of order.
     pub(super) fn grow_budget<O: Observer>(&mut self, cx: &mut Cx<'_, O>, copied: u32) {
         let old = std::mem::replace(&mut self.drs.space, copied);
         if !self.autotuned() {
@@ -147,6 +149,7 @@ impl Receiver {
         let low_rtt = u64::from(self.sysctl.tcp_rcvbuf_low_rtt);
         let rtt_us = u64::from(self.drs.rtt8 >> 3);
         let growth = match self.kernel.autotune {
+            Autotune::Doubled => 0,
             Autotune::GrowthLowRtt if rtt_us < low_rtt => doubled * rtt_us / low_rtt,
             Autotune::GrowthLowRtt => (doubled << 1) * grown / old,
             _ => (doubled * grown / old) << 1,

@@ -341,6 +341,7 @@ const fn formula(a: Autotune) -> &'static str {
     match a {
         Autotune::PerMss => "per MSS",
         Autotune::Ratio => "by ratio",
+        Autotune::Doubled => "twice what was read",
         Autotune::Growth => "growth",
         Autotune::GrowthLowRtt => "growth, low RTT",
     }
