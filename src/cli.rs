@@ -27,6 +27,8 @@ pub(crate) enum Command {
     Check(cmd::check::Args),
     /// Hold the model against recordings of real kernels
     Conform(cmd::conform::Args),
+    /// Hold two traces, or a trace and a recording or a published curve, against each other
+    Diff(cmd::diff::Args),
     /// Say what is wrong with scenario files, and run nothing
     Lint(cmd::lint::Args),
     /// List the scenarios that come with the program, or the kernels and how they differ

@@ -30,6 +30,11 @@ impl Changes {
         Overrides { set: self.set.clone(), kernel: self.kernel.clone(), seed: self.seed }
     }
 
+    /// Another kernel, if one is named, and nothing else.
+    pub(crate) fn kernel(kernel: Option<String>) -> Self {
+        Self { kernel, ..Self::default() }
+    }
+
     /// Whether anything is set.
     pub(crate) fn any(&self) -> bool {
         !self.set.is_empty() || self.kernel.is_some() || self.seed.is_some()

@@ -3,6 +3,7 @@
 //! * [`Chart`] draws the two panels of the published experiment as SVG or PNG: windows and memory against the
 //!   packet number, and below it what happened to each packet;
 //! * [`SideBySide`] draws several runs beside each other on common scales;
+//! * [`Overlay`] draws two tables on top of each other, one panel per column;
 //! * [`terminal_chart`] draws a small version of the upper one in text.
 //!
 //! The same rows give the same bytes on every machine: text is set with fonts inside the program, and positions
@@ -15,6 +16,7 @@ mod error;
 mod fonts;
 mod layout;
 mod multiples;
+mod overlay;
 mod panels;
 mod polyline;
 mod raster;
@@ -25,5 +27,6 @@ pub use chart::{Chart, ChartSettings};
 pub use error::{ChartError, MAX_SIDE, MIN_HEIGHT, MIN_WIDTH};
 pub use layout::{Layout, Rect};
 pub use multiples::{Column, MAX_RUNS, SideBySide};
+pub use overlay::{MAX_PANELS, Overlay, Panel};
 pub use rows::{ChartRow, rows_from_table, rows_from_trace};
 pub use terminal::{Glyphs, TerminalStyle, terminal_chart};

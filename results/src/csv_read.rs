@@ -111,16 +111,26 @@ impl TraceTable {
     /// # Errors
     /// As [`TraceTable::open`].
     pub fn read(input: impl Read, name: &str) -> Result<Self, ReadError> {
+        let table = Self::read_any(input, name)?;
+        if !table.columns.contains_key("idx") {
+            let why = "its first line names no column `idx`".to_owned();
+            return Err(ReadError::NotATrace { name: name.to_owned(), why });
+        }
+        Ok(table)
+    }
+
+    /// Reads any CSV with a header, such as a published curve: columns that are not known are integers if all of their
+    /// cells are.
+    ///
+    /// # Errors
+    /// As [`TraceTable::open`].
+    pub fn read_any(input: impl Read, name: &str) -> Result<Self, ReadError> {
         let mut csv = csv::ReaderBuilder::new().buffer_capacity(1 << 16).from_reader(input);
         let headers = csv.headers().map_err(|e| csv_error(e, name))?.clone();
         if headers.is_empty() {
             return Err(ReadError::NotATrace { name: name.to_owned(), why: "it is empty".to_owned() });
         }
         let sources: Vec<Source> = headers.iter().map(Source::new).collect();
-        if !sources.iter().any(|s| s.name == "idx") {
-            let why = "its first line names no column `idx`".to_owned();
-            return Err(ReadError::NotATrace { name: name.to_owned(), why });
-        }
         let mut values: Vec<Values> = sources
             .iter()
             .map(|s| if s.integer { Values::Int(Vec::new()) } else { Values::Text(Vec::new()) })
@@ -150,6 +160,9 @@ impl TraceTable {
         for (source, mut column) in sources.into_iter().zip(values) {
             if source.since_previous {
                 move_up(&mut column);
+            }
+            if find::<TraceRow>(&source.name).is_none() {
+                column = with_integers(column);
             }
             columns.insert(source.name, column);
         }
@@ -202,6 +215,16 @@ impl TraceTable {
     /// The integer in row `row` (from 0) of a column; `None` for an empty cell or an absent column.
     pub fn int(&self, row: usize, name: &str) -> Option<i64> {
         self.ints(name).ok()?.get(row).copied().flatten()
+    }
+}
+
+/// A column of texts as integers, if all of them are, or empty.
+fn with_integers(column: Values) -> Values {
+    let Values::Text(texts) = &column else { return column };
+    let number = |t: &String| if t.is_empty() { Some(None) } else { t.parse().ok().map(Some) };
+    match texts.iter().map(number).collect::<Option<Vec<Option<i64>>>>() {
+        Some(numbers) if numbers.iter().any(Option::is_some) => Values::Int(numbers),
+        _ => column,
     }
 }
 

@@ -16,6 +16,7 @@
 pub mod autotuning;
 pub mod cells;
 pub mod columns;
+pub mod compare;
 pub mod csv_read;
 pub mod csv_write;
 pub mod digest;

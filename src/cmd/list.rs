@@ -1,5 +1,6 @@
 //! `skmem list`: the scenarios that come with the program, and the kernels.
 
+mod gallery;
 mod kernels;
 
 use clap::ValueEnum;
@@ -22,16 +23,14 @@ pub(crate) struct Args {
     /// What to list
     #[arg(value_enum, default_value = "scenarios")]
     what: What,
-    /// The kernels as a page for the documentation
+    /// The scenarios, or the kernels, as a page for the documentation
     #[arg(long)]
     markdown: bool,
 }
 
 pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     match args.what {
-        What::Scenarios if args.markdown => {
-            Err(Failure::BadInput("only `list kernels` has a page for the documentation".to_owned()))
-        }
+        What::Scenarios if args.markdown => terminal::data(&gallery::markdown()?),
         What::Kernels if args.markdown => terminal::data(&kernels::markdown()),
         What::Scenarios => terminal::data(&scenarios()?),
         What::Kernels => terminal::data(&kernels::text()),

@@ -3,6 +3,7 @@
 pub(crate) mod check;
 pub(crate) mod completions;
 pub(crate) mod conform;
+pub(crate) mod diff;
 pub(crate) mod lint;
 pub(crate) mod list;
 pub(crate) mod merge;
@@ -22,6 +23,7 @@ pub(crate) fn dispatch(args: Cli) -> Result<(), Failure> {
         Command::Run(a) => run::run(&a),
         Command::Check(a) => check::run(&a),
         Command::Conform(a) => conform::run(&a),
+        Command::Diff(a) => diff::run(&a),
         Command::Lint(a) => lint::run(&a),
         Command::List(a) => list::run(&a),
         Command::Show(a) => show::run(&a),

@@ -2,6 +2,7 @@
 
 mod json;
 mod junit;
+mod markdown;
 
 use clap::ValueEnum;
 use rayon::prelude::*;
@@ -22,6 +23,8 @@ enum Format {
     Json,
     /// JUnit XML, one test case per expectation and per claim
     Junit,
+    /// The claims as a page for the documentation
+    Markdown,
 }
 
 /// Arguments of `check`.
@@ -73,15 +76,23 @@ impl Checked {
 /// What is to be checked.
 struct Work {
     scenarios: Vec<Named>,
-    ledgers: Vec<Ledger>,
-    /// Names of claims, if only some are asked for.
+    /// The ledgers that come with the program.
+    shipped: Vec<Ledger>,
+    /// Names of their claims, if only some are asked for.
     only: Option<Vec<String>>,
+    /// The user's ledgers.
+    own_ledgers: Vec<Ledger>,
 }
 
 impl Work {
+    fn ledgers(&self) -> Vec<&Ledger> {
+        self.shipped.iter().chain(&self.own_ledgers).collect()
+    }
+
     fn claims(&self) -> Vec<&Claim> {
         let wanted = |c: &&Claim| self.only.as_ref().is_none_or(|only| only.contains(&c.id));
-        self.ledgers.iter().flat_map(|l| &l.claims).filter(wanted).collect()
+        let shipped = self.shipped.iter().flat_map(|l| &l.claims).filter(wanted);
+        shipped.chain(self.own_ledgers.iter().flat_map(|l| &l.claims)).collect()
     }
 }
 
@@ -97,6 +108,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         Format::Text => text(&checked, &judged),
         Format::Json => json::document(&checked, &judged),
         Format::Junit => junit::document(&checked, &judged),
+        Format::Markdown => markdown::document(&work.ledgers(), &judged),
     })?;
     let mut short = Vec::new();
     let scenarios_short = checked.iter().filter(|c| !c.passed()).count();
@@ -117,23 +129,22 @@ fn work(words: &[String]) -> Result<Work, Failure> {
     if words.is_empty() {
         let all: Vec<String> = gallery().iter().map(|(name, _)| (*name).to_owned()).collect();
         let scenarios = input::scenarios(&all, &Changes::default())?;
-        return Ok(Work { scenarios, ledgers: ledger::shipped()?, only: None });
+        return Ok(Work { scenarios, shipped: ledger::shipped()?, only: None, own_ledgers: Vec::new() });
     }
     let shipped = ledger::shipped()?;
-    let (mut plain, mut only, mut ledgers) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut plain, mut only, mut own_ledgers) = (Vec::new(), Vec::new(), Vec::new());
     for word in words {
         let is_scenario = gallery().iter().any(|(name, _)| name == word);
         if !is_scenario && shipped.iter().flat_map(|l| &l.claims).any(|c| c.id == *word) {
             only.push(word.clone());
         } else if !is_scenario && let Some(own) = own_ledger(word)? {
-            only.extend(own.claims.iter().map(|c| c.id.clone()));
-            ledgers.push(own);
+            own_ledgers.push(own);
         } else {
             plain.push(word.clone());
         }
     }
-    ledgers.extend(shipped);
-    Ok(Work { scenarios: input::scenarios(&plain, &Changes::default())?, ledgers, only: Some(only) })
+    let scenarios = input::scenarios(&plain, &Changes::default())?;
+    Ok(Work { scenarios, shipped, only: Some(only), own_ledgers })
 }
 
 /// The ledger in this file; `None` if it is no file, or a scenario, whose mistakes are reported as such.

@@ -1,0 +1,61 @@
+//! `skmem diff`.
+
+use std::fs;
+
+use crate::support::{skmem, skmem_in};
+
+#[test]
+fn a_scenario_does_not_differ_from_itself() {
+    let r = skmem(&["diff", "normal-window", "normal-window@6.1"]).exits(0);
+    assert!(r.out.contains("0 beyond their tolerance") && !r.out.contains("First difference"), "{}", r.out);
+}
+
+#[test]
+fn two_kernels_part_at_the_first_data_segment() {
+    let dir = tempfile::tempdir().unwrap();
+    let r =
+        skmem_in(dir.path(), &["diff", "budget-overrun@6.1", "budget-overrun@6.12", "-o", "o.svg"]).exits(1);
+    assert!(r.out.contains("First difference: idx 2\n"), "{}", r.out);
+    assert!(r.out.lines().any(|l| l.starts_with("skmem_r ")), "{}", r.out);
+    let svg = fs::read_to_string(dir.path().join("o.svg")).unwrap();
+    assert!(svg.contains("budget-overrun@6.12") && svg.contains("first difference: idx 2"));
+}
+
+#[test]
+fn a_trace_is_held_against_a_changed_copy_within_tolerances() {
+    let dir = tempfile::tempdir().unwrap();
+    skmem_in(dir.path(), &["run", "normal-window", "--quiet", "--plot", "none", "-o", "out"]).exits(0);
+    let trace = fs::read_to_string(dir.path().join("out/trace.csv")).unwrap();
+    assert!(trace.contains(",31744,65536,16384,17664,"), "{trace}");
+    let changed = trace.replace(",31744,65536,16384,17664,", ",31744,65536,16384,17700,");
+    fs::write(dir.path().join("changed.csv"), changed).unwrap();
+    let r = skmem_in(dir.path(), &["diff", "out", "changed.csv"]).exits(1);
+    assert!(r.out.contains("First difference: idx 18\n"), "{}", r.out);
+    for tolerance in ["skmem_r=36", "skmem_r=0.3%"] {
+        skmem_in(dir.path(), &["diff", "out", "changed.csv", "--tolerance", tolerance]).exits(0);
+    }
+    skmem_in(dir.path(), &["diff", "out", "changed.csv", "--tolerance", "skmem_r=35"]).exits(1);
+    skmem_in(dir.path(), &["diff", "out", "changed.csv", "--columns", "recv_q,rcv_win"]).exits(0);
+}
+
+#[test]
+fn a_run_follows_a_published_curve() {
+    let table = "claims/published/drs_50ms_after_aa251c84636c.csv";
+    let args = ["diff", "drs-50ms-after", table, "--table", "autotuning", "--columns"];
+    let with = |more: &[&str]| skmem(&[&args[..], more].concat());
+    with(&["space,rcvbuf,window_clamp"]).exits(0);
+    let r = with(&["space,copied"]).exits(1);
+    assert!(r.out.contains("First difference: row 7\n"), "{}", r.out);
+    with(&["space,copied", "--tolerance", "copied=1.3%"]).exits(0);
+}
+
+#[test]
+fn mistakes_are_bad_input() {
+    skmem(&["diff", "normal-window", "nirmal-window"]).exits(2).says(&["did you mean `normal-window`?"]);
+    skmem(&["diff", "normal-window", "no.csv"]).exits(2).says(&["cannot read no.csv"]);
+    let one = ["diff", "normal-window", "normal-window"];
+    let with = |more: &[&str]| skmem(&[&one[..], more].concat());
+    with(&["--columns", "skmem_x"]).exits(2).says(&["no column `skmem_x`"]);
+    with(&["--tolerance", "skmem_r=x"]).exits(2).says(&["expected COLUMN=N"]);
+    with(&["-o", "x.gif"]).exits(2).says(&["neither in .png nor in .svg"]);
+}
