@@ -5,6 +5,8 @@ mod check;
 mod command;
 mod conform;
 mod determinism;
+mod diff;
+mod documentation;
 mod expectations;
 mod flows;
 mod licences;
