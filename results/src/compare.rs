@@ -113,7 +113,7 @@ pub fn compare(a: &TraceTable, b: &TraceTable, rules: &Rules) -> Result<Comparis
         .filter_map(|(row, key)| place_b.get(key).map(|row_b| (*key, row, *row_b)))
         .collect();
     let names = if rules.columns.is_empty() { default_columns(a, b, &by) } else { rules.columns.clone() };
-    for name in rules.tolerances.keys().filter(|t| !names.contains(t)) {
+    if let Some(name) = rules.tolerances.keys().find(|t| !names.contains(t)) {
         return Err(format!(
             "`{name}` has a tolerance, but is not compared; compared are {}",
             names.join(", ")

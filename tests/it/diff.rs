@@ -11,14 +11,14 @@ fn a_scenario_does_not_differ_from_itself() {
 }
 
 #[test]
-fn two_kernels_part_at_the_first_data_segment() {
+fn two_kernels_part_where_their_first_windows_differ() {
     let dir = tempfile::tempdir().unwrap();
     let r =
         skmem_in(dir.path(), &["diff", "budget-overrun@6.1", "budget-overrun@6.12", "-o", "o.svg"]).exits(1);
-    assert!(r.out.contains("First difference: idx 2\n"), "{}", r.out);
+    assert!(r.out.contains("First difference: idx 1\n"), "{}", r.out);
     assert!(r.out.lines().any(|l| l.starts_with("skmem_r ")), "{}", r.out);
     let svg = fs::read_to_string(dir.path().join("o.svg")).unwrap();
-    assert!(svg.contains("budget-overrun@6.12") && svg.contains("first difference: idx 2"));
+    assert!(svg.contains("budget-overrun@6.12") && svg.contains("first difference: idx 1"));
 }
 
 #[test]
@@ -46,7 +46,7 @@ fn a_run_follows_a_published_curve() {
     with(&["space,rcvbuf,window_clamp"]).exits(0);
     let r = with(&["space,copied"]).exits(1);
     assert!(r.out.contains("First difference: row 7\n"), "{}", r.out);
-    with(&["space,copied", "--tolerance", "copied=1.3%"]).exits(0);
+    with(&["space,copied", "--tolerance", "copied=2.5%"]).exits(0);
 }
 
 #[test]
