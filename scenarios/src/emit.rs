@@ -2,11 +2,13 @@
 
 use std::fmt::Write;
 
+use results::metrics::{self, MetricUnit};
 use sim_core::config::{
     Change, Congestion, EndpointConfig, FlowsConfig, LinkConfig, NicConfig, NicModel, ReadConfig, WriteConfig,
 };
 
 use crate::endpoint::nic_by_name;
+use crate::expect::Expectation;
 use crate::inject_text::{injection_yaml, live};
 use crate::keys::{NICS, UNLIMITED};
 use crate::path_text::link_lines;
@@ -77,12 +79,25 @@ pub fn resolved_yaml(scenario: &Scenario) -> String {
     if !scenario.expectations.is_empty() {
         out.open(0, "expect");
         for e in &scenario.expectations {
-            let check = e.check.to_string();
+            let check = check_text(e);
             let plain = check.starts_with(|c: char| c.is_ascii_digit());
             out.line(1, &e.metric, &if plain { check } else { quoted(&check) });
         }
     }
     out.0
+}
+
+/// What is expected, in base units. A bare number would not do for a rate.
+fn check_text(e: &Expectation) -> String {
+    let text = e.check.to_string();
+    if !metrics::find(&e.metric).is_some_and(|m| matches!(m.unit, MetricUnit::BitsPerSecond)) {
+        return text;
+    }
+    let with_unit = |word: &str| match word.starts_with(|c: char| c.is_ascii_digit()) {
+        true => format!("{word}bit"),
+        false => word.to_owned(),
+    };
+    text.split(' ').map(with_unit).collect::<Vec<_>>().join(" ")
 }
 
 #[derive(Default)]
