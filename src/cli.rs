@@ -41,6 +41,8 @@ pub(crate) enum Command {
     Plot(cmd::plot::Args),
     /// Run a scenario at many points: one row of figures for each
     Sweep(cmd::sweep::Args),
+    /// Search the settings that serve best under all conditions
+    Tune(cmd::tune::Args),
     /// Put the shards of a sweep together
     Merge(cmd::merge::Args),
     /// Print the JSON schema of scenario files, for editors

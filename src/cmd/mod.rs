@@ -13,6 +13,7 @@ pub(crate) mod run;
 pub(crate) mod schema;
 pub(crate) mod show;
 pub(crate) mod sweep;
+pub(crate) mod tune;
 
 use crate::cli::{Cli, Command};
 use crate::failure::Failure;
@@ -30,6 +31,7 @@ pub(crate) fn dispatch(args: Cli) -> Result<(), Failure> {
         Command::New(a) => new::run(&a),
         Command::Plot(a) => plot::run(&a),
         Command::Sweep(a) => sweep::run(&a),
+        Command::Tune(a) => tune::run(&a),
         Command::Merge(a) => merge::run(&a),
         Command::Schema(a) => schema::run(&a),
         Command::Completions(a) => completions::run(&a),

@@ -26,7 +26,7 @@ enum RowFormat {
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 A plan is a file, or the name of one that comes with the program: adv-win-scale-x-packet-size, kernel-upgrade-check, \
-overrun-map, rcvbuf-x-rtt, truesize-x-budget. See docs/sweeps.md.
+low-latency-messaging, overrun-map, rcvbuf-x-rtt, tcp-rmem-wan, truesize-x-budget. See docs/sweeps.md.
 
 With -o the rows stream to DIR in the order of the points; what is there is always a prefix of the whole. Ctrl-C keeps \
 it, --resume goes on from it, and so after a crash. --shard K/N runs every N-th point; `skmem merge` puts the shards \

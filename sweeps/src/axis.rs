@@ -61,7 +61,7 @@ pub struct Axis {
 }
 
 /// Which value of an axis a point has.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Pick {
     /// One of the list.
     Listed(usize),
@@ -109,6 +109,11 @@ impl Axis {
     /// Whether it sets the key of this claim (see [`KeyInfo::claim`]).
     pub(crate) fn claims(&self, claim: &str) -> bool {
         self.claims.iter().any(|c| overlap(c, claim))
+    }
+
+    /// Whether both set the same key.
+    pub(crate) fn shares(&self, other: &Self) -> bool {
+        other.claims.iter().any(|c| self.claims(c))
     }
 
     /// What value number `i` sets the key `info` to.

@@ -4,8 +4,10 @@
 static PLANS: &[(&str, &str)] = &[
     ("adv-win-scale-x-packet-size", include_str!("../plans/adv-win-scale-x-packet-size.yaml")),
     ("kernel-upgrade-check", include_str!("../plans/kernel-upgrade-check.yaml")),
+    ("low-latency-messaging", include_str!("../plans/low-latency-messaging.yaml")),
     ("overrun-map", include_str!("../plans/overrun-map.yaml")),
     ("rcvbuf-x-rtt", include_str!("../plans/rcvbuf-x-rtt.yaml")),
+    ("tcp-rmem-wan", include_str!("../plans/tcp-rmem-wan.yaml")),
     ("truesize-x-budget", include_str!("../plans/truesize-x-budget.yaml")),
 ];
 

@@ -5,6 +5,7 @@
 //! on disk is always a prefix of the whole, whoever stops the sweep and when. A [`Shard`] is every N-th point, and
 //! [`Merge`] puts shards together to the bytes of the whole.
 
+mod advice;
 mod axis;
 mod evaluate;
 mod filter;
@@ -13,6 +14,7 @@ mod gallery;
 mod manifest;
 mod merge;
 mod mistakes;
+mod objective;
 mod parallel;
 mod plan;
 mod range;
@@ -21,7 +23,9 @@ mod sample;
 mod shard;
 mod store;
 mod table;
+mod tune;
 
+pub use advice::{Advice, advice, candidates_csv};
 pub use axis::{Axis, AxisValue, Pick, Setting};
 pub use evaluate::{Figures, Row, figures, row};
 pub use filter::Filter;
@@ -29,6 +33,7 @@ pub use format::{Format, columns};
 pub use gallery::{plan_text, plans};
 pub use manifest::{Done, MANIFEST, Manifest, model};
 pub use merge::Merge;
+pub use objective::{Constraint, Over, TunePlan};
 pub use plan::{Base, Plan};
 pub use range::{Range, Scale};
 pub use run::{Ended, sweep};
@@ -36,3 +41,4 @@ pub use sample::{Point, Sample, Space};
 pub use shard::Shard;
 pub use store::{Store, StoreError, digest, work};
 pub use table::Table;
+pub use tune::{Candidate, Tuned, search};

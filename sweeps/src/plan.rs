@@ -10,6 +10,7 @@ use scenarios::{Overrides, Quantity, Scenario, ScenarioError, Source, Template, 
 use crate::axis::{self, Axis, Pick, Setting};
 use crate::filter::{Filter, Names};
 use crate::mistakes::Mistakes;
+use crate::objective::{self, TunePlan};
 use crate::sample::{Point, Sample, Space};
 
 /// The scenario that a plan varies.
@@ -48,6 +49,8 @@ pub struct Plan {
     pub most_rows: u64,
     /// Wall-clock time after which a sweep stops and keeps what it has, ns.
     pub time: Option<u64>,
+    /// What `skmem tune` searches for.
+    pub tune: Option<TunePlan>,
     /// What to read before trusting the rows.
     pub warnings: Vec<String>,
 }
@@ -58,8 +61,8 @@ const MOST_ROWS: u64 = 10_000_000;
 /// The figures of a plan that names none.
 const MEASURES: [&str; 5] = ["goodput", "fitted", "peak.skmem_r", "peak.rcv_win", "dropped"];
 
-const KEYS: [&str; 10] =
-    ["name", "about", "base", "axes", "repeat", "seed", "sample", "where", "measures", "budget"];
+const KEYS: [&str; 11] =
+    ["name", "about", "base", "axes", "repeat", "seed", "sample", "where", "measures", "budget", "tune"];
 
 /// How many points are tried to find out whether a value fits any of them.
 const TRIED: usize = 32;
@@ -172,8 +175,11 @@ fn read_root(
     let sample = read_sample(m, root).unwrap_or(Sample::Grid);
     let measures = read_measures(m, root);
     let (most_rows, time) = read_budget(m, root);
+    let tune = root.get("tune").and_then(|e| objective::read(m, e, &axes));
     let base = base?;
-    if !base.scenario.kernels.is_empty() && !axes.iter().any(Axis::sets_kernel) {
+    if !base.scenario.kernels.is_empty()
+        && !axes.iter().chain(tune.iter().flat_map(|t| &t.over)).any(Axis::sets_kernel)
+    {
         let at = root.get("base").map_or(root.at, |e| e.value.at);
         m.error(at, "the base lists several kernels, and the plan does not say which").help =
             Some(format!("add the axis `kernel: [{}]`", base.scenario.kernels.join(", ")));
@@ -190,6 +196,7 @@ fn read_root(
         measures,
         most_rows,
         time,
+        tune,
         warnings: Vec::new(),
     };
     plan.space.filters = read_filters(m, root, &plan);

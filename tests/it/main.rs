@@ -17,3 +17,4 @@ mod plot;
 mod properties;
 mod support;
 mod sweep;
+mod tune;

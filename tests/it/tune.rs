@@ -1,0 +1,69 @@
+//! `skmem tune`: the answer is the best that fits, the same every time, and can be put into effect.
+
+use std::fs;
+
+use crate::support::{skmem, skmem_in};
+
+const PLAN: &str = "\
+base: budget-overrun
+axes:
+  rx.SO_RCVBUF: {from: 8KiB, to: 128KiB, steps: 4, scale: log}
+  rx.tcp_rmem[2]: [4MiB, 6MiB]
+tune:
+  maximize: min(fitted)
+  subject_to: {peak.skmem_r: \"<= 100kB\"}
+  over: {path.rtt: [20ms, 200ms], kernel: [6.1, 5.10]}
+  connections: 20000
+  refine: 3
+";
+
+#[test]
+fn the_best_candidate_keeps_the_constraint_and_a_neighbour_breaks_it() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("p.yaml"), PLAN).unwrap();
+    let one = skmem_in(dir.path(), &["tune", "p.yaml", "-j", "1", "-o", "out"]).exits(0);
+    let two = skmem_in(dir.path(), &["tune", "p.yaml", "-j", "2"]).exits(0);
+    assert_eq!(one.out, two.out);
+    let table = fs::read_to_string(dir.path().join("out/candidates.csv")).unwrap();
+    let number = |line: &str, at: usize| line.split(',').nth(at).unwrap().parse::<i64>().unwrap();
+    let fits: Vec<&str> = table.lines().filter(|l| l.ends_with(",true")).collect();
+    let fails: Vec<&str> = table.lines().filter(|l| l.ends_with(",false")).collect();
+    assert!(!fits.is_empty() && !fails.is_empty(), "{table}");
+    assert!(fits.iter().all(|l| number(l, 3) <= 100_000));
+    assert!(fails.iter().all(|l| number(l, 3) > 100_000));
+    let most = fits.iter().map(|l| number(l, 2)).max().unwrap();
+    let winner = fits.iter().find(|l| number(l, 2) == most).unwrap();
+    assert!(one.out.contains(&format!("{most} bytes")), "{}", one.out);
+    // Refinement went beyond the grid of 8 candidates, and found more than it.
+    assert!(table.lines().count() > 9, "{table}");
+    let budget = number(winner, 0);
+    for text in [
+        format!("setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &(int){{{budget}}}, sizeof(int));"),
+        "net.ipv4.tcp_rmem = 4096 131072 ".to_owned(),
+        "sysctl -w net.ipv4.tcp_rmem=\"4096 131072 6291456\"".to_owned(),
+        "nearest that fails: rx.SO_RCVBUF=".to_owned(),
+        "beyond tcp_mem[2]".to_owned(),
+        "margin".to_owned(),
+    ] {
+        assert!(one.out.contains(&text), "`{text}` is not in:\n{}", one.out);
+    }
+    let fragment = fs::read_to_string(dir.path().join("out/90-skmem.conf")).unwrap();
+    assert!(fragment.contains("net.ipv4.tcp_rmem = 4096 131072 "), "{fragment}");
+}
+
+#[test]
+fn what_cannot_be_met_or_understood_is_said() {
+    let dir = tempfile::tempdir().unwrap();
+    let tune = |plan: &str| {
+        fs::write(dir.path().join("p.yaml"), plan).unwrap();
+        skmem_in(dir.path(), &["tune", "p.yaml"])
+    };
+    tune(&PLAN.replace("<= 100kB", "<= 1kB")).exits(1).says(&["keeps all constraints"]);
+    tune(&PLAN.replace("min(fitted)", "med(fitted)")).exits(2).says(&["no way to sum up"]);
+    tune(&PLAN.replace("min(fitted)", "min(fited)")).exits(2).says(&["did you mean `fitted`"]);
+    tune(&PLAN.replace("<= 100kB", "about 100kB")).exits(2).says(&["is no bound"]);
+    tune(&PLAN.replace("path.rtt: [20", "rx.SO_RCVBUF: [20KiB], path.rtt: [20"))
+        .exits(2)
+        .says(&["an axis and a condition at once"]);
+    skmem(&["tune", "rcvbuf-x-rtt"]).exits(2).says(&["has no `tune`"]);
+}
