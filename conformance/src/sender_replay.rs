@@ -7,7 +7,8 @@
 //! `seq len flags cwnd snd_ssthresh packets_out retrans_out sacked_out lost_out ca_state`, to the last packet.
 //!
 //! Inputs are the ACKs (time, numbers, window, SACK blocks, echoed timestamp) and the time of the first packet; all
-//! else follows from the configuration. The time is that at which the server sent them, and the delay of the path.
+//! else follows from the configuration. An ACK arrives when the server has sent it and the path has delayed it; what the
+//! machine needs from there to the socket is the median of what it needed to the packet that the ACK let go.
 
 use sim_core::config::{RunConfig, WriteConfig};
 use sim_core::host::Host;
@@ -23,9 +24,12 @@ use sim_core::time::{JiffyClock, Now, SimTime};
 use crate::end_to_end::{ConfigError, run_config};
 use crate::recording::{AckRow, Recording, TxRow};
 
-/// From the end of the path to the socket of the client, ns: the way through the queueing discipline's timer and the
-/// soft interrupt on the recorded machine.
-const ARRIVAL_NS: u64 = 30_000;
+/// From the end of the path to the socket of the client, ns, if no packet follows an ACK.
+const ARRIVAL_NS: u64 = 38_000;
+/// From the socket's reading of its clock to the record of a packet that the ACK let go, ns.
+const ANSWER_NS: u64 = 8_000;
+/// What comes later than this after an ACK is no answer to it, ns.
+const ANSWER_LIMIT_NS: u64 = 500_000;
 /// IPv4 and TCP headers, bytes.
 const HEADERS: u32 = 40;
 /// Timestamp option, padded, bytes.
@@ -74,6 +78,20 @@ pub fn sender_replay(rec: &Recording) -> Result<SenderScore, ConfigError> {
     Ok(d.score(&recorded))
 }
 
+/// From the record of an ACK at the server to the client's socket, ns: the path's `delay` and what the machine needs.
+fn on_the_way(rec: &Recording, delay: u64) -> u64 {
+    let mut needed: Vec<u64> = Vec::new();
+    for ack in &rec.acks {
+        let due = ack.time_ns + delay;
+        let next = rec.tx.partition_point(|t| t.time_ns < due);
+        let answer = rec.tx.get(next).map(|t| t.time_ns - due).filter(|&ns| ns < ANSWER_LIMIT_NS);
+        needed.extend(answer);
+    }
+    needed.sort_unstable();
+    let median = needed.get(needed.len() / 2).map_or(ARRIVAL_NS, |ns| ns.saturating_sub(ANSWER_NS));
+    delay + median
+}
+
 /// The packets with data that the sender sent, and its state then.
 #[derive(Clone, Default, Debug)]
 struct Sent(Vec<(Segment, SenderState)>);
@@ -93,6 +111,7 @@ struct Drive {
     host: Host,
     clock: JiffyClock,
     sent: Sent,
+    /// From the server to the client's socket.
     delay_ns: u64,
     /// Bytes that the program has yet to write.
     left: u64,
@@ -123,7 +142,7 @@ impl Drive {
             host,
             clock: JiffyClock::new(config.host.hz, config.host.since_tick),
             sent: Sent::default(),
-            delay_ns: config.reverse.delay.as_nanos(),
+            delay_ns: on_the_way(rec, config.reverse.delay.as_nanos()),
             left: total,
             call,
             begun: false,
@@ -144,7 +163,7 @@ impl Drive {
 
     /// When an ACK reaches the socket.
     fn arrival(&self, ack: &AckRow) -> SimTime {
-        SimTime::from_nanos(ack.time_ns + self.delay_ns + ARRIVAL_NS)
+        SimTime::from_nanos(ack.time_ns + self.delay_ns)
     }
 
     fn connect(&mut self, config: &RunConfig, syn: &TxRow, synack: &AckRow) {

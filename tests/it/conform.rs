@@ -12,6 +12,12 @@ fn every_case_reaches_its_committed_floor() {
 }
 
 #[test]
+fn the_recordings_of_the_sender_reach_their_floors() {
+    let r = skmem(&["conform", "validation/sender/recordings"]).exits(0);
+    assert!(r.out.lines().last().unwrap().starts_with("total replay: "), "{}", r.out);
+}
+
+#[test]
 fn the_published_runs_are_exact_row_by_row() {
     let cases = "a_*,b_*,d_*,e_*,l_*,t_inorder*";
     let r = skmem(&["conform", "--kernel", "6.1", "--case", cases, "--json"]).exits(0);

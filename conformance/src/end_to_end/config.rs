@@ -31,6 +31,8 @@ const PACKET_COST_NS: u64 = 24_800;
 const BURST_GAPS_NS: std::ops::RangeInclusive<u64> = 20_000..=30_000;
 /// What a sleep can be too long by, ns; other distances of chunks are not those of single sleeps.
 const OVERSLEEPS_NS: std::ops::RangeInclusive<u64> = 50_000..=60_000;
+/// The queueing discipline of a device on the way in.
+const BEHIND: &str = "dev ifb0 root netem";
 /// Packets that fit a link without a queueing discipline.
 const NO_LIMIT: u32 = u32::MAX;
 /// Events after which a run is given up.
@@ -187,8 +189,15 @@ fn accepted(options: &Options<'_>, delay: SimDuration) -> Vec<TimedChange> {
 
 /// The two directions. Where a queueing discipline keeps them apart, data takes its first band.
 fn links(rec: &Recording, setup: &Setup) -> Result<(LinkConfig, LinkConfig), ConfigError> {
-    let split = rec.summary.setup.iter().any(|l| l.contains("root handle 1: prio"));
-    let both = if split { ["parent 1:1 ", "parent 1:2 "] } else { ["netem"; 2] };
+    let has = |needle: &str| rec.summary.setup.iter().any(|l| l.contains(needle));
+    // Data may also be delayed on the way in, behind the sending host, by a device of its own.
+    let both = if has(BEHIND) {
+        [BEHIND, "parent 1:2 "]
+    } else if has("root handle 1: prio") {
+        ["parent 1:1 ", "parent 1:2 "]
+    } else {
+        ["netem"; 2]
+    };
     let [forward, reverse] = both.map(|needle| link(rec, setup, needle));
     let (drop_every, drop_run) = loss(rec)?;
     Ok((LinkConfig { drop_every, drop_run, ..forward? }, reverse?))

@@ -353,7 +353,8 @@ fn cube_root(n: u64) -> u64 {
     let groups = (64 - n.leading_zeros() - 1) / 3 - 1;
     let leading = n >> (3 * groups);
     // Six bits behind the point, and a little more, so that the step and the third together come out even.
-    let estimate = ((exact_cube_root(leading << 18) + 5 + (leading >> 4)) << groups) >> 6;
+    let more = 6 + u64::from(leading > 9) + (leading.saturating_sub(12) >> 4);
+    let estimate = ((exact_cube_root(leading << 18) + more) << groups) >> 6;
     let x = estimate.max(2);
     ((2 * x + n / (x * (x - 1))) * 341) >> 10
 }

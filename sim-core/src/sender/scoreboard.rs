@@ -78,6 +78,8 @@ impl Sender {
             self.loss.rack.dsack_seen = true;
         }
         flags.dsack = true;
+        // A retransmission that was not needed has arrived, too: one packet less is on its way.
+        self.loss.count_delivered(segs, flags);
         segs
     }
 
