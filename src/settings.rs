@@ -3,7 +3,7 @@
 
 use scenarios::Scenario;
 use scenarios::units;
-use sim_core::config::{EndpointConfig, LinkConfig, ReadConfig, RunConfig, WriteConfig};
+use sim_core::config::{EndpointConfig, LinkConfig, ReadConfig, ReadMode, RunConfig, WriteConfig, WriteMode};
 use sim_core::linux::PayloadRatio;
 
 /// The settings, the most telling ones first.
@@ -85,27 +85,39 @@ fn path(out: &mut Vec<String>, c: &RunConfig) {
 }
 
 fn writes(w: &WriteConfig) -> String {
-    match w {
-        WriteConfig::Never => "never".to_owned(),
-        WriteConfig::Burst { total: Some(n), .. } => format!("burst of {}", format_size(*n)),
-        WriteConfig::Burst { total: None, .. } => "burst".to_owned(),
-        WriteConfig::Chunks { sizes, every, .. } => {
+    let of =
+        |what: &str| w.total.map_or_else(|| what.to_owned(), |n| format!("{what} of {}", format_size(n)));
+    let size = |n: u32| format_size(n.into());
+    match &w.mode {
+        WriteMode::Never => "never".to_owned(),
+        WriteMode::Burst { .. } => of("burst"),
+        WriteMode::Chunks { sizes, every, .. } => {
             let sizes = match sizes.as_slice() {
-                [one] => format_size((*one).into()),
+                [one] => size(*one),
                 many => format!("{} sizes", many.len()),
             };
             format!("{sizes} every {}", format_time(every.as_nanos()))
         }
+        WriteMode::Paced { rate_bps, .. } => format!("at {}", format_rate(*rate_bps)),
+        WriteMode::RequestResponse { request, response, .. } => {
+            format!("requests of {}, answers of {}", size(*request), size(*response))
+        }
+        WriteMode::Respond { response, .. } => format!("answers of {}", size(*response)),
+        WriteMode::File { .. } => of("file"),
     }
 }
 
 fn reads(r: &ReadConfig) -> String {
-    match r {
-        ReadConfig::Never => "never".to_owned(),
-        ReadConfig::Fixed { bytes, every, .. } => {
+    match &r.mode {
+        ReadMode::Never => "never".to_owned(),
+        ReadMode::Fixed { bytes, every } => {
             format!("{} every {}", format_size((*bytes).into()), format_time(every.as_nanos()))
         }
-        ReadConfig::Asap { .. } => "as soon as possible".to_owned(),
-        ReadConfig::Plan(plan) => format!("{} times by plan", plan.len()),
+        ReadMode::Asap { work, .. } => match work.rate_bps {
+            Some(rate) => format!("as soon as possible, at {}", format_rate(rate)),
+            None => "as soon as possible".to_owned(),
+        },
+        ReadMode::Plan(plan) => format!("{} times by plan", plan.len()),
+        ReadMode::Echo { .. } => "echo".to_owned(),
     }
 }

@@ -10,7 +10,7 @@
 //! else follows from the configuration. An ACK arrives when the server has sent it and the path has delayed it; what the
 //! machine needs from there to the socket is the median of what it needed to the packet that the ACK let go.
 
-use sim_core::config::{RunConfig, WriteConfig};
+use sim_core::config::{RunConfig, WriteMode};
 use sim_core::host::Host;
 use sim_core::observer::{Observer, SenderState};
 use sim_core::receiver::Receiver;
@@ -55,14 +55,14 @@ pub struct SenderScore {
 pub fn sender_replay(rec: &Recording) -> Result<SenderScore, ConfigError> {
     let config = run_config(rec)?;
     let unsupported = |what: &str| ConfigError::Unsupported { case: rec.case.clone(), what: what.to_owned() };
-    let WriteConfig::Burst { total, call, .. } = config.sender.write else {
+    let WriteMode::Burst { call, .. } = config.sender.write.mode else {
         return Err(unsupported("replay of a writer of chunks"));
     };
     let recorded: Vec<&TxRow> = rec.tx.iter().filter(|t| t.len > 0).collect();
     let [syn, ..] = rec.tx.as_slice() else { return Err(unsupported("packet of the client")) };
     let [synack, acks @ ..] = rec.acks.as_slice() else { return Err(unsupported("answer to the SYN")) };
     let Some(first) = recorded.first() else { return Err(unsupported("data")) };
-    let mut d = Drive::new(rec, &config, total.unwrap_or(u64::MAX), call);
+    let mut d = Drive::new(rec, &config, config.sender.write.total.unwrap_or(u64::MAX), call);
     d.connect(&config, syn, synack);
     let begin = SimTime::from_nanos(first.time_ns);
     for ack in acks {

@@ -4,13 +4,14 @@ use std::fmt::Write;
 
 use results::metrics::{self, MetricUnit};
 use sim_core::config::{
-    Change, Congestion, EndpointConfig, FlowsConfig, LinkConfig, NicConfig, NicModel, ReadConfig, WriteConfig,
+    Change, Congestion, Ending, EndpointConfig, FlowsConfig, LinkConfig, NicConfig, NicModel,
 };
 
+use crate::app_text::{read_text, write_text};
 use crate::endpoint::nic_by_name;
 use crate::expect::Expectation;
 use crate::inject_text::{injection_yaml, live};
-use crate::keys::{NICS, UNLIMITED};
+use crate::keys::NICS;
 use crate::path_text::link_lines;
 use crate::resolve::Scenario;
 use crate::sysctls::SYSCTLS;
@@ -34,7 +35,8 @@ pub fn resolved_yaml(scenario: &Scenario) -> String {
         link(&mut out, "reverse", &c.reverse);
         out.open(0, "sender");
         endpoint(&mut out, &c.sender, end(0));
-        write_text(&mut out, &c.sender.write);
+        write_text(&mut out, &c.sender.write, &c.receiver.write);
+        read_text(&mut out, &c.sender.read);
     }
     if let FlowsConfig::Alike { count: count @ 2.., spread } = c.flows {
         out.open(0, "flows");
@@ -44,7 +46,10 @@ pub fn resolved_yaml(scenario: &Scenario) -> String {
     out.open(0, "receiver");
     endpoint(&mut out, &c.receiver, end(1));
     match &scenario.inject {
-        None => read_text(&mut out, &c.receiver.read),
+        None => {
+            read_text(&mut out, &c.receiver.read);
+            write_text(&mut out, &c.receiver.write, &c.sender.write);
+        }
         Some(plan) => out.0.push_str(&injection_yaml(plan, c.reverse.mtu)),
     }
     out.open(0, "host");
@@ -54,6 +59,9 @@ pub fn resolved_yaml(scenario: &Scenario) -> String {
     out.line(1, "since_tick", &format_time(c.host.since_tick.as_nanos()));
     out.line(1, "jiffies", &c.host.jiffies.to_string());
     out.line(1, "packet_cost", &format_time(c.host.packet_cost.as_nanos()));
+    out.line(1, "call_cost", &format_time(c.host.calls.cost.as_nanos()));
+    out.line(1, "one_thread", on_off(c.host.calls.one_thread));
+    out.line(1, "threadirqs", on_off(c.host.calls.threaded_softirqs));
     out.line(1, "cache_line", &c.host.skb.cache_line().to_string());
     out.line(1, "max_skb_frags", &c.host.skb.max_frags().to_string());
     if !c.events.is_empty() {
@@ -63,6 +71,8 @@ pub fn resolved_yaml(scenario: &Scenario) -> String {
                 Change::ReceiverOption(o) => format!("receiver.sockopt: {{{}}}", live(o)),
                 Change::SenderOption(o) => format!("sender.sockopt: {{{}}}", live(o)),
                 Change::ReceiverRead(bytes) => format!("receiver.read: {bytes}"),
+                Change::ReceiverEnding(e) => ending("receiver", *e),
+                Change::SenderEnding(e) => ending("sender", *e),
             };
             out.item(1, &format!("{{at: {}, {change}}}", format_time(e.at.as_nanos())));
         }
@@ -71,6 +81,9 @@ pub fn resolved_yaml(scenario: &Scenario) -> String {
     out.line(1, "after", &format_time(c.stop.after.as_nanos()));
     if let Some(bytes) = c.stop.bytes {
         out.line(1, "bytes", &bytes.to_string());
+    }
+    if let Some(bytes) = c.stop.returned {
+        out.line(1, "returned", &bytes.to_string());
     }
     if let Some(packets) = c.stop.packets {
         out.line(1, "packets", &packets.to_string());
@@ -100,19 +113,23 @@ fn check_text(e: &Expectation) -> String {
     text.split(' ').map(with_unit).collect::<Vec<_>>().join(" ")
 }
 
+fn ending(end: &str, how: Ending) -> String {
+    if how == Ending::HalfClose { format!("{end}.shutdown: write") } else { format!("{end}.close: on") }
+}
+
 #[derive(Default)]
-struct Writer(String);
+pub(crate) struct Writer(String);
 
 impl Writer {
-    fn line(&mut self, depth: usize, key: &str, value: &str) {
+    pub(crate) fn line(&mut self, depth: usize, key: &str, value: &str) {
         let _ = writeln!(self.0, "{:depth$}{key}: {value}", "", depth = 2 * depth);
     }
 
-    fn open(&mut self, depth: usize, key: &str) {
+    pub(crate) fn open(&mut self, depth: usize, key: &str) {
         let _ = writeln!(self.0, "{:depth$}{key}:", "", depth = 2 * depth);
     }
 
-    fn item(&mut self, depth: usize, value: &str) {
+    pub(crate) fn item(&mut self, depth: usize, value: &str) {
         let _ = writeln!(self.0, "{:depth$}- {value}", "", depth = 2 * depth);
     }
 
@@ -142,7 +159,7 @@ fn link(out: &mut Writer, name: &str, l: &LinkConfig) {
     }
 }
 
-fn on_off(on: bool) -> &'static str {
+pub(crate) fn on_off(on: bool) -> &'static str {
     if on { "on" } else { "off" }
 }
 
@@ -220,63 +237,4 @@ fn nic_text(nic: NicConfig, name: &str) -> String {
     let names = std::iter::once(name).chain(NICS);
     let name = names.into_iter().find(|n| nic_by_name(n) == Some(model)).unwrap_or("loopback");
     if plain { name.to_owned() } else { format!("{{model: {name}, {more}}}") }
-}
-
-fn total_text(total: Option<u64>) -> String {
-    total.map_or(UNLIMITED.to_owned(), format_size)
-}
-
-fn write_text(out: &mut Writer, write: &WriteConfig) {
-    out.open(1, "write");
-    match write {
-        WriteConfig::Never => out.line(2, "mode", "never"),
-        WriteConfig::Burst { total, call, retry, start } => {
-            out.line(2, "mode", "burst");
-            out.line(2, "bytes", &total_text(*total));
-            out.line(2, "call", &format_size(u64::from(*call)));
-            out.line(2, "retry", &format_time(retry.as_nanos()));
-            out.line(2, "start", &format_time(start.as_nanos()));
-        }
-        WriteConfig::Chunks { sizes, every, in_flight, prefill, total, start, receiver_quickack } => {
-            let sizes: Vec<_> = sizes.iter().map(u32::to_string).collect();
-            out.line(2, "mode", "chunks");
-            out.line(2, "sizes", &format!("[{}]", sizes.join(", ")));
-            out.line(2, "every", &format_time(every.as_nanos()));
-            out.line(2, "in_flight", &in_flight.to_string());
-            out.line(2, "prefill", &format_size(u64::from(*prefill)));
-            out.line(2, "bytes", &total_text(*total));
-            out.line(2, "start", &format_time(start.as_nanos()));
-            out.line(2, "receiver_quickack", on_off(*receiver_quickack));
-        }
-    }
-}
-
-fn read_text(out: &mut Writer, read: &ReadConfig) {
-    out.open(1, "read");
-    match read {
-        ReadConfig::Never => out.line(2, "mode", "never"),
-        ReadConfig::Fixed { bytes, every, start } => {
-            out.line(2, "mode", "fixed");
-            out.line(2, "bytes", &format_size(u64::from(*bytes)));
-            out.line(2, "every", &format_time(every.as_nanos()));
-            out.line(2, "start", &format_time(start.as_nanos()));
-        }
-        ReadConfig::Asap { buffer, start, cost } => {
-            out.line(2, "mode", "asap");
-            out.line(2, "buffer", &format_size(u64::from(*buffer)));
-            out.line(2, "start", &format_time(start.as_nanos()));
-            out.line(2, "cost", &format_time(cost.as_nanos()));
-        }
-        ReadConfig::Plan(reads) if reads.is_empty() => {
-            out.line(2, "mode", "plan");
-            out.line(2, "reads", "[]");
-        }
-        ReadConfig::Plan(reads) => {
-            out.line(2, "mode", "plan");
-            out.open(2, "reads");
-            for r in reads {
-                out.item(3, &format!("{{at: {}, bytes: {}}}", format_time(r.at.as_nanos()), r.bytes));
-            }
-        }
-    }
 }

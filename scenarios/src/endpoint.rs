@@ -41,15 +41,14 @@ pub(crate) fn resolve(
     if congestion == Congestion::Reno {
         inferred.push(format!("{what}.congestion reno: the recordings have cubic"));
     }
-    // Only one of the two is a key of this end; the other is refused before it gets here.
-    let write = match (keys::find(keys, "write").map(|k| k.kind), fields.get("write")) {
-        (Some(Kind::Modes(_)), Some((key, e))) => apps::resolve_write(cx, key, &e.value),
-        (Some(Kind::Modes(_)), None) => apps::default_write(),
-        _ => Some(WriteConfig::Never),
+    let write = match fields.get("write") {
+        Some((key, e)) => apps::resolve_write(cx, key, &e.value),
+        None if what == "sender" => apps::default_write(),
+        None => Some(WriteConfig::NEVER),
     };
     let read = match fields.get("read") {
         Some((key, e)) => apps::resolve_read(cx, key, &e.value),
-        None => Some(ReadConfig::Never),
+        None => Some(ReadConfig::NEVER),
     };
     let config = match (write, read, nic) {
         (Some(write), Some(read), Some(nic)) => {

@@ -1,6 +1,6 @@
 //! `inject`: a plan of segments and calls instead of a sender.
 
-use sim_core::config::{NicModel, ReadConfig, RunConfig, WriteConfig};
+use sim_core::config::{NicModel, ReadMode, RunConfig, WriteConfig, WriteMode};
 use sim_core::inject::{Action, DataRun, Header, Injection, PeerSyn, Step, When};
 use sim_core::time::{SimDuration, SimTime};
 
@@ -85,7 +85,7 @@ fn adapt(
 ) {
     config.forward.mtu = mtu;
     config.reverse.mtu = mtu;
-    config.sender.write = WriteConfig::Never;
+    config.sender.write = WriteConfig::NEVER;
     let receiver = root.get("receiver").map(|(_, e)| Fields::of(keys::RECEIVER, &e.value));
     let entry = |name| receiver.as_ref().and_then(|r| r.get(name)).map(|(_, e)| e.value.at);
     match entry("nic") {
@@ -100,7 +100,12 @@ fn adapt(
         }
         Some(_) => {}
     }
-    if config.receiver.read != ReadConfig::Never {
+    if config.receiver.write.mode != WriteMode::Never {
+        let at = entry("write").unwrap_or(root.at);
+        cx.error(at, "`write` means nothing in a scenario with `inject`").help =
+            Some("give each write a step of its own, such as `- write: 4096`".to_owned());
+    }
+    if config.receiver.read.mode != ReadMode::Never {
         let at = entry("read").unwrap_or(root.at);
         cx.error(at, "`read` means nothing in a scenario with `inject`").help =
             Some("give each read a step of its own, such as `- read: 4KiB`".to_owned());

@@ -1,6 +1,7 @@
 //! The one table of keys. The resolver, the overrides, the schema, the reference and the hints read it; what is
 //! not in it does not exist.
 
+pub(crate) use crate::app_keys::{READ, STALL, WRITE};
 pub(crate) use crate::path_keys::{GILBERT_ELLIOTT, LINK, PATH, QUEUE_KEYS};
 use crate::sysctls;
 
@@ -87,7 +88,7 @@ pub(crate) const fn key(name: &'static str, kind: Kind, default: &'static str, d
     Key { name, kind, default, doc }
 }
 
-const fn size(min: u64, max: u64) -> Kind {
+pub(crate) const fn size(min: u64, max: u64) -> Kind {
     Kind::Size { min, max, bare: false, unlimited: false }
 }
 
@@ -107,9 +108,9 @@ pub(crate) const fn count(min: i64, max: u64) -> Kind {
 /// Largest socket buffer option: the kernel doubles it into an `int`.
 const BUF_MAX: u64 = (i32::MAX / 2) as u64;
 const INT_MAX: u64 = i32::MAX as u64;
-const MS: u64 = 1_000_000;
+pub(crate) const MS: u64 = 1_000_000;
 pub(crate) const S: u64 = 1_000_000_000;
-const DAY: u64 = 86_400 * S;
+pub(crate) const DAY: u64 = 86_400 * S;
 
 /// The kernel's own name of an unset limit.
 pub(crate) const UNLIMITED: &str = "unlimited";
@@ -221,9 +222,9 @@ pub(crate) static SENDER: &[Key] = &[
     key("write", Kind::Modes(WRITE), "burst", "What the application writes."),
     key(
         "read",
-        Kind::NotYet("the receiver reads: use `receiver.read`"),
-        "never",
-        "What the sending application reads.",
+        Kind::Modes(READ),
+        "asap if the receiver writes",
+        "What the sending application reads of what the receiver writes.",
     ),
 ];
 
@@ -235,12 +236,17 @@ pub(crate) static RECEIVER: &[Key] = &[
     OFFLOADS,
     NIC,
     CONGESTION,
-    key("read", Kind::Modes(READ), "never", "What the application reads."),
+    key(
+        "read",
+        Kind::Modes(READ),
+        "never, or asap if there are requests to answer",
+        "What the application reads.",
+    ),
     key(
         "write",
-        Kind::NotYet("the sender writes: use `sender.write`"),
+        Kind::Modes(WRITE),
         "never",
-        "What the receiving application writes.",
+        "What the receiving application writes of its own accord; an echo and answers to requests need no key here.",
     ),
 ];
 
@@ -355,107 +361,6 @@ pub(crate) static NIC_FIGURES: &[Key] = &[
     ),
 ];
 
-const START_WRITE: Key =
-    key("start", time(0, DAY), "0s", "First call, counted from the establishment of the connection.");
-const TOTAL: Key = key(
-    "bytes",
-    Kind::Size { min: 1, max: 1 << 50, bare: true, unlimited: true },
-    UNLIMITED,
-    "Bytes in all.",
-);
-
-/// `write`.
-pub(crate) static WRITE: &[Mode] = &[
-    Mode {
-        name: "burst",
-        doc: "As much as the send buffer takes.",
-        supported: true,
-        keys: &[
-            TOTAL,
-            key("call", size(1, 1 << 30), "16MiB", "Bytes per `send`."),
-            key(
-                "retry",
-                time(0, 3_600 * S),
-                "0s",
-                "Wait after a call that would block; 0: until the socket is writable.",
-            ),
-            START_WRITE,
-        ],
-    },
-    Mode {
-        name: "chunks",
-        doc: "Small writes in turn.",
-        supported: true,
-        keys: &[
-            key("sizes", Kind::SizeList { min: 1, max: 1 << 30 }, "", "Bytes of the writes in turn."),
-            key("every", time(1, 3_600 * S), "1ms", "Time between two writes."),
-            key(
-                "in_flight",
-                count(0, u32::MAX as u64),
-                "10",
-                "A write is left out while more packets than this are in flight (`tcpi_unacked`).",
-            ),
-            key("prefill", size(0, 1 << 30), "0B", "Bytes written in one call before the first chunk."),
-            TOTAL,
-            START_WRITE,
-            key(
-                "receiver_quickack",
-                Kind::Switch,
-                "off",
-                "After each chunk the receiver sets TCP_QUICKACK (both ends are one program).",
-            ),
-        ],
-    },
-    Mode { name: "never", doc: "Nothing.", supported: true, keys: &[] },
-    Mode { name: "paced", doc: "A constant rate.", supported: false, keys: &[] },
-    Mode { name: "request-response", doc: "Requests and answers in turn.", supported: false, keys: &[] },
-];
-
-const START_READ: Key = key("start", time(0, DAY), "0s", "First read, counted from the start of the writer.");
-
-/// `read`.
-pub(crate) static READ: &[Mode] = &[
-    Mode {
-        name: "never",
-        doc: "Nothing: everything stays in the receive queue.",
-        supported: true,
-        keys: &[],
-    },
-    Mode {
-        name: "fixed",
-        doc: "The same amount at regular times.",
-        supported: true,
-        keys: &[
-            key("bytes", bytes(1, 1 << 30), "", "Bytes per `recv`."),
-            key("every", time(1, 3_600 * S), "", "Time between two reads."),
-            START_READ,
-        ],
-    },
-    Mode {
-        name: "asap",
-        doc: "Whatever is there as soon as the socket is readable.",
-        supported: true,
-        keys: &[
-            key("buffer", size(1, 1 << 30), "64KiB", "Bytes per `recv`."),
-            START_READ,
-            key("cost", time(0, 3_600 * S), "0s", "Time that a call costs before the next can begin."),
-        ],
-    },
-    Mode {
-        name: "plan",
-        doc: "Reads at given times.",
-        supported: true,
-        keys: &[key("reads", Kind::List(PLANNED_READ), "", "The reads in order of time.")],
-    },
-    Mode { name: "echo", doc: "What was read is written back.", supported: false, keys: &[] },
-];
-
-/// One of `read.reads`.
-pub(crate) static PLANNED_READ: &[Key] = &[
-    key("at", time(0, DAY), "", "When, counted from the start of the writer."),
-    key("bytes", bytes(1, 1 << 30), "", "Bytes."),
-];
-
 /// `host`.
 ///
 /// The default cost of a packet is what one costs in the recorded kernels, probes included: segments of a
@@ -488,6 +393,24 @@ pub(crate) static HOST: &[Key] = &[
         "Time that the stack needs for one packet; spreads a burst over time as the recorded kernels do.",
     ),
     key(
+        "call_cost",
+        time(0, S),
+        "0s",
+        "Time of a system call, which holds the socket meanwhile: segments wait in the backlog. Each skb read costs 5/4 of it, and copying 32 KiB 10/3 (12us on the recorded machine).",
+    ),
+    key(
+        "one_thread",
+        Kind::Switch,
+        "off",
+        "Both applications are one thread that polls both sockets; otherwise each has its own.",
+    ),
+    key(
+        "threadirqs",
+        Kind::Switch,
+        "off",
+        "Soft interrupts run in a thread (`threadirqs`); up to 6.4 that thread then waits for a call to end.",
+    ),
+    key(
         "cache_line",
         Kind::Choice(&CACHE_LINES),
         "64",
@@ -507,6 +430,15 @@ pub(crate) static EVENT: &[Key] = &[
     key("receiver.sockopt", Kind::Section(LIVE), "", "Socket options that the receiver sets."),
     key("sender.sockopt", Kind::Section(LIVE), "", "Socket options that the sender sets."),
     key("receiver.read", bytes(1, 1 << 30), "", "Bytes that the receiver reads."),
+    key(
+        "receiver.shutdown",
+        Kind::Choice(&SHUTDOWN),
+        "",
+        "`shutdown(SHUT_WR)`: a FIN follows the receiver's own data.",
+    ),
+    key("receiver.close", Kind::Switch, "", "`close` by the receiver; with unread data that is a reset."),
+    key("sender.shutdown", Kind::Choice(&SHUTDOWN), "", "`shutdown(SHUT_WR)`: a FIN follows the data."),
+    key("sender.close", Kind::Switch, "", "`close` by the sender; with unread data that is a reset."),
 ];
 
 /// Socket options that can change on a live connection.
@@ -651,6 +583,7 @@ pub(crate) static INJECT_ACK: &[Key] = &[OFFSET, ACKNOWLEDGE, HEADER_WINDOW, TSV
 pub(crate) static STOP: &[Key] = &[
     key("after", time(1, DAY), "5s", "Simulated time, counted from the start of the writer."),
     key("bytes", bytes(1, 1 << 50), "", "Bytes that the receiving application has read."),
+    key("returned", bytes(1, 1 << 50), "", "Bytes that the sending application has read back."),
     key("packets", count(1, 1 << 40), "", "Segments that reached the receiving socket."),
     key("max_events", count(1, 1 << 40), "100000000", "Events processed; a run that needs more is an error."),
 ];

@@ -15,6 +15,8 @@
 //! A text becomes a tree with positions, overrides of the command line are put into the tree, and the tree
 //! is resolved against one table of keys, from which the JSON schema, the reference and the hints come too.
 
+mod app_keys;
+mod app_text;
 mod apps;
 pub mod claims;
 mod context;

@@ -1,11 +1,14 @@
 //! From the tree to the resolved scenario: every default filled in, every conflict refused.
 
-use sim_core::config::{Change, HostConfig, LiveOption, RunConfig, StopConfig, TimedChange};
+use sim_core::config::{
+    CallConfig, Change, Ending, HostConfig, LiveOption, RunConfig, StopConfig, TimedChange,
+};
 use sim_core::inject::Injection;
 use sim_core::linux::KernelProfile;
 use sim_core::skb::SkbLayout;
 use sim_core::time::SimDuration;
 
+use crate::apps;
 use crate::context::{Context, Fields, default_number};
 use crate::diagnostic::{Diagnostic, ScenarioError};
 use crate::endpoint;
@@ -184,9 +187,9 @@ fn resolve_root(cx: &mut Context, root: &Node, source: &Source) -> Option<Scenar
     let empty = Node { at: root.at, value: Value::Null };
     let section = |name| fields.get(name).map_or(&empty, |(_, e)| &e.value);
     let warn_for = known.then_some(profile);
-    let (sender, sender_nic) =
+    let (mut sender, sender_nic) =
         endpoint::resolve(cx, keys::SENDER, section("sender"), "sender", profile, warn_for, &mut inferred);
-    let (receiver, mut receiver_nic) = endpoint::resolve(
+    let (mut receiver, mut receiver_nic) = endpoint::resolve(
         cx,
         keys::RECEIVER,
         section("receiver"),
@@ -195,6 +198,9 @@ fn resolve_root(cx: &mut Context, root: &Node, source: &Source) -> Option<Scenar
         warn_for,
         &mut inferred,
     );
+    if let (Some(sender), Some(receiver)) = (&mut sender, &mut receiver) {
+        apps::pair(cx, [section("sender"), section("receiver")], sender, receiver);
+    }
     let host = resolve_host(cx, section("host"), &mut inferred);
     let events = resolve_events(cx, &fields);
     let stop = resolve_stop(cx, &fields);
@@ -378,7 +384,17 @@ fn resolve_host(cx: &mut Context, node: &Node, inferred: &mut Vec<String>) -> Op
         jiffies: jiffies?,
         tcp_mem: tcp_mem?,
         packet_cost: SimDuration::from_nanos(packet_cost?),
+        calls: resolve_calls(cx, &host),
     })
+}
+
+/// What the programs' calls cost, and who makes them.
+fn resolve_calls(cx: &mut Context, host: &Fields<'_>) -> CallConfig {
+    CallConfig {
+        cost: SimDuration::from_nanos(host.number(cx, "call_cost").unwrap_or(0)),
+        one_thread: host.switch(cx, "one_thread").unwrap_or(false),
+        threaded_softirqs: host.switch(cx, "threadirqs").unwrap_or(false),
+    }
 }
 
 /// Sizes of skb structures, by the machine and the kernel's configuration.
@@ -427,6 +443,18 @@ fn resolve_events(cx: &mut Context, root: &Fields<'_>) -> Vec<TimedChange> {
         if let Some(bytes) = event.number(cx, "receiver.read") {
             changes.push(Change::ReceiverRead(bytes));
         }
+        for (name, side) in
+            [("receiver.", Change::ReceiverEnding as fn(Ending) -> Change), ("sender.", Change::SenderEnding)]
+        {
+            if let Some((key, e)) = event.get(&format!("{name}shutdown"))
+                && cx.choice(key, &e.value, &keys::SHUTDOWN).is_some()
+            {
+                changes.push(side(Ending::HalfClose));
+            }
+            if event.switch(cx, &format!("{name}close")) == Some(true) {
+                changes.push(side(Ending::Close));
+            }
+        }
         if changes.is_empty() && !cx.has_errors() {
             cx.error(item.at, "this event changes nothing").expected = Some(keys::takes(&key.kind));
         }
@@ -459,14 +487,15 @@ fn resolve_stop(cx: &mut Context, root: &Fields<'_>) -> Option<StopConfig> {
     let mut stop = StopConfig {
         after: default_number(keys::STOP, "after").map(SimDuration::from_nanos)?,
         bytes: None,
+        returned: None,
         packets: None,
         max_events: default_number(keys::STOP, "max_events")?,
     };
     let Some((_, entry)) = root.get("stop") else { return Some(stop) };
     let fields = cx.fields(keys::STOP, &entry.value, "stop");
-    if ["after", "bytes", "packets"].iter().all(|name| fields.get(name).is_none()) {
+    if ["after", "bytes", "returned", "packets"].iter().all(|name| fields.get(name).is_none()) {
         let d = cx.error(entry.at, "with this `stop` the run would never end");
-        d.expected = Some("`after`, `bytes` or `packets`".to_owned());
+        d.expected = Some("`after`, `bytes`, `returned` or `packets`".to_owned());
         d.help = Some(
             "for example `stop: {after: 5s}`, which is also what a scenario without `stop` has".to_owned(),
         );
@@ -477,6 +506,7 @@ fn resolve_stop(cx: &mut Context, root: &Fields<'_>) -> Option<StopConfig> {
         None => always,
     };
     stop.bytes = fields.number(cx, "bytes");
+    stop.returned = fields.number(cx, "returned");
     stop.packets = fields.number(cx, "packets");
     if fields.get("max_events").is_some() {
         stop.max_events = fields.number(cx, "max_events")?;

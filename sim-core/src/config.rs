@@ -7,6 +7,9 @@ pub use link::{
     QueueLimit, Reorder,
 };
 
+pub use crate::app::{
+    CallConfig, Ending, PlannedRead, ReadConfig, ReadMode, Stall, Work, WriteConfig, WriteMode,
+};
 use crate::linux::KernelProfile;
 use crate::skb::SkbLayout;
 use crate::time::SimDuration;
@@ -343,78 +346,6 @@ pub enum Congestion {
     Cubic,
 }
 
-/// What an application writes.
-#[derive(Clone, PartialEq, Debug)]
-pub enum WriteConfig {
-    /// Nothing.
-    Never,
-    /// As much as the send buffer takes, `call` bytes a call, until `total` are written. After a call that
-    /// would block, the next try comes `retry` later (zero: when the socket is writable).
-    Burst {
-        /// Bytes in all; `None` is endless.
-        total: Option<u64>,
-        /// Bytes per `send`.
-        call: u32,
-        /// Wait after a call that would block.
-        retry: SimDuration,
-        /// First call, counted from the establishment of the connection.
-        start: SimDuration,
-    },
-    /// Chunks of the given sizes in turn.
-    Chunks {
-        /// Sizes of the writes.
-        sizes: Vec<u32>,
-        /// Time between two writes.
-        every: SimDuration,
-        /// A write is skipped while more packets than this are in flight (`tcpi_unacked`).
-        in_flight: u32,
-        /// Bytes written in one call before the first chunk.
-        prefill: u32,
-        /// Bytes in all; `None` is endless.
-        total: Option<u64>,
-        /// First call, counted from the establishment of the connection.
-        start: SimDuration,
-        /// After each chunk the receiver sets `TCP_QUICKACK` (both applications in one thread).
-        receiver_quickack: bool,
-    },
-}
-
-/// What an application reads.
-#[derive(Clone, PartialEq, Debug)]
-pub enum ReadConfig {
-    /// Nothing.
-    Never,
-    /// `bytes` every `every`.
-    Fixed {
-        /// Bytes per `recv`.
-        bytes: u32,
-        /// Time between two reads.
-        every: SimDuration,
-        /// First read, counted from the start of the writer.
-        start: SimDuration,
-    },
-    /// Whatever is there, as soon as the socket is readable.
-    Asap {
-        /// Bytes per `recv`.
-        buffer: u32,
-        /// First read, counted from the start of the writer.
-        start: SimDuration,
-        /// Time that a call costs before the next one can begin.
-        cost: SimDuration,
-    },
-    /// Reads at given times after the start of the writer, ordered by time.
-    Plan(Vec<PlannedRead>),
-}
-
-/// One read of a plan.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct PlannedRead {
-    /// When.
-    pub at: SimDuration,
-    /// Bytes.
-    pub bytes: u32,
-}
-
 /// What both hosts have in common.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct HostConfig {
@@ -429,6 +360,8 @@ pub struct HostConfig {
     pub tcp_mem: [u64; 3],
     /// Time that the stack needs to send or receive one packet; it spreads a burst over time.
     pub packet_cost: SimDuration,
+    /// What the programs' calls cost, and which thread makes them.
+    pub calls: CallConfig,
     /// Sizes of skb structures.
     pub skb: SkbLayout,
 }
@@ -451,6 +384,10 @@ pub enum Change {
     SenderOption(LiveOption),
     /// The receiver reads.
     ReceiverRead(u32),
+    /// The receiver closes its end, or its writing half.
+    ReceiverEnding(Ending),
+    /// The sender closes its end, or its writing half.
+    SenderEnding(Ending),
 }
 
 /// A socket option that can be set on a live connection.
@@ -477,6 +414,8 @@ pub struct StopConfig {
     pub after: SimDuration,
     /// Bytes that the receiving application has read, of all connections together.
     pub bytes: Option<u64>,
+    /// Bytes that the sending application has read back, of all connections together.
+    pub returned: Option<u64>,
     /// Segments that reached the receiving socket, of all connections together.
     pub packets: Option<u64>,
     /// Events processed: a run that needs more is an error, not a result.

@@ -3,8 +3,8 @@
 use std::alloc::System;
 
 use sim_core::config::{
-    Congestion, EndpointConfig, FlowsConfig, HostConfig, LinkConfig, NicModel, Offload, ReadConfig, Route,
-    RunConfig, SockOpts, StopConfig, WriteConfig,
+    CallConfig, Congestion, EndpointConfig, FlowsConfig, HostConfig, LinkConfig, NicModel, Offload,
+    ReadConfig, Route, RunConfig, SockOpts, StopConfig, WriteConfig, WriteMode,
 };
 use sim_core::engine::{self, RunOutcome};
 use sim_core::linux::by_name;
@@ -36,14 +36,14 @@ fn bulk(kernel: &str, packets: u64) -> RunConfig {
         write,
         read,
     };
-    let (start, retry, cost) = (SimDuration::ZERO, SimDuration::ZERO, SimDuration::ZERO);
+    let burst = WriteMode::Burst { call: 65_536, retry: SimDuration::ZERO };
     RunConfig {
         kernel,
         seed: 1,
         forward: link.clone(),
         reverse: link,
-        sender: end(WriteConfig::Burst { total: None, call: 65_536, retry, start }, ReadConfig::Never),
-        receiver: end(WriteConfig::Never, ReadConfig::Asap { buffer: 65_536, start, cost }),
+        sender: end(WriteConfig::endless(burst), ReadConfig::NEVER),
+        receiver: end(WriteConfig::NEVER, ReadConfig::asap(65_536)),
         flows: FlowsConfig::default(),
         host: HostConfig {
             skb: SkbLayout::default(),
@@ -52,11 +52,13 @@ fn bulk(kernel: &str, packets: u64) -> RunConfig {
             jiffies: 4_294_967_296,
             tcp_mem: [188_888, 251_851, 377_776],
             packet_cost: SimDuration::from_nanos(100),
+            calls: CallConfig::default(),
         },
         events: Vec::new(),
         stop: StopConfig {
             after: SimDuration::from_secs(86_400),
             bytes: None,
+            returned: None,
             packets: Some(packets),
             max_events: 1 << 60,
         },
@@ -85,7 +87,7 @@ fn packets_cost_no_allocation_and_idle_connections_less_than_16_kib() {
     // Connections that exist and do nothing: all that was ever allocated, divided by their number.
     let idle = |count| {
         let mut config = bulk("6.1", 0);
-        config.sender.write = WriteConfig::Never;
+        config.sender.write = WriteConfig::NEVER;
         config.stop.packets = None;
         config.stop.after = SimDuration::from_secs(3);
         config.flows = FlowsConfig::Alike { count, spread: SimDuration::from_millis(100) };

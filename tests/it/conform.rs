@@ -18,6 +18,15 @@ fn the_recordings_of_the_sender_reach_their_floors() {
 }
 
 #[test]
+fn every_case_reaches_its_committed_floor_end_to_end() {
+    let r = skmem(&["conform", "--mode", "end-to-end"]).exits(0);
+    let head: Vec<&str> =
+        r.out.lines().find(|l| l.starts_with("kernel")).unwrap().split_whitespace().collect();
+    assert_eq!(head[2..6], ["rows", "acks", "tx", "figures"]);
+    assert!(r.out.lines().last().unwrap().starts_with("total end-to-end: "), "{}", r.out);
+}
+
+#[test]
 fn the_published_runs_are_exact_row_by_row() {
     let cases = "a_*,b_*,d_*,e_*,l_*,t_inorder*";
     let r = skmem(&["conform", "--kernel", "6.1", "--case", cases, "--json"]).exits(0);
@@ -33,7 +42,8 @@ fn the_published_runs_are_exact_row_by_row() {
 fn a_case_below_its_floor_ends_with_1_and_its_figures() {
     let dir = tempfile::tempdir().unwrap();
     let floors = dir.path().join("floors.csv");
-    fs::write(&floors, "mode,kernel,case,rows,acks,steps\nreplay,6.1,a_overrun,1000,0,0\n").unwrap();
+    fs::write(&floors, "mode,kernel,case,rows,acks,steps,counters\nreplay,6.1,a_overrun,1000,0,0,0\n")
+        .unwrap();
     let floors = floors.to_str().unwrap();
     skmem(&["conform", "--kernel", "6.1", "--case", "a_overrun", "--floors", floors])
         .exits(1)

@@ -19,7 +19,7 @@
 //!   passes gave, from the least to the greatest.
 //!
 //! In the score the packets of the client stand under `steps` (loop cases have no script), and the figures of the
-//! whole under `counters`.
+//! whole under `counters`. A case is exact if its lines are; the figures are counted beside that, and both have floors.
 //!
 //! | file | concern |
 //! |---|---|

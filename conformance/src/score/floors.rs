@@ -1,7 +1,8 @@
 //! The committed floors: what was exact before must stay exact.
 //!
 //! The file is CSV, one line per mode, kernel and case, sorted, so that a change reads well in a diff:
-//! `mode,kernel,case,rows,acks,steps`, the numbers being counts of exact lines.
+//! `mode,kernel,case,rows,acks,steps,counters`, the numbers being counts of exact lines and figures. End to end,
+//! `steps` are the packets of the client and `counters` the figures of the whole.
 
 use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
@@ -11,7 +12,7 @@ use std::path::Path;
 use super::{CaseScore, Mode, Scoreboard};
 use crate::recording::KernelVersion;
 
-const HEADER: &str = "mode,kernel,case,rows,acks,steps";
+const HEADER: &str = "mode,kernel,case,rows,acks,steps,counters";
 
 /// Exact lines of a case.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -20,17 +21,34 @@ pub struct Floor {
     pub rows: u64,
     /// Exact ACKs.
     pub acks: u64,
-    /// Exact steps.
+    /// Exact steps, or packets of the client.
     pub steps: u64,
+    /// Exact counters, or figures within what the passes gave.
+    pub counters: u64,
 }
 
 impl Floor {
     fn of(c: &CaseScore) -> Self {
-        Self { rows: c.rows.exact, acks: c.acks.exact, steps: c.steps.exact }
+        Self { rows: c.rows.exact, acks: c.acks.exact, steps: c.steps.exact, counters: c.counters.exact }
+    }
+
+    /// What `c` must not fall below from now on. End to end, a case of which some figures are outside what the passes
+    /// gave has left the kernel's way, and how many are outside then is chance: its figures have no floor.
+    fn to_hold(mode: Mode, c: &CaseScore) -> Self {
+        let mut floor = Self::of(c);
+        if mode == Mode::EndToEnd && !c.figures_hold() {
+            floor.counters = 0;
+        }
+        floor
     }
 
     fn max(self, o: Self) -> Self {
-        Self { rows: self.rows.max(o.rows), acks: self.acks.max(o.acks), steps: self.steps.max(o.steps) }
+        Self {
+            rows: self.rows.max(o.rows),
+            acks: self.acks.max(o.acks),
+            steps: self.steps.max(o.steps),
+            counters: self.counters.max(o.counters),
+        }
     }
 }
 
@@ -85,10 +103,15 @@ impl fmt::Display for Shortfall {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {} {}: below the committed floor: ", self.mode, self.kernel, self.case)?;
         let Some(reached) = self.reached else { return f.write_str("not scored") };
+        let (steps, counters) = match self.mode {
+            Mode::Replay => ("steps", "counters"),
+            Mode::EndToEnd => ("tx", "figures"),
+        };
         let pairs = [
             ("rows", reached.rows, self.floor.rows),
             ("acks", reached.acks, self.floor.acks),
-            ("steps", reached.steps, self.floor.steps),
+            (steps, reached.steps, self.floor.steps),
+            (counters, reached.counters, self.floor.counters),
         ];
         let mut first = true;
         for (what, now, floor) in pairs.into_iter().filter(|(_, now, floor)| now < floor) {
@@ -132,12 +155,17 @@ impl Floors {
                 continue;
             }
             let cells: Vec<&str> = line.split(',').collect();
-            let [mode, kernel, case, rows, acks, steps] = cells[..] else {
-                return Err(fail(format!("6 cells are expected, not {}", cells.len())));
+            let [mode, kernel, case, rows, acks, steps, counters] = cells[..] else {
+                return Err(fail(format!("7 cells are expected, not {}", cells.len())));
             };
             let mode = Mode::by_name(mode).ok_or_else(|| fail(format!("{mode:?} is not a mode")))?;
             let number = |t: &str| t.parse().map_err(|_| fail(format!("{t:?} is not a count")));
-            let floor = Floor { rows: number(rows)?, acks: number(acks)?, steps: number(steps)? };
+            let floor = Floor {
+                rows: number(rows)?,
+                acks: number(acks)?,
+                steps: number(steps)?,
+                counters: number(counters)?,
+            };
             if out.floors.insert(key(mode, kernel, case), floor).is_some() {
                 return Err(fail(format!("{kernel} {case} stands here a second time")));
             }
@@ -149,7 +177,7 @@ impl Floors {
     pub fn render(&self) -> String {
         let mut out = format!("{HEADER}\n");
         for ((mode, _, kernel, case), f) in &self.floors {
-            let _ = writeln!(out, "{mode},{kernel},{case},{},{},{}", f.rows, f.acks, f.steps);
+            let _ = writeln!(out, "{mode},{kernel},{case},{},{},{},{}", f.rows, f.acks, f.steps, f.counters);
         }
         out
     }
@@ -173,7 +201,7 @@ impl Floors {
     pub fn raise(&mut self, board: &Scoreboard) {
         for c in &board.cases {
             let floor = self.floors.entry(key(board.mode, &c.kernel, &c.case)).or_default();
-            *floor = floor.max(Floor::of(c));
+            *floor = floor.max(Floor::to_hold(board.mode, c));
         }
     }
 
@@ -228,6 +256,26 @@ mod tests {
     }
 
     #[test]
+    fn a_figure_that_no_longer_holds_falls_short_under_the_name_of_its_mode() {
+        let mut b = board();
+        b.mode = Mode::EndToEnd;
+        let at = b.cases.iter().position(|c| c.case == "t_clamp").unwrap();
+        b.cases[at].counters = crate::score::Tally { exact: 56, compared: 57 };
+        let mut f = Floors::default();
+        f.raise(&b);
+        assert_eq!(f.get(Mode::EndToEnd, "6.1", "t_clamp").unwrap().counters, 0, "not all hold");
+        b.cases[at].counters.compared = 56;
+        f.raise(&b);
+        b.cases[at].counters.exact = 55;
+        b.cases[at].steps.exact = 40;
+        let short = f.shortfalls(&b, true);
+        assert_eq!(
+            short[0].to_string(),
+            "end-to-end 6.1 t_clamp: below the committed floor: tx 40 instead of 41, figures 55 instead of 56"
+        );
+    }
+
+    #[test]
     fn a_case_that_is_not_scored_falls_short_of_a_complete_board_only() {
         let mut b = board();
         let mut f = Floors::default();
@@ -242,7 +290,7 @@ mod tests {
         let mut f = Floors::default();
         f.raise(&board());
         let text = f.render();
-        assert_eq!(text.lines().nth(1), Some("replay,5.10,a_overrun,0,0,0"));
+        assert_eq!(text.lines().nth(1), Some("replay,5.10,a_overrun,0,0,0,0"));
         assert_eq!(Floors::parse(&text, "floors.csv").unwrap(), f);
     }
 
@@ -250,7 +298,7 @@ mod tests {
     fn mistakes_name_the_line() {
         let message = |text: &str| Floors::parse(text, "floors.csv").unwrap_err().to_string();
         assert_eq!(
-            message("mode,kernel,case,rows,acks,steps\nreplay,6.1,a,x,0,0\n"),
+            message("mode,kernel,case,rows,acks,steps,counters\nreplay,6.1,a,x,0,0,0\n"),
             "floors.csv, line 2: \"x\" is not a count"
         );
         assert!(message("a,b\n").starts_with("floors.csv, line 1: the header should be"));

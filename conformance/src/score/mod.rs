@@ -156,13 +156,13 @@ pub struct CaseScore {
     pub rows: Tally,
     /// ACKs.
     pub acks: Tally,
-    /// Script steps.
+    /// Script steps; end to end, the packets of the client.
     pub steps: Tally,
     /// Application events.
     pub app: Tally,
     /// Merges.
     pub merges: Tally,
-    /// Counters (`nstat`).
+    /// Counters (`nstat`); end to end, all figures of the whole.
     pub counters: Tally,
     /// Packets that the model sent and the kernel did not. A case with any is not exact.
     #[serde(default)]
@@ -227,14 +227,21 @@ impl CaseScore {
         }
     }
 
-    /// Rows, ACKs and steps together: what the score is about.
-    pub fn whole(&self) -> Tally {
+    /// All lines together: rows, ACKs, and steps or packets of the client. Figures of the whole are no lines.
+    pub fn lines(&self) -> Tally {
         self.rows.plus(self.acks).plus(self.steps)
     }
 
-    /// Whether every row, ACK and step was exact, nothing was sent beyond them, and the case ran.
+    /// Whether every line was exact, nothing was sent beyond them, and the case ran. End to end, lines are compared up
+    /// to the kernel's own first divergence only: what comes after is judged by [`CaseScore::figures_hold`].
     pub fn is_exact(&self) -> bool {
-        self.error.is_none() && self.unexpected == 0 && self.whole().is_full()
+        self.error.is_none() && self.unexpected == 0 && self.lines().is_full()
+    }
+
+    /// Whether every counter is the recorded one, or, end to end, every figure of the whole lies within what the
+    /// passes of the kernel gave.
+    pub fn figures_hold(&self) -> bool {
+        self.error.is_none() && self.counters.is_full()
     }
 
     /// Kernel and case.
@@ -255,8 +262,11 @@ pub struct Scoreboard {
 /// Sums over cases.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug, Serialize, Deserialize)]
 pub struct Totals {
-    /// Exact cases of all.
+    /// Cases of which every line is exact.
     pub cases: Tally,
+    /// Cases of which every figure holds.
+    #[serde(default)]
+    pub figures_hold: Tally,
     /// Rows.
     pub rows: Tally,
     /// ACKs.
@@ -280,6 +290,7 @@ impl Totals {
         let mut t = Self::default();
         for c in cases {
             t.cases.add(c.is_exact());
+            t.figures_hold.add(c.figures_hold());
             t.rows = t.rows.plus(c.rows);
             t.acks = t.acks.plus(c.acks);
             t.steps = t.steps.plus(c.steps);

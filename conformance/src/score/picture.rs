@@ -45,7 +45,7 @@ fn share(c: &CaseScore) -> Share {
     if c.error.is_some() {
         return Share::Failed;
     }
-    c.whole().permille().map_or(Share::Nothing, Share::Permille)
+    c.lines().permille().map_or(Share::Nothing, Share::Permille)
 }
 
 const CELL: usize = 54;

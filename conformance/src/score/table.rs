@@ -2,14 +2,23 @@
 
 use std::fmt::Write as _;
 
-use super::{CaseScore, Scoreboard, Tally, Totals};
+use super::{CaseScore, Mode, Scoreboard, Tally, Totals};
 
-const HEAD: [&str; 8] = ["kernel", "case", "rows", "acks", "steps", "merges", "counters", "first difference"];
+const COLUMNS: usize = 8;
+/// What each mode compares. End to end there is no script, the packets of the client are compared instead, and
+/// merges are not compared one by one.
+const fn head(mode: Mode) -> [&'static str; COLUMNS] {
+    match mode {
+        Mode::Replay => ["kernel", "case", "rows", "acks", "steps", "merges", "counters", "first difference"],
+        Mode::EndToEnd => ["kernel", "case", "rows", "acks", "tx", "", "figures", "first difference"],
+    }
+}
 
 /// A table: one line per kernel and case, one per kernel, and the totals as the last line. Every figure reads
 /// `exact/compared`, that of the ACKs with `+n` if the model sent `n` packets that the kernel did not.
 pub fn render(board: &Scoreboard) -> String {
-    let mut lines: Vec<[String; 8]> = vec![HEAD.map(str::to_owned)];
+    let head = head(board.mode);
+    let mut lines: Vec<[String; COLUMNS]> = vec![head.map(str::to_owned)];
     for kernel in board.kernels() {
         let cases: Vec<&CaseScore> = board.cases.iter().filter(|c| c.kernel == kernel).collect();
         lines.extend(cases.iter().map(|c| case_line(c)));
@@ -17,7 +26,7 @@ pub fn render(board: &Scoreboard) -> String {
         lines.push(sum_line(kernel, format!("{} cases exact", show(sum.cases)), &sum));
     }
     let sum = board.totals();
-    let mut width = [0; 7];
+    let mut width = [0; COLUMNS - 1];
     for line in &lines {
         for (w, cell) in width.iter_mut().zip(line) {
             *w = (*w).max(cell.chars().count());
@@ -26,10 +35,13 @@ pub fn render(board: &Scoreboard) -> String {
     let mut out = String::new();
     for line in &lines {
         for (i, (cell, w)) in line.iter().zip(width).enumerate() {
+            if head[i].is_empty() {
+                continue;
+            }
             // Names to the left, figures to the right.
             let _ = if i < 2 { write!(out, "{cell:<w$}  ") } else { write!(out, "{cell:>w$}  ") };
         }
-        out.push_str(&line[7]);
+        out.push_str(&line[COLUMNS - 1]);
         trim_end(&mut out);
         out.push('\n');
     }
@@ -44,8 +56,19 @@ pub fn total_line(board: &Scoreboard, sum: &Totals) -> String {
         0 => String::new(),
         n => format!("; {n} packets that no kernel sent"),
     };
+    let (steps, figures) = match board.mode {
+        Mode::Replay => ("steps", String::new()),
+        Mode::EndToEnd => (
+            "tx",
+            format!(
+                "; figures within the passes {}, all of them in {} cases",
+                with_share(sum.counters),
+                show(sum.figures_hold)
+            ),
+        ),
+    };
     format!(
-        "total {}: {} cases exact; rows {}, acks {}, steps {}{unexpected}",
+        "total {}: {} cases exact; rows {}, acks {}, {steps} {}{unexpected}{figures}",
         board.mode,
         show(sum.cases),
         with_share(sum.rows),
@@ -147,6 +170,22 @@ mod tests {
         );
         assert!(text.contains("row 12: win"), "{text}");
         assert!(text.contains("the model refused the configuration"), "{text}");
+    }
+
+    #[test]
+    fn end_to_end_names_what_it_compares_and_says_how_many_figures_hold() {
+        let mut b = board();
+        b.mode = Mode::EndToEnd;
+        b.cases[1].counters = Tally { exact: 55, compared: 56 };
+        let text = render(&b);
+        let head: Vec<_> = text.lines().next().unwrap().split_whitespace().collect();
+        assert_eq!(head, ["kernel", "case", "rows", "acks", "tx", "figures", "first", "difference"]);
+        let last = text.lines().last().unwrap();
+        // One case could not run, of one a figure is outside.
+        assert!(
+            last.ends_with("figures within the passes 55/56 (98.2 %), all of them in 1/3 cases"),
+            "{last}"
+        );
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! What a meter knows before a run begins.
 
-use sim_core::config::{RunConfig, WriteConfig};
+use sim_core::config::RunConfig;
 use sim_core::time::SimDuration;
 
 /// The path and the size of the transfer.
@@ -19,10 +19,7 @@ pub struct Setup {
 impl Setup {
     /// The setup of a run with both ends simulated.
     pub fn of(config: &RunConfig) -> Self {
-        let transfer = match &config.sender.write {
-            WriteConfig::Never => None,
-            WriteConfig::Burst { total, .. } | WriteConfig::Chunks { total, .. } => *total,
-        };
+        let transfer = config.sender.write.total;
         Self { transfer, ..Self::of_path(config) }
     }
 

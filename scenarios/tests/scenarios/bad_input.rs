@@ -157,9 +157,6 @@ fn a_rate_of_zero_is_refused() {
 #[test]
 fn what_this_version_lacks_is_refused_and_says_what_there_is() {
     refused(&with("path: {rate: 1mbit, queue: {ecn: on}}"), (3, 29), &["not supported", "negotiate ECN"]);
-    refused(&with("sender: {write: {mode: paced}}"), (3, 24), &["not supported", "burst, chunks, never"]);
-    refused(&with("receiver: {read: echo}"), (3, 18), &["not supported", "never, fixed, asap, plan"]);
-    refused(&with("receiver: {write: {mode: burst}}"), (3, 12), &["not supported", "sender.write"]);
 }
 
 #[test]

@@ -1,7 +1,9 @@
 //! What a scenario means.
 
 use scenarios::{Check, evaluate, json_schema, reference, resolved_yaml};
-use sim_core::config::{Change, Congestion, LiveOption, NicModel, PlannedRead, ReadConfig, WriteConfig};
+use sim_core::config::{
+    Change, Congestion, LiveOption, NicModel, PlannedRead, ReadConfig, ReadMode, WriteMode,
+};
 use sim_core::time::SimDuration;
 
 use super::good;
@@ -27,8 +29,9 @@ fn a_scenario_of_one_line_has_every_default() {
     assert_eq!(c.stop.after, SimDuration::from_secs(5));
     assert_eq!(c.host.packet_cost, SimDuration::from_micros(25));
     assert_eq!((c.host.hz, c.host.tcp_mem), (250, [188_888, 251_851, 377_776]));
-    assert_eq!(c.receiver.read, ReadConfig::Never);
-    assert!(matches!(c.sender.write, WriteConfig::Burst { total: None, call: 16_777_216, .. }));
+    assert_eq!(c.receiver.read, ReadConfig::NEVER);
+    assert_eq!(c.sender.write.total, None);
+    assert!(matches!(c.sender.write.mode, WriteMode::Burst { call: 16_777_216, .. }));
     assert!(s.warnings.is_empty() && s.inferred.is_empty());
 }
 
@@ -68,12 +71,12 @@ fn applications_and_events_are_read() {
     .config;
     assert_eq!(c.sender.congestion, Congestion::Reno);
     assert!(
-        matches!(&c.sender.write, WriteConfig::Chunks { sizes, in_flight: 10, .. } if *sizes == [1, 7, 1024])
+        matches!(&c.sender.write.mode, WriteMode::Chunks { sizes, in_flight: 10, .. } if *sizes == [1, 7, 1024])
     );
     assert_eq!(c.receiver.nic.model, NicModel::Explicit { head: 640, head_frag: false, fragment: 4096 });
     assert_eq!(
-        c.receiver.read,
-        ReadConfig::Plan(vec![PlannedRead { at: SimDuration::from_secs(1), bytes: 5 }])
+        c.receiver.read.mode,
+        ReadMode::Plan(vec![PlannedRead { at: SimDuration::from_secs(1), bytes: 5 }])
     );
     let changes: Vec<_> = c.events.into_iter().map(|e| e.change).collect();
     assert_eq!(

@@ -9,6 +9,7 @@ mod kernels;
 mod overrides;
 mod path;
 mod plans;
+mod programs;
 mod properties;
 mod transfers;
 

@@ -1,7 +1,7 @@
 //! `--set`, `--kernel`, `--seed`.
 
 use scenarios::{Overrides, Scenario, ScenarioError, Source, resolve};
-use sim_core::config::ReadConfig;
+use sim_core::config::ReadMode;
 
 const BASE: &str = "kernel: 6.1\npath: {delay: 100ms, forward: {limit: 7}}\nreceiver: {sockopt: {SO_RCVBUFFORCE: 1MiB}, read: never}\n";
 
@@ -68,11 +68,11 @@ fn structured_values_and_modes_can_be_set() {
     let s =
         set(&["receiver.read={mode: fixed, bytes: 1KiB, every: 5ms}", "receiver.read.every=7ms"]).unwrap();
     assert!(
-        matches!(s.config.receiver.read, ReadConfig::Fixed { bytes: 1024, every, .. } if every.as_nanos() == 7_000_000)
+        matches!(s.config.receiver.read.mode, ReadMode::Fixed { bytes: 1024, every } if every.as_nanos() == 7_000_000)
     );
     let s =
         set(&["receiver.read.mode=asap", "receiver.read.buffer=1KiB", "expect.final.recv_q=<= 5"]).unwrap();
-    assert!(matches!(s.config.receiver.read, ReadConfig::Asap { buffer: 1024, .. }));
+    assert!(matches!(s.config.receiver.read.mode, ReadMode::Asap { buffer: 1024, .. }));
     assert_eq!(s.expectations.len(), 1);
 }
 

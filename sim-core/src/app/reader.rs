@@ -1,38 +1,52 @@
-//! Applications that read.
+//! Programs that read.
 
-use crate::config::ReadConfig;
-use crate::time::SimTime;
+use super::config::{ReadConfig, ReadMode, Stall};
+use crate::time::{SimDuration, SimTime};
 
-/// A reading application.
+/// A reading program.
 #[derive(Clone, Debug)]
 pub struct Reader {
     config: ReadConfig,
-    started: Option<SimTime>,
+    /// When its first read was allowed.
+    begin: SimTime,
     next: Option<SimTime>,
     planned: usize,
     read: u64,
+    /// A read met the end of the stream.
+    ended: bool,
+    /// Read and not yet written back.
+    held: u32,
 }
 
 impl Reader {
     /// A reader that has not started.
     pub fn new(config: &ReadConfig) -> Self {
-        Self { config: config.clone(), started: None, next: None, planned: 0, read: 0 }
+        Self {
+            config: config.clone(),
+            begin: SimTime::ZERO,
+            next: None,
+            planned: 0,
+            read: 0,
+            ended: false,
+            held: 0,
+        }
     }
 
     /// The writer starts at `now`: the reader's own start counts from here.
     pub fn start(&mut self, now: SimTime) {
-        self.started = Some(now);
-        self.next = match &self.config {
-            ReadConfig::Never => None,
-            ReadConfig::Fixed { start, .. } | ReadConfig::Asap { start, .. } => Some(now + *start),
-            ReadConfig::Plan(plan) => plan.first().map(|p| now + p.at),
+        self.begin = now + self.config.start;
+        self.next = match &self.config.mode {
+            ReadMode::Never => None,
+            ReadMode::Fixed { .. } | ReadMode::Asap { .. } | ReadMode::Echo { .. } => Some(self.begin),
+            ReadMode::Plan(plan) => plan.first().map(|p| self.begin + p.at),
         };
     }
 
     /// When the reader wants to run next, given whether its socket is readable.
     pub fn due(&self, readable: bool) -> Option<SimTime> {
-        match self.config {
-            ReadConfig::Asap { .. } if !readable => None,
+        match self.config.mode {
+            _ if self.ended || self.held > 0 => None,
+            ReadMode::Asap { .. } | ReadMode::Echo { .. } if !readable => None,
             _ => self.next,
         }
     }
@@ -42,30 +56,77 @@ impl Reader {
         if self.due(readable).is_none_or(|t| t > now) {
             return None;
         }
-        match &self.config {
-            ReadConfig::Never => None,
-            ReadConfig::Fixed { bytes, every, .. } => {
+        match &self.config.mode {
+            ReadMode::Never => None,
+            ReadMode::Fixed { bytes, every } => {
                 // A reader that fell behind does not catch up.
                 self.next = self.next.map(|t| (t + *every).max(now));
                 Some(*bytes)
             }
-            ReadConfig::Asap { buffer, cost, .. } => {
-                self.next = Some(now + *cost);
+            ReadMode::Asap { buffer, stall, .. } => {
+                if let Some(end) = stall.and_then(|s| self.stalled_until(now, s)) {
+                    self.next = Some(end);
+                    return None;
+                }
                 Some(*buffer)
             }
-            ReadConfig::Plan(plan) => {
+            ReadMode::Plan(plan) => {
                 let bytes = plan.get(self.planned).map(|p| p.bytes);
                 self.planned += 1;
-                let start = self.started.unwrap_or(now);
-                self.next = plan.get(self.planned).map(|p| start + p.at);
+                self.next = plan.get(self.planned).map(|p| self.begin + p.at);
                 bytes
             }
+            ReadMode::Echo { buffer } => Some(*buffer),
         }
     }
 
-    /// A `recv` returned `n` bytes.
-    pub fn got(&mut self, n: u32) {
+    /// The end of the pause that `now` falls into.
+    fn stalled_until(&self, now: SimTime, stall: Stall) -> Option<SimTime> {
+        let every = stall.every.as_nanos().max(1);
+        let since = now.since(self.begin).as_nanos();
+        let (round, into) = (since / every, since % every);
+        (round > 0 && into < stall.length.as_nanos())
+            .then(|| now + SimDuration::from_nanos(stall.length.as_nanos() - into))
+    }
+
+    /// A `recv` returned `n` bytes at `now`; `end` says that it met the end of the stream.
+    pub fn got(&mut self, now: SimTime, n: u32, end: bool) {
         self.read += u64::from(n);
+        self.ended |= end && n == 0;
+        match self.config.mode {
+            ReadMode::Asap { work, .. } => {
+                let ns = work.rate_bps.map_or(0, |bps| {
+                    let ns = u128::from(n) * 8 * 1_000_000_000 / u128::from(bps.max(1));
+                    u64::try_from(ns).unwrap_or(u64::MAX)
+                });
+                self.next = Some((now + work.per_call).saturating_add(SimDuration::from_nanos(ns)));
+            }
+            ReadMode::Echo { .. } => {
+                self.held = n;
+                self.next = Some(now);
+            }
+            _ => {}
+        }
+    }
+
+    /// Bytes that wait to be written back.
+    pub fn held(&self) -> u32 {
+        self.held
+    }
+
+    /// `n` bytes were written back.
+    pub fn wrote_back(&mut self, n: u32) {
+        self.held -= n.min(self.held);
+    }
+
+    /// Whether the program closes its end now.
+    pub fn closes(&self) -> bool {
+        (self.ended && self.config.close_at_end) || self.config.close_after.is_some_and(|n| self.read >= n)
+    }
+
+    /// Whether the end of the stream was met.
+    pub fn ended(&self) -> bool {
+        self.ended
     }
 
     /// Bytes read so far.
@@ -76,22 +137,26 @@ impl Reader {
 
 #[cfg(test)]
 mod tests {
+    use super::super::config::{PlannedRead, Work};
     use super::*;
-    use crate::config::PlannedRead;
-    use crate::time::SimDuration;
 
     fn ms(n: u64) -> SimTime {
         SimTime::from_nanos(n * 1_000_000)
     }
 
+    fn millis(n: u64) -> SimDuration {
+        SimDuration::from_millis(n)
+    }
+
+    fn started(mode: ReadMode, at: SimTime) -> Reader {
+        let mut r = Reader::new(&ReadConfig::of(mode));
+        r.start(at);
+        r
+    }
+
     #[test]
     fn a_fixed_reader_reads_on_its_grid_and_does_not_catch_up() {
-        let mut r = Reader::new(&ReadConfig::Fixed {
-            bytes: 100,
-            every: SimDuration::from_millis(50),
-            start: SimDuration::ZERO,
-        });
-        r.start(ms(10));
+        let mut r = started(ReadMode::Fixed { bytes: 100, every: millis(50) }, ms(10));
         assert_eq!(r.step(ms(10), false), Some(100));
         assert_eq!(r.due(false), Some(ms(60)));
         assert_eq!(r.step(ms(200), false), Some(100));
@@ -99,28 +164,80 @@ mod tests {
     }
 
     #[test]
-    fn an_eager_reader_waits_for_data_and_for_its_last_call() {
-        let mut r = Reader::new(&ReadConfig::Asap {
-            buffer: 4096,
-            start: SimDuration::ZERO,
-            cost: SimDuration::from_millis(1),
-        });
-        r.start(ms(0));
+    fn an_eager_reader_waits_for_data_and_for_what_its_last_call_costs() {
+        let work = Work { per_call: millis(1), rate_bps: None };
+        let mut r = started(ReadMode::Asap { buffer: 4096, work, stall: None }, ms(0));
         assert_eq!(r.due(false), None);
         assert_eq!(r.step(ms(5), true), Some(4096));
+        r.got(ms(5), 4096, false);
         assert_eq!(r.due(true), Some(ms(6)));
     }
 
     #[test]
+    fn a_reader_with_a_rate_is_busy_with_what_it_read() {
+        // 1000 bytes per millisecond.
+        let work = Work { per_call: SimDuration::ZERO, rate_bps: Some(8_000_000) };
+        let mut r = started(ReadMode::Asap { buffer: 65_536, work, stall: None }, ms(0));
+        assert_eq!(r.step(ms(0), true), Some(65_536));
+        r.got(ms(0), 3_000, false);
+        assert_eq!(r.step(ms(2), true), None);
+        assert_eq!(r.due(true), Some(ms(3)));
+    }
+
+    #[test]
+    fn a_reader_that_stalls_stops_for_a_while_in_every_period_but_the_first() {
+        let stall = Some(Stall { every: millis(100), length: millis(30) });
+        let mut r = started(ReadMode::Asap { buffer: 1, work: Work::default(), stall }, ms(50));
+        assert_eq!(r.step(ms(51), true), Some(1));
+        r.got(ms(51), 1, false);
+        assert_eq!(r.step(ms(155), true), None, "the pause from 150 to 180 ms");
+        assert_eq!(r.due(true), Some(ms(180)));
+        assert_eq!(r.step(ms(180), true), Some(1));
+        r.got(ms(180), 1, false);
+        assert_eq!(r.step(ms(249), true), Some(1));
+    }
+
+    #[test]
     fn a_plan_is_followed_once() {
-        let mut r = Reader::new(&ReadConfig::Plan(vec![
-            PlannedRead { at: SimDuration::from_millis(1), bytes: 10 },
-            PlannedRead { at: SimDuration::from_millis(3), bytes: 20 },
-        ]));
-        r.start(ms(100));
+        let plan = vec![PlannedRead { at: millis(1), bytes: 10 }, PlannedRead { at: millis(3), bytes: 20 }];
+        let mut r = started(ReadMode::Plan(plan), ms(100));
         assert_eq!(r.due(false), Some(ms(101)));
         assert_eq!(r.step(ms(101), false), Some(10));
         assert_eq!(r.step(ms(103), false), Some(20));
         assert_eq!(r.due(false), None);
+    }
+
+    #[test]
+    fn an_echo_reads_again_only_when_everything_was_written_back() {
+        let mut r = started(ReadMode::Echo { buffer: 100 }, ms(0));
+        assert_eq!(r.step(ms(0), true), Some(100));
+        r.got(ms(0), 70, false);
+        assert_eq!((r.held(), r.due(true)), (70, None));
+        r.wrote_back(50);
+        assert_eq!(r.due(true), None);
+        r.wrote_back(20);
+        assert_eq!(r.step(ms(1), true), Some(100));
+    }
+
+    #[test]
+    fn the_end_of_the_stream_ends_reading_and_an_empty_read_does_not() {
+        let mut r = Reader::new(&ReadConfig { close_at_end: true, ..ReadConfig::asap(10) });
+        r.start(ms(0));
+        r.got(ms(1), 0, false);
+        assert!(r.due(true).is_some() && !r.closes());
+        r.got(ms(2), 5, true);
+        assert!(r.due(true).is_some(), "bytes came with the end; only the next read meets it");
+        r.got(ms(3), 0, true);
+        assert!(r.due(true).is_none() && r.closes());
+    }
+
+    #[test]
+    fn a_reader_may_close_before_the_end() {
+        let mut r = Reader::new(&ReadConfig { close_after: Some(100), ..ReadConfig::asap(60) });
+        r.start(ms(0));
+        r.got(ms(1), 60, false);
+        assert!(!r.closes());
+        r.got(ms(2), 60, false);
+        assert!(r.closes());
     }
 }

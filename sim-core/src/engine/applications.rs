@@ -1,134 +1,277 @@
 //! The programs at both ends: when they run and which calls they make.
 
+use super::calls::InCall;
 use super::flow::{FlowId, Side};
 use super::simulation::{Event, Simulation};
-use crate::app::{WriterStep, WriterView};
+use super::threads::{Round, Turn, turns};
+use crate::app::{AfterWrite, Call, SocketView};
 use crate::config::LiveOption;
 use crate::observer::{Observer, SendEvent};
+use crate::state::TcpState;
 use crate::time::{SimDuration, SimTime};
 use rand_chacha::rand_core::RngCore as _;
 
 impl<O: Observer> Simulation<'_, O> {
-    /// The passive side is established: the applications start after the writer's pause.
+    /// The passive side is established: the programs start after the writers' pauses.
     pub(super) fn applications_begin(&mut self, flow: FlowId, time: SimTime) {
-        let at = time + self.flows[flow as usize].writer.start_delay();
+        let programs = &mut self.flows[flow as usize].programs;
+        let at = time + programs[Side::Sender.at()].start_delay();
+        let other = &mut programs[Side::Receiver.at()];
+        other.start_writer(time + other.start_delay());
         self.queue.push(at, Event::Start(flow));
+        self.schedule_applications(flow);
+    }
+
+    /// The writer of a connection, and with it the readers' clocks, start.
+    pub(super) fn applications_start(&mut self, flow: FlowId, time: SimTime) {
+        let first = *self.started.get_or_insert(time);
+        self.stop_at = first.saturating_add(self.config.stop.after);
+        let f = &mut self.flows[flow as usize];
+        f.started = Some(time);
+        f.programs[Side::Sender.at()].start_writer(time);
+        for p in &mut f.programs {
+            p.start_reader(time);
+        }
+        for thread in 0..2 {
+            self.run_when_free(flow, thread, time);
+        }
+    }
+
+    /// What `poll` says of a socket.
+    fn poll(&self, flow: FlowId, side: Side) -> SocketView {
+        let end = &self.flows[flow as usize].ends[side.at()];
+        SocketView {
+            writable: end.tx.is_writable(),
+            readable: end.rx.readable(),
+            unacked: end.tx.packets_out(),
+            open: end.rx.tcp_state() != TcpState::Close,
+        }
+    }
+
+    /// When a thread wants to run next.
+    fn thread_due(&self, flow: FlowId, thread: u8) -> Option<SimTime> {
+        let due = |side: Side| self.flows[flow as usize].programs[side.at()].due(&self.poll(flow, side));
+        match (self.config.host.calls.one_thread, thread) {
+            (true, 0) => match (due(Side::Sender), due(Side::Receiver)) {
+                (Some(a), Some(b)) => Some(a.min(b)),
+                (a, b) => a.or(b),
+            },
+            (true, _) => None,
+            (false, 0) => due(Side::Sender),
+            (false, _) => due(Side::Receiver),
+        }
     }
 
     #[inline(always)]
     pub(super) fn schedule_applications(&mut self, flow: FlowId) {
-        let f = &mut self.flows[flow as usize];
-        if f.started.is_none() || f.apps_wait {
+        for thread in 0..2 {
+            self.schedule_thread(flow, thread);
+        }
+    }
+
+    fn schedule_thread(&mut self, flow: FlowId, thread: u8) {
+        if turns(self.config.host.calls.one_thread, thread).is_empty() {
             return;
         }
-        // A program runs when the stack has nothing left to do.
-        if self.busy {
-            f.apps_wait = true;
-            self.apps_waiting.push(flow);
+        let t = &mut self.flows[flow as usize].threads[usize::from(thread)];
+        // A thread that waits, or is in a call, looks for itself when it goes on.
+        if t.waits || t.round.is_some() {
+            return;
+        }
+        if self.busy || self.calling > 0 {
+            t.waits = true;
+            self.apps_waiting.push((flow, thread));
             return;
         }
         // Nothing begins before the processor is free.
-        if f.app_wake.is_none_or(|w| w > self.cpu.begin(SimTime::ZERO)) {
-            self.push_applications(flow);
+        if t.wake.is_some_and(|w| w <= self.cpu.begin(SimTime::ZERO)) {
+            return;
+        }
+        let Some(due) = self.thread_due(flow, thread).map(|d| self.cpu.begin(d)) else { return };
+        let t = &mut self.flows[flow as usize].threads[usize::from(thread)];
+        if t.wake.is_none_or(|w| due < w) {
+            t.wake = Some(due);
+            self.queue.push(due, Event::Applications(flow, thread));
         }
     }
 
-    /// Puts the next step of the programs into the queue, unless an earlier one is there.
-    fn push_applications(&mut self, flow: FlowId) {
-        let f = &mut self.flows[flow as usize];
-        let readable = f.ends[Side::Receiver.at()].rx.readable();
-        let due = match (f.writer.due(), f.reader.due(readable)) {
-            (Some(w), Some(r)) => w.min(r),
-            (Some(t), None) | (None, Some(t)) => t,
-            (None, None) => return,
-        };
-        let due = self.cpu.begin(due);
-        if f.app_wake.is_none_or(|w| due < w) {
-            f.app_wake = Some(due);
-            self.queue.push(due, Event::Applications(flow));
+    /// A thread of `flow` is due.
+    pub(super) fn applications_due(&mut self, flow: FlowId, thread: u8, due: SimTime, time: SimTime) {
+        let t = &mut self.flows[flow as usize].threads[usize::from(thread)];
+        if t.wake == Some(due) {
+            t.wake = None;
+        }
+        self.run_when_free(flow, thread, time);
+    }
+
+    /// A program runs when the stack has nothing left to do, and no other program is in a call.
+    fn run_when_free(&mut self, flow: FlowId, thread: u8, time: SimTime) {
+        let t = &mut self.flows[flow as usize].threads[usize::from(thread)];
+        if t.round.is_some() || t.waits {
+            return;
+        }
+        if !self.busy && self.calling == 0 {
+            self.run_thread(flow, thread, time);
+        } else {
+            t.waits = true;
+            self.apps_waiting.push((flow, thread));
         }
     }
 
-    /// The applications of `flow` are due.
-    pub(super) fn applications_due(&mut self, flow: FlowId, due: SimTime, time: SimTime) {
-        let f = &mut self.flows[flow as usize];
-        if f.app_wake == Some(due) {
-            f.app_wake = None;
-        }
-        if !self.busy {
-            self.run_applications(flow, time);
-        } else if !f.apps_wait {
-            f.apps_wait = true;
-            self.apps_waiting.push(flow);
-        }
-    }
-
-    /// The stack has nothing left to do: programs that waited for that are due again.
+    /// The processor has nothing left to do for the stack or for a call: threads that waited for that are due again.
     pub(super) fn applications_resume(&mut self) {
+        if self.calling > 0 {
+            return;
+        }
         let mut waiting = std::mem::take(&mut self.apps_waiting);
-        for flow in waiting.drain(..) {
-            self.flows[flow as usize].apps_wait = false;
-            self.schedule_applications(flow);
+        for (flow, thread) in waiting.drain(..) {
+            self.flows[flow as usize].threads[usize::from(thread)].waits = false;
+            self.schedule_thread(flow, thread);
         }
         self.apps_waiting = waiting;
     }
 
-    /// Both programs run as far as they can: first the writer, then the reader, as one thread polling both.
-    pub(super) fn run_applications(&mut self, flow: FlowId, begin: SimTime) {
+    /// A thread works until its programs have nothing more to do now, or a call is interrupted.
+    pub(super) fn run_thread(&mut self, flow: FlowId, thread: u8, begin: SimTime) {
+        let turns = turns(self.config.host.calls.one_thread, thread);
         let mut time = begin;
         loop {
-            let f = &mut self.flows[flow as usize];
-            let tx = &mut f.ends[Side::Sender.at()].tx;
-            let view = WriterView { writable: tx.is_writable(), unacked: tx.packets_out() };
-            match f.writer.step(time, view) {
-                WriterStep::Idle => break,
-                WriterStep::WaitForRoom => {
-                    tx.wait_for_room();
-                    f.blocked.begin(time, false);
-                    if O::ACTIVE {
-                        self.watch(flow);
-                        self.obs.sending(self.clock.now(time), SendEvent::WaitsForRoom);
+            let round = self.flows[flow as usize].threads[usize::from(thread)].round;
+            let mut round = match round {
+                Some(round) => round,
+                None => {
+                    if self.thread_due(flow, thread).is_none_or(|due| due > time) {
+                        break;
                     }
+                    let polled = [Side::Sender, Side::Receiver].map(|side| self.poll(flow, side));
+                    Round { begin: time, polled, next: 0, worked: false }
+                }
+            };
+            let Some(&turn) = turns.get(round.next) else {
+                self.flows[flow as usize].threads[usize::from(thread)].round = None;
+                if !round.worked {
                     break;
                 }
-                WriterStep::Write(len) => {
-                    let n = self.on(flow, Side::Sender, time, |cx, end| end.tx.write(cx, &mut end.rx, len));
-                    let f = &mut self.flows[flow as usize];
-                    let chunk = f.writer.wrote(time, n);
-                    let short = f.ends[Side::Sender.at()].tx.is_short_of_memory();
+                continue;
+            };
+            round.next += 1;
+            let Some((side, call)) = self.choose(flow, turn, &round) else {
+                self.flows[flow as usize].threads[usize::from(thread)].round = Some(round);
+                continue;
+            };
+            round.worked = true;
+            let t = &mut self.flows[flow as usize].threads[usize::from(thread)];
+            t.round = Some(round);
+            t.call = Some(InCall::new(side, call));
+            self.calling += 1;
+            if !self.advance_call(flow, thread, time) {
+                return;
+            }
+            time = self.cpu.begin(time);
+        }
+        self.schedule_thread(flow, thread);
+    }
+
+    /// The call of a turn, if its program makes one.
+    fn choose(&mut self, flow: FlowId, turn: Turn, round: &Round) -> Option<(Side, Call)> {
+        let f = &mut self.flows[flow as usize];
+        match turn {
+            Turn::Write(side) => {
+                let end = &mut f.ends[side.at()];
+                // What is in flight is asked for right before the call, whether there is room when all are polled.
+                let view = SocketView { unacked: end.tx.packets_out(), ..round.polled[side.at()] };
+                let (call, wait) = f.programs[side.at()].write_call(round.begin, &view);
+                if wait {
+                    end.tx.wait_for_room();
+                    if side == Side::Sender {
+                        f.blocked.begin(round.begin, false);
+                    }
+                    if O::ACTIVE && side == Side::Sender {
+                        self.watch(flow);
+                        self.obs.sending(self.clock.now(round.begin), SendEvent::WaitsForRoom);
+                    }
+                }
+                Some((side, call?))
+            }
+            Turn::Read(side) => {
+                let call = f.programs[side.at()].read_call(round.begin, &round.polled[side.at()])?;
+                Some((side, call))
+            }
+        }
+    }
+
+    /// A call has returned `n` at `time`.
+    pub(super) fn call_returned(&mut self, flow: FlowId, thread: u8, call: InCall, n: u32, time: SimTime) {
+        self.calling -= 1;
+        let f = &mut self.flows[flow as usize];
+        let t = &mut f.threads[usize::from(thread)];
+        let begin = t.round.map_or(time, |r| r.begin);
+        let program = &mut f.programs[call.side().at()];
+        match call.call() {
+            Call::Send(len) => {
+                let after = program.wrote(begin, time, n);
+                let tx = &mut f.ends[call.side().at()].tx;
+                if program.waits_to_write_back() {
+                    tx.wait_for_room();
+                }
+                let short = tx.is_short_of_memory();
+                if call.side() == Side::Sender {
                     if n > 0 {
-                        f.blocked.end(time);
+                        f.blocked.end(begin);
                     }
                     if n < len {
-                        f.blocked.begin(time, short);
+                        f.blocked.begin(begin, short);
                     }
-                    if n == 0 && short {
-                        // A buffer with room that may not be used: nobody wakes the writer, who looks again after a
-                        // random time (`sk_stream_wait_memory`).
-                        let ticks = 2 + self.memory_wait.next_u32() % (self.clock.hz() / 5).max(1);
-                        let wait = SimDuration::from_nanos(u64::from(ticks) * self.clock.tick_ns());
-                        self.flows[flow as usize].writer.retry_at(time + wait);
-                    }
-                    // The program looks at the clock again when the call has returned.
-                    time = self.cpu.begin(time);
-                    if chunk {
+                }
+                if n == 0 && short {
+                    // A buffer with room that may not be used: nobody wakes the writer, who looks again after a
+                    // random time (`sk_stream_wait_memory`).
+                    let ticks = 2 + self.memory_wait.next_u32() % (self.clock.hz() / 5).max(1);
+                    let wait = SimDuration::from_nanos(u64::from(ticks) * self.clock.tick_ns());
+                    program.retry_at(time + wait);
+                }
+                match after {
+                    AfterWrite::Nothing => {}
+                    // Written before the program's loop begins.
+                    AfterWrite::NewRound => t.round = None,
+                    AfterWrite::QuickAck => {
                         self.set_option(flow, Side::Receiver, time, LiveOption::QuickAck(1));
                     }
                 }
             }
+            Call::Recv(_) => {
+                let end = f.ends[call.side().at()].rx.at_end();
+                program.got(time, n, end);
+                self.note_read(call.side(), n);
+            }
+            Call::Shutdown | Call::Close => {}
         }
-        let f = &mut self.flows[flow as usize];
-        let readable = f.ends[Side::Receiver.at()].rx.readable();
-        if let Some(len) = f.reader.step(begin, readable) {
-            self.read(flow, time, len);
+        let between = self.config.host.calls.between();
+        self.cpu.busy_until(time + between);
+        // Calls that were planned for a moment at which the socket was not to be had.
+        let changes = std::mem::take(&mut self.changes_waiting);
+        for i in changes {
+            self.queue.push(self.cpu.begin(time), Event::Change(i));
         }
-        self.schedule_applications(flow);
+        if !self.busy {
+            self.applications_resume();
+        }
     }
 
+    fn note_read(&mut self, side: Side, n: u32) {
+        match side {
+            Side::Sender => self.returned_bytes += u64::from(n),
+            Side::Receiver => self.read_bytes += u64::from(n),
+        }
+    }
+
+    /// A planned `recv` of the receiver, outside its program.
     pub(super) fn read(&mut self, flow: FlowId, time: SimTime, len: u32) {
         let n = self.on(flow, Side::Receiver, time, |cx, end| end.rx.recv(cx, &mut end.tx, len));
-        self.flows[flow as usize].reader.got(n);
-        self.read_bytes += u64::from(n);
+        let f = &mut self.flows[flow as usize];
+        let end = f.ends[Side::Receiver.at()].rx.at_end();
+        f.programs[Side::Receiver.at()].got(time, n, end);
+        self.note_read(Side::Receiver, n);
     }
 
     pub(super) fn set_option(&mut self, flow: FlowId, side: Side, time: SimTime, option: LiveOption) {

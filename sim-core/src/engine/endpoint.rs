@@ -1,11 +1,14 @@
 //! One end of a connection: its socket and its timers.
 
-use crate::config::{EndpointConfig, HostConfig, LiveOption};
+use crate::config::{Ending, EndpointConfig, HostConfig, LiveOption};
 use crate::linux::KernelProfile;
 use crate::observer::Observer;
 use crate::receiver::Receiver;
+use crate::segment::{Flags, Segment};
 use crate::send_half::Cx;
 use crate::sender::Sender;
+use crate::skb::Buffer;
+use crate::state::TcpState;
 use crate::time::{Jiffies, JiffyClock, Now, SimTime};
 use crate::timer_wheel::TimerWheel;
 
@@ -21,6 +24,8 @@ pub(super) struct Endpoint {
     delayed_ack: Option<(Jiffies, Jiffies)>,
     /// The tick of the earliest timer that counts in ticks, and when it begins.
     tick: (Jiffies, SimTime),
+    /// A timer of the sending half was due while a call held the socket.
+    timer_deferred: bool,
     /// The earliest timer event that waits in the queue.
     pub(super) wake: Option<SimTime>,
 }
@@ -38,6 +43,7 @@ impl Endpoint {
             tx: Sender::new(kernel, config, host),
             delayed_ack: None,
             tick: (NO_TICK, SimTime::NEVER),
+            timer_deferred: false,
             wake: None,
         }
     }
@@ -56,10 +62,53 @@ impl Endpoint {
         }
     }
 
+    /// A segment arrives. Where no socket is left, whoever still sends is told so.
+    pub(super) fn segment_arrives<O: Observer>(&mut self, cx: &mut Cx<'_, O>, seg: &Segment, buffer: Buffer) {
+        match self.rx.tcp_state() {
+            TcpState::Close if !seg.flags.has(Flags::RST) => {
+                cx.host.counters.in_segs += 1;
+                self.rx.reset_in_answer(cx, &self.tx, seg);
+            }
+            // The peer has not seen the last ACK.
+            TcpState::TimeWait if seg.flags.has(Flags::FIN) || seg.len > 0 => {
+                cx.host.counters.in_segs += 1;
+                self.rx.answer_in_time_wait(cx, &self.tx);
+            }
+            _ => self.rx.segment_arrives(cx, &mut self.tx, seg, buffer),
+        }
+    }
+
+    /// The program closes its end, or its writing half. Returns whether there was anything to close.
+    pub(super) fn end<O: Observer>(&mut self, cx: &mut Cx<'_, O>, ending: Ending) -> bool {
+        let open = matches!(self.rx.tcp_state(), TcpState::Established | TcpState::CloseWait);
+        let may_shut = open && !self.tx.is_shut();
+        match ending {
+            Ending::Stay => false,
+            Ending::HalfClose => {
+                if may_shut {
+                    self.rx.shutdown_write();
+                    self.tx.shutdown(cx, &mut self.rx);
+                }
+                may_shut
+            }
+            Ending::Close => {
+                if self.rx.tcp_state() == TcpState::Close {
+                    return false;
+                }
+                if self.rx.close(cx, &mut self.tx) && may_shut {
+                    self.tx.shutdown(cx, &mut self.rx);
+                }
+                true
+            }
+        }
+    }
+
     /// When the earliest timer of this end fires.
     #[inline]
     pub(super) fn next_timer(&mut self, clock: &JiffyClock, wheel: &TimerWheel, now: Now) -> Option<SimTime> {
-        let mut tick = self.tx.next_timer().unwrap_or(NO_TICK);
+        // One that was deferred waits for the end of the call, not for a time.
+        let transmit = if self.timer_deferred { None } else { self.tx.next_timer() };
+        let mut tick = transmit.unwrap_or(NO_TICK);
         match self.rx.delayed_ack_due() {
             None => self.delayed_ack = None,
             Some(due) => {
@@ -88,6 +137,24 @@ impl Endpoint {
             self.delayed_ack = None;
             self.rx.delayed_ack_timer(cx, &self.tx);
         }
-        self.tx.timers_fire(cx, &mut self.rx);
+        // A timer that finds the socket in a call is left to the end of the call (`TCP_WRITE_TIMER_DEFERRED`).
+        if self.rx.is_owned() {
+            self.timer_deferred |= self.tx.next_timer().is_some_and(|due| due <= cx.now.jiffies);
+        } else {
+            self.tx.timers_fire(cx, &mut self.rx);
+        }
+    }
+
+    /// A call lets go of the socket: what waited for that is processed (`release_sock`).
+    pub(super) fn release<O: Observer>(&mut self, cx: &mut Cx<'_, O>) {
+        self.rx.release(cx, &mut self.tx);
+        if std::mem::take(&mut self.timer_deferred) {
+            self.tx.timers_fire(cx, &mut self.rx);
+        }
+    }
+
+    /// Lets go of the socket if nothing came meanwhile; returns whether it did.
+    pub(super) fn release_untouched(&mut self) -> bool {
+        !self.timer_deferred && self.rx.release_untouched()
     }
 }

@@ -2,7 +2,8 @@
 
 use super::endpoint::Endpoint;
 use super::outcome::{BlockedTime, FlowOutcome};
-use crate::app::{Reader, Writer};
+use super::threads::Thread;
+use crate::app::Program;
 use crate::config::RunConfig;
 use crate::segment::SynOptions;
 use crate::time::SimTime;
@@ -39,12 +40,10 @@ pub(super) type FlowId = u32;
 pub(super) struct Flow {
     /// The writing and the reading end, by [`Side::at`].
     pub(super) ends: [Endpoint; 2],
-    pub(super) writer: Writer,
-    pub(super) reader: Reader,
-    /// The earliest event of the applications that waits in the queue.
-    pub(super) app_wake: Option<SimTime>,
-    /// The applications were due while the stack was busy, and wait until it is not.
-    pub(super) apps_wait: bool,
+    /// Their programs.
+    pub(super) programs: [Program; 2],
+    /// Who runs them: one thread both, or one thread each.
+    pub(super) threads: [Thread; 2],
     pub(super) syn_sent: SimTime,
     pub(super) syn_ack_sent: SimTime,
     /// What the SYN and the SYN-ACK said, by who sent it.
@@ -69,10 +68,8 @@ impl Flow {
         let (sender, receiver) = (config.sender_of(id), config.receiver_of(id));
         Self {
             ends: [sender, receiver].map(|end| Endpoint::new(config.kernel, end, &config.host)),
-            writer: Writer::new(&sender.write),
-            reader: Reader::new(&receiver.read),
-            app_wake: None,
-            apps_wait: false,
+            programs: [sender, receiver].map(|end| Program::new(&end.write, &end.read)),
+            threads: [Thread::default(), Thread::default()],
             syn_sent: SimTime::ZERO,
             syn_ack_sent: SimTime::ZERO,
             offered: [None; 2],
@@ -94,8 +91,9 @@ impl Flow {
             opened: self.syn_sent,
             established: self.established,
             started: self.started,
-            written: self.writer.written(),
-            read: self.reader.bytes(),
+            written: self.programs[0].written(),
+            read: self.programs[1].read(),
+            returned: self.programs[0].read(),
             segments: self.segments,
             blocked: self.blocked,
         }

@@ -4,16 +4,20 @@
 //! sends onto the path. Machines never see the queue; they say when they want to be called again.
 
 mod applications;
+mod calls;
 mod cpu;
 mod endpoint;
 mod flow;
 mod handshake;
 mod interrupt;
 mod outcome;
+#[cfg(test)]
+mod program_tests;
 mod simulation;
 mod softirq;
 #[cfg(test)]
 mod tests;
+mod threads;
 mod views;
 
 pub use outcome::{BlockedTime, FlowOutcome, HostOutcome, RunError, RunOutcome};

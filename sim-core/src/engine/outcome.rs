@@ -33,6 +33,8 @@ pub struct RunOutcome {
     pub written: u64,
     /// Bytes that the readers got.
     pub read: u64,
+    /// Bytes that the writing ends' programs read back.
+    pub returned: u64,
     /// Segments that reached the reading sockets.
     pub segments: u64,
     /// Segments that a full input queue of the processor dropped (`net.core.netdev_max_backlog`).
@@ -68,6 +70,8 @@ pub struct FlowOutcome {
     pub written: u64,
     /// Bytes that the reader got.
     pub read: u64,
+    /// Bytes that the writing end's program read back.
+    pub returned: u64,
     /// Segments that reached the reading socket.
     pub segments: u64,
     /// How long its writer could not write.

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use super::calls::{is_direct, waits_for_calls};
 use super::cpu::Cpu;
 use super::endpoint::Endpoint;
 use super::flow::{Flow, FlowId, Side};
@@ -33,8 +34,10 @@ pub(super) enum Event {
     Interrupt(Side),
     /// A timer of one end may be due.
     Timer(FlowId, Side),
-    /// The applications of a connection may run.
-    Applications(FlowId),
+    /// A thread of a connection's programs may run.
+    Applications(FlowId, u8),
+    /// The call that a thread is in goes on.
+    Call(FlowId, u8),
     /// The writer of a connection, and with it its applications' clocks, start.
     Start(FlowId),
     /// A change from the configuration.
@@ -75,7 +78,7 @@ pub(super) struct Storage {
     queue: EventQueue<Event>,
     flows: Vec<Flow>,
     waiting: VecDeque<Ready>,
-    apps_waiting: Vec<FlowId>,
+    apps_waiting: Vec<(FlowId, u8)>,
     out: Vec<Transmit>,
 }
 
@@ -112,8 +115,18 @@ pub(super) struct Simulation<'a, O: Observer> {
     pub(super) turns: Turns,
     /// How long writers wait that the host has no memory for.
     pub(super) memory_wait: ChaCha8Rng,
-    /// Flows whose programs were due while the stack was busy.
-    pub(super) apps_waiting: Vec<FlowId>,
+    /// Threads that were due while the stack was busy.
+    pub(super) apps_waiting: Vec<(FlowId, u8)>,
+    /// The stack leaves calls alone until they are over.
+    pub(super) uninterrupted: bool,
+    /// Packets arrive in the moment in which they are sent.
+    pub(super) direct: bool,
+    /// Packets that left a socket.
+    pub(super) transmitted: u64,
+    /// Threads that are in a call.
+    pub(super) calling: u32,
+    /// Changes that were due while a thread was in a call.
+    pub(super) changes_waiting: Vec<usize>,
     pub(super) out: Vec<Transmit>,
     pub(super) obs: &'a mut O,
     /// The clocks as they were last read.
@@ -126,10 +139,13 @@ pub(super) struct Simulation<'a, O: Observer> {
     pub(super) started: Option<SimTime>,
     pub(super) segments: u64,
     pub(super) read_bytes: u64,
+    /// Bytes that the writing ends read back.
+    pub(super) returned_bytes: u64,
     /// When the run ends; known once a writer has started.
-    stop_at: SimTime,
+    pub(super) stop_at: SimTime,
     stop_bytes: u64,
     stop_segments: u64,
+    stop_returned: u64,
     /// The earliest of heap and links, how many events had been scheduled when it was looked up, and whether
     /// something was taken from them or put onto a link since.
     next: (Source, Key),
@@ -177,6 +193,11 @@ impl<'a, O: Observer> Simulation<'a, O> {
             turns: Turns::new(apart),
             memory_wait: rng::stream(config.seed, rng::Purpose::MemoryWait, 0),
             apps_waiting,
+            direct: is_direct(config),
+            uninterrupted: waits_for_calls(config),
+            transmitted: 0,
+            calling: 0,
+            changes_waiting: Vec::new(),
             out,
             obs,
             reading: JiffyClock::new(config.host.hz, config.host.since_tick).now(SimTime::ZERO),
@@ -185,8 +206,15 @@ impl<'a, O: Observer> Simulation<'a, O> {
             started: None,
             segments: 0,
             read_bytes: 0,
+            returned_bytes: 0,
             stop_at: SimTime::NEVER,
-            stop_bytes: config.stop.bytes.unwrap_or(u64::MAX),
+            // With both, everything must have come, and come back.
+            stop_bytes: config.stop.bytes.unwrap_or(if config.stop.returned.is_some() {
+                0
+            } else {
+                u64::MAX
+            }),
+            stop_returned: config.stop.returned.unwrap_or(0),
             stop_segments: config.stop.packets.unwrap_or(u64::MAX),
             next: (Source::Heap, Key::NEVER),
             seen: 0,
@@ -245,7 +273,8 @@ impl<'a, O: Observer> Simulation<'a, O> {
                 Source::Heap => self.heap_event(waiting),
                 Source::Link(from) => self.dequeue(waiting, from, time),
             }
-            if self.read_bytes >= self.stop_bytes || self.segments >= self.stop_segments {
+            let read = self.read_bytes >= self.stop_bytes && self.returned_bytes >= self.stop_returned;
+            if read || self.segments >= self.stop_segments {
                 return Ok(last);
             }
         }
@@ -279,6 +308,7 @@ impl<'a, O: Observer> Simulation<'a, O> {
             events: self.queue.processed(),
             written: flows.iter().map(|f| f.written).sum(),
             read: self.read_bytes,
+            returned: self.returned_bytes,
             segments: self.segments,
             input_queue_drops: self.input.dropped,
             rings: self.ports.each_ref().map(|p| p.ring.as_ref().map(|r| r.stats())),
@@ -352,7 +382,10 @@ impl<'a, O: Observer> Simulation<'a, O> {
             if self.links[front.to.peer().at()].loses_next() {
                 self.cpu.busy_until(time + self.cpu.dropped());
             } else {
-                self.cpu.busy_until(time + self.cpu.segment());
+                let held = self.calling > 0
+                    && self.flows[front.packet.flow as usize].ends[front.to.at()].rx.is_owned();
+                let cost = if held { self.cpu.backlog() } else { self.cpu.segment() };
+                self.cpu.busy_until(time + cost);
                 self.segment_ready(time, front);
             }
             front.done += 1;
@@ -415,7 +448,7 @@ impl<'a, O: Observer> Simulation<'a, O> {
         if first {
             self.passive_side_established(flow, time, seg);
         }
-        self.on(flow, to, time, |cx, end| end.rx.segment_arrives(cx, &mut end.tx, seg, buffer));
+        self.on(flow, to, time, |cx, end| end.segment_arrives(cx, seg, buffer));
         if first {
             self.accepted(flow, time);
         }
@@ -479,6 +512,7 @@ impl<'a, O: Observer> Simulation<'a, O> {
     /// A packet leaves a socket.
     fn leave(&mut self, flow: FlowId, from: Side, time: SimTime, t: &Transmit, payload: Payload) {
         self.turns.sent();
+        self.transmitted += 1;
         let at = match payload {
             Payload::Data(e) => e.at,
             _ => {
@@ -507,8 +541,8 @@ impl<'a, O: Observer> Simulation<'a, O> {
                 self.queue.push(due, Event::Timer(flow, side));
             }
         }
-        if f.ends[Side::Sender.at()].tx.take_wakeup() {
-            f.writer.wake(time);
+        if end.tx.take_wakeup() {
+            f.programs[side.at()].wake(time);
         }
         self.schedule_applications(flow);
     }
@@ -524,16 +558,9 @@ impl<'a, O: Observer> Simulation<'a, O> {
             Event::Handshake(flow, side) => self.handshake_timeout(flow, side, time),
             Event::Interrupt(side) => self.interrupt(waiting, side, due),
             Event::Timer(flow, side) => self.timer(flow, side, due, time),
-            Event::Applications(flow) => self.applications_due(flow, due, time),
-            Event::Start(flow) => {
-                let first = *self.started.get_or_insert(time);
-                self.stop_at = first.saturating_add(self.config.stop.after);
-                let f = &mut self.flows[flow as usize];
-                f.started = Some(time);
-                f.writer.start(time);
-                f.reader.start(time);
-                self.run_applications(flow, time);
-            }
+            Event::Applications(flow, thread) => self.applications_due(flow, thread, due, time),
+            Event::Call(flow, thread) => self.call_goes_on(flow, thread, time),
+            Event::Start(flow) => self.applications_start(flow, time),
             Event::Change(i) => self.change(i, time),
         }
     }
@@ -553,11 +580,17 @@ impl<'a, O: Observer> Simulation<'a, O> {
     /// A change of the configuration: the program of every connection makes the call.
     fn change(&mut self, i: usize, time: SimTime) {
         let Some(c) = self.config.events.get(i) else { return };
+        if self.calling > 0 {
+            self.changes_waiting.push(i);
+            return;
+        }
         for flow in 0..self.config.flows.count() {
             match c.change {
                 Change::ReceiverOption(o) => self.change_option(flow, Side::Receiver, o, time),
                 Change::SenderOption(o) => self.change_option(flow, Side::Sender, o, time),
                 Change::ReceiverRead(bytes) => self.read(flow, time, bytes),
+                Change::ReceiverEnding(ending) => self.end(flow, Side::Receiver, ending, time),
+                Change::SenderEnding(ending) => self.end(flow, Side::Sender, ending, time),
             }
         }
     }

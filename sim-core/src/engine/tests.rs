@@ -20,7 +20,7 @@ impl Observer for Sent {
 }
 
 /// `SO_RCVBUF` 32 KiB, RTT 200 ms, MSS 1024, nobody reads; `aws` is `tcp_adv_win_scale`.
-fn blog(kernel: &str, aws: i8, initcwnd: u32) -> RunConfig {
+pub(super) fn blog(kernel: &str, aws: i8, initcwnd: u32) -> RunConfig {
     let kernel = by_name(kernel).unwrap();
     let sysctl = Sysctls { tcp_adv_win_scale: aws, tcp_timestamps: false, ..kernel.default_sysctls() };
     let link = LinkConfig {
@@ -38,7 +38,7 @@ fn blog(kernel: &str, aws: i8, initcwnd: u32) -> RunConfig {
         nic: NicModel::Loopback.into(),
         congestion: Congestion::Cubic,
         write,
-        read: ReadConfig::Never,
+        read: ReadConfig::NEVER,
     };
     let sockopt = SockOpts { maxseg: Some(1_024), nodelay: true, ..SockOpts::default() };
     RunConfig {
@@ -48,14 +48,15 @@ fn blog(kernel: &str, aws: i8, initcwnd: u32) -> RunConfig {
         reverse: link,
         sender: end(
             SockOpts { sndbuf: Some(4 << 20), sndbuf_force: true, ..sockopt.clone() },
-            WriteConfig::Burst {
-                total: None,
-                call: 16 << 20,
-                retry: SimDuration::from_millis(50),
+            WriteConfig {
                 start: SimDuration::from_micros(1_000_176),
+                ..WriteConfig::endless(WriteMode::Burst {
+                    call: 16 << 20,
+                    retry: SimDuration::from_millis(50),
+                })
             },
         ),
-        receiver: end(SockOpts { rcvbuf: Some(32 << 10), rcvbuf_force: true, ..sockopt }, WriteConfig::Never),
+        receiver: end(SockOpts { rcvbuf: Some(32 << 10), rcvbuf_force: true, ..sockopt }, WriteConfig::NEVER),
         flows: FlowsConfig::default(),
         host: HostConfig {
             skb: crate::skb::SkbLayout::default(),
@@ -64,11 +65,13 @@ fn blog(kernel: &str, aws: i8, initcwnd: u32) -> RunConfig {
             jiffies: 4_294_893_289,
             tcp_mem: [188_888, 251_851, 377_776],
             packet_cost: SimDuration::from_nanos(24_821),
+            calls: CallConfig::default(),
         },
         events: Vec::new(),
         stop: StopConfig {
             after: SimDuration::from_secs(5),
             bytes: None,
+            returned: None,
             packets: None,
             max_events: 100_000,
         },
@@ -131,14 +134,10 @@ fn an_unobserved_run_is_the_same_run() {
 fn a_reader_gets_every_byte_of_a_bounded_transfer() {
     let mut config = blog("6.1", 1, 10);
     config.host.packet_cost = SimDuration::ZERO;
-    config.sender.write = WriteConfig::Burst {
-        total: Some(3_000_000),
-        call: 65_536,
-        retry: SimDuration::ZERO,
-        start: SimDuration::ZERO,
-    };
-    config.receiver.read =
-        ReadConfig::Asap { buffer: 65_536, start: SimDuration::ZERO, cost: SimDuration::from_micros(10) };
+    let mode = WriteMode::Burst { call: 65_536, retry: SimDuration::ZERO };
+    config.sender.write = WriteConfig { total: Some(3_000_000), ..WriteConfig::endless(mode) };
+    let work = Work { per_call: SimDuration::from_micros(10), rate_bps: None };
+    config.receiver.read = ReadConfig::of(ReadMode::Asap { buffer: 65_536, work, stall: None });
     config.stop.bytes = Some(3_000_000);
     config.stop.after = SimDuration::from_secs(600);
     let r = run(&config, &mut Silent).unwrap();
@@ -174,10 +173,12 @@ fn shared(flows: FlowsConfig) -> RunConfig {
     config.reverse = LinkConfig { rate_bps: None, limit: 10_000, ..config.forward.clone() };
     let sockopt = SockOpts::default();
     (config.sender.sockopt, config.receiver.sockopt) = (sockopt.clone(), sockopt);
-    config.sender.write =
-        WriteConfig::Burst { total: None, call: 65_536, retry: SimDuration::ZERO, start: SimDuration::ZERO };
-    config.receiver.read =
-        ReadConfig::Asap { buffer: 65_536, start: SimDuration::ZERO, cost: SimDuration::from_micros(10) };
+    config.sender.write = WriteConfig::endless(WriteMode::Burst { call: 65_536, retry: SimDuration::ZERO });
+    config.receiver.read = ReadConfig::of(ReadMode::Asap {
+        buffer: 65_536,
+        work: Work { per_call: SimDuration::from_micros(10), rate_bps: None },
+        stall: None,
+    });
     config.stop.after = SimDuration::from_secs(20);
     config.stop.max_events = 100_000_000;
     config.flows = flows;
@@ -208,7 +209,7 @@ fn connections_start_spread_over_time_or_when_they_say() {
     assert_eq!(opened, [0, 5, 10, 15]);
 
     let mut config = shared(FlowsConfig::default());
-    let quiet = EndpointConfig { read: ReadConfig::Never, ..config.receiver.clone() };
+    let quiet = EndpointConfig { read: ReadConfig::NEVER, ..config.receiver.clone() };
     config.flows = FlowsConfig::Each(vec![
         FlowConfig::default(),
         FlowConfig { start: SimDuration::from_secs(1), receiver: Some(quiet), ..FlowConfig::default() },
@@ -251,7 +252,7 @@ fn an_observer_is_told_whose_records_it_gets() {
 #[test]
 fn the_sockets_of_a_host_share_its_memory() {
     let mut config = shared(FlowsConfig::Alike { count: 8, spread: SimDuration::ZERO });
-    config.receiver.read = ReadConfig::Never;
+    config.receiver.read = ReadConfig::NEVER;
     // Without a processor's reserve, which would hide so few pages.
     config.kernel = by_name("5.10").unwrap();
     config.host.tcp_mem = [50, 75, 100];
@@ -275,12 +276,8 @@ fn a_lost_syn_and_a_lost_syn_ack_are_sent_again() {
     // All connections come through when only a few packets fit into the link at once.
     let mut config = shared(FlowsConfig::Alike { count: 60, spread: SimDuration::from_micros(1) });
     config.forward.limit = 20;
-    config.sender.write = WriteConfig::Burst {
-        total: Some(3_000),
-        call: 65_536,
-        retry: SimDuration::ZERO,
-        start: SimDuration::ZERO,
-    };
+    let mode = WriteMode::Burst { call: 65_536, retry: SimDuration::ZERO };
+    config.sender.write = WriteConfig { total: Some(3_000), ..WriteConfig::endless(mode) };
     let r = run(&config, &mut Silent).unwrap();
     assert!(r.flows.iter().all(|f| f.established.is_some()));
     let late = r.flows.iter().filter(|f| f.established.unwrap() > SimTime::from_nanos(900_000_000)).count();

@@ -93,6 +93,9 @@ pub struct KernelProfile {
     pub grow_honours_pressure: bool,
     /// Whether a same-sequence zero window is accepted from the peer (6.6 and later).
     pub accepts_zero_window_update: bool,
+    /// Whether soft interrupts for which their thread was woken are left to it, so that they do not run in the middle
+    /// of a program's call (4cd13c21b207, 4.9; taken back by d15121be7485, 6.5).
+    pub softirqs_wait_for_thread: bool,
     /// Defaults of this kernel's sysctls that differ between versions.
     pub defaults: SysctlDefaults,
 }

@@ -45,6 +45,7 @@ pub(super) static V5_10: KernelProfile = KernelProfile {
     idle_reclaims: true,
     grow_honours_pressure: false,
     accepts_zero_window_update: false,
+    softirqs_wait_for_thread: true,
     defaults: SysctlDefaults {
         tcp_rmem_max: 6_291_456,
         core_mem_max: 212_992,
@@ -75,6 +76,7 @@ pub(super) static V6_1: KernelProfile = KernelProfile {
 pub(super) static V6_12: KernelProfile = KernelProfile {
     name: "6.12",
     release: "6.12.107",
+    softirqs_wait_for_thread: false,
     small_head: Some(640),
     ratio: PayloadRatio::Measured { initial: 128, clamp: RemeasuredClamp::Store },
     initial_window_64k: false,

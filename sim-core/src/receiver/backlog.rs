@@ -91,6 +91,17 @@ impl Receiver {
         self.owned = false;
     }
 
+    /// The application lets go of a socket for which nothing waits any more. Returns whether that was so; if not,
+    /// [`Receiver::release`] is needed.
+    pub fn release_untouched(&mut self) -> bool {
+        let untouched = self.backlog.is_empty() && !self.ack.timer_deferred && !self.ack.deferred;
+        if untouched {
+            self.drain_done();
+            self.owned = false;
+        }
+        untouched
+    }
+
     /// Processes what waits (`__release_sock`). The length stays up until all is done.
     pub fn drain_backlog<S: SendHalf, O: Observer>(&mut self, cx: &mut Cx<'_, O>, snd: &mut S) {
         while self.drain_one(cx, snd) {}

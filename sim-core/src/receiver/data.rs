@@ -256,6 +256,11 @@ impl Receiver {
         self.read_shutdown
     }
 
+    /// Whether a read finds nothing but the end of the stream.
+    pub fn at_end(&self) -> bool {
+        self.read_shutdown && self.queue.is_empty()
+    }
+
     /// The application will send no more: a FIN follows its last data (`tcp_shutdown`).
     pub fn shutdown_write(&mut self) {
         self.state = match self.state {

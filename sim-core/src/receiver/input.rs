@@ -424,6 +424,8 @@ impl Receiver {
         while let Some(skb) = self.queue.pop_front() {
             self.uncharge(cx, skb.buf.truesize);
         }
+        // Nobody will read what still comes.
+        self.read_shutdown = true;
         if !unread {
             self.shutdown_write();
             return true;

@@ -45,6 +45,11 @@ impl Receiver {
         self.reading.left > 0 && !skb.has_fin()
     }
 
+    /// Bytes that the `recv` in progress has copied.
+    pub fn copied(&self) -> u32 {
+        self.reading.copied
+    }
+
     /// Passes over what holds no byte for the reader: a FIN of its own at the head of the queue. Drivers that
     /// copy chunk by chunk call it before [`Receiver::recv_finish`].
     pub fn recv_skip<O: Observer>(&mut self, cx: &mut Cx<'_, O>) {

@@ -131,6 +131,13 @@ pub(super) struct LossState {
 }
 
 impl LossState {
+    /// Nothing is in flight any more: the connection was reset.
+    pub(super) fn forget_in_flight(&mut self) {
+        self.retrans_out = 0;
+        self.sacked_out = 0;
+        self.lost_out = 0;
+    }
+
     pub(super) fn new(reordering: u32) -> Self {
         Self {
             ca_state: CaState::Open,

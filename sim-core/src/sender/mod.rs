@@ -44,6 +44,7 @@ pub mod write_queue;
 pub use loss_state::CaState;
 pub use output::Emitted;
 pub use passive::PassiveSender;
+pub use write::WriteProgress;
 
 use std::collections::VecDeque;
 
@@ -161,6 +162,9 @@ pub struct Sender {
     /// The waiting writer was told that there is room.
     woken: bool,
 
+    writing: write::WriteCall,
+    /// Sequence number of the FIN, once the program has closed its writing half.
+    fin: Option<Seq>,
     emitted: VecDeque<Emitted>,
 }
 
@@ -214,6 +218,8 @@ impl Sender {
             short_of_memory: false,
             writes_in_part: kernel.reclaim == Reclaim::Pages,
             woken: false,
+            writing: write::WriteCall::default(),
+            fin: None,
             emitted: VecDeque::new(),
         };
         if let Some(v) = sndbuf {
@@ -284,6 +290,11 @@ impl Sender {
     /// The tick at which the timer fires.
     pub fn next_timer(&self) -> Option<Jiffies> {
         self.timer.fires()
+    }
+
+    /// Whether the program has closed its writing half.
+    pub fn is_shut(&self) -> bool {
+        self.fin.is_some()
     }
 
     /// Packets in flight as the scoreboard sees them.
@@ -380,6 +391,18 @@ impl SendHalf for Sender {
 
     fn sndbuf(&self) -> u32 {
         self.sndbuf
+    }
+
+    fn fin_acked(&self) -> bool {
+        self.fin.is_some_and(|fin| self.window.snd_una > fin)
+    }
+
+    fn purge<O: Observer>(&mut self, cx: &mut Cx<'_, O>, rx: &mut Receiver) {
+        self.queue.purge();
+        rx.settle_send(cx, self.queue.wmem_queued);
+        self.packets_out = 0;
+        self.loss.forget_in_flight();
+        self.timer.clear();
     }
 
     fn note_predicted(&mut self, seq: Seq) {

@@ -258,6 +258,8 @@ impl Sender {
         }
         if O::ACTIVE {
             cx.obs.sent(cx.now, &seg, &self.state());
+            let packet = Transmit { seg, window, reason: AckReason::Data };
+            cx.obs.transmit(cx.now, &packet, &rx.state(self));
         }
         self.emitted.push_back(Emitted {
             seq: skb.seq,

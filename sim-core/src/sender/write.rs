@@ -3,89 +3,161 @@
 use super::{Sender, tso};
 use crate::observer::{Observer, SendEvent};
 use crate::receiver::{Receiver, SendMemory, moderated};
+use crate::segment::Flags;
 use crate::send_half::Cx;
+use crate::time::{Now, SimTime};
 
 /// Smallest send buffer that `SO_SNDBUF` sets (`SOCK_MIN_SNDBUF`), bytes.
 const MIN_SNDBUF: u32 = 4_608;
 
+/// After so many new skbs a `send` lets the backlog be processed (`tcp_sendmsg_locked`).
+const SKBS_BETWEEN_FLUSHES: u8 = 16;
+
+/// A `send` in progress.
+#[derive(Clone, Copy, Default, Debug)]
+pub(super) struct WriteCall {
+    began: SimTime,
+    asked: u32,
+    left: u32,
+    copied: u32,
+    /// Skbs started since the backlog was last processed.
+    skbs: u8,
+}
+
+/// Where a `send` in progress has come to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum WriteProgress {
+    /// Packets were sent, and there is more to copy.
+    Sent,
+    /// Enough skbs were filled: the backlog must be processed before there are more.
+    Flush,
+    /// Everything was copied, or the buffer is full.
+    Copied,
+}
+
 impl Sender {
-    /// `send(len)` on a non-blocking socket: how many bytes were taken. Less than `len` means that the buffer
-    /// is full; the socket then tells when there is room again ([`Sender::take_wakeup`]).
+    /// `send(len)` on a non-blocking socket while nothing else happens: how many bytes were taken. Less than `len`
+    /// means that the buffer is full; the socket then tells when there is room again ([`Sender::take_wakeup`]).
     pub fn write<O: Observer>(&mut self, cx: &mut Cx<'_, O>, rx: &mut Receiver, len: u32) -> u32 {
-        let began = cx.now.time;
+        self.write_begin(cx.now, len);
+        while self.write_some(cx, rx) != WriteProgress::Copied {}
+        self.write_end(cx, rx)
+    }
+
+    /// A `send` of `len` bytes begins.
+    pub fn write_begin(&mut self, now: Now, len: u32) {
         self.short_of_memory = false;
-        let mut copied = 0;
-        while copied < len {
+        self.writing = WriteCall { began: now.time, asked: len, left: len, copied: 0, skbs: 0 };
+    }
+
+    /// Copies until packets were sent, the backlog is due, or the copying is done.
+    pub fn write_some<O: Observer>(&mut self, cx: &mut Cx<'_, O>, rx: &mut Receiver) -> WriteProgress {
+        while self.writing.left > 0 {
             let goal = self.size_goal();
             let room = self.queue.unsent.back().map_or(0, |t| goal.saturating_sub(t.len));
-            if room == 0 && !self.start_skb(cx, rx) {
-                self.nospace = true;
-                break;
+            if room == 0
+                && let Some(stop) = self.next_skb(cx, rx)
+            {
+                return stop;
             }
             let room = if room == 0 { goal } else { room };
-            let fits = self.queue.fits(room.min(len - copied), self.layout.max_frags());
+            let fits = self.queue.fits(room.min(self.writing.left), self.layout.max_frags());
             let granted = if fits == 0 { 0 } else { self.memory_for(cx, rx, fits) };
             if granted < fits && granted == 0 {
                 self.queue.remove_empty_tail();
                 rx.settle_send(cx, self.queue.wmem_queued);
-                self.nospace = true;
-                break;
+                return self.no_room();
             }
             let n = self.queue.append(granted, self.layout.max_frags());
             rx.settle_send(cx, self.queue.wmem_queued);
             if n == 0 {
                 // No free fragment slot: the skb ends here.
                 self.queue.mark_push();
-                if !self.start_skb(cx, rx) {
-                    self.nospace = true;
-                    break;
+                if let Some(stop) = self.next_skb(cx, rx) {
+                    return stop;
                 }
                 continue;
             }
-            if copied == 0
+            if self.writing.copied == 0
                 && let Some(tail) = self.queue.unsent.back_mut()
             {
-                tail.flags = tail.flags.without(crate::segment::Flags::PSH);
+                tail.flags = tail.flags.without(Flags::PSH);
             }
-            copied += n;
+            self.writing.copied += n;
+            self.writing.left -= n;
             self.spend(cx, self.costs.copy(n));
-            if copied == len {
-                break;
-            }
-            if self.queue.unsent.back().is_some_and(|t| t.len < goal) {
+            if self.writing.left == 0 || self.queue.unsent.back().is_some_and(|t| t.len < goal) {
                 continue;
             }
+            let before = cx.out.len();
             if self.must_push() {
                 self.queue.mark_push();
                 self.push_frames(cx, rx, self.mss, true, false);
             } else if self.queue.unsent.len() == 1 {
                 self.push_one(cx, rx, self.mss);
             }
+            if cx.out.len() > before {
+                return WriteProgress::Sent;
+            }
         }
+        WriteProgress::Copied
+    }
+
+    /// The end of a `send`: what was copied is pushed. Returns the bytes taken.
+    pub fn write_end<O: Observer>(&mut self, cx: &mut Cx<'_, O>, rx: &mut Receiver) -> u32 {
+        let WriteCall { began, asked, copied, .. } = std::mem::take(&mut self.writing);
         if copied > 0 {
             self.push_written(cx, rx);
         }
         if O::ACTIVE {
-            cx.obs.sending(cx.now, SendEvent::Wrote { began, asked: len, took: copied });
+            cx.obs.sending(cx.now, SendEvent::Wrote { began, asked, took: copied });
         }
         copied
     }
 
-    /// Appends an empty skb if the buffer has room for one and the host memory. The first one is always had.
-    fn start_skb<O: Observer>(&mut self, cx: &mut Cx<'_, O>, rx: &mut Receiver) -> bool {
+    /// The buffer is full, or the host has no memory: the call copies no more.
+    fn no_room(&mut self) -> WriteProgress {
+        self.nospace = true;
+        self.writing.left = 0;
+        WriteProgress::Copied
+    }
+
+    /// Starts an skb if the buffer has room for one and the host memory; the first one is always had. Says why not, if
+    /// not.
+    fn next_skb<O: Observer>(&mut self, cx: &mut Cx<'_, O>, rx: &mut Receiver) -> Option<WriteProgress> {
         if !self.has_memory() {
             self.queue.remove_empty_tail();
             rx.settle_send(cx, self.queue.wmem_queued);
-            return false;
+            return Some(self.no_room());
+        }
+        if self.writing.skbs >= SKBS_BETWEEN_FLUSHES {
+            self.writing.skbs = 0;
+            return Some(WriteProgress::Flush);
         }
         rx.before_send_skb(cx);
         if !self.queue.is_empty() && !self.reserve(cx, rx, self.queue.head()) {
-            return false;
+            return Some(self.no_room());
         }
+        self.writing.skbs += 1;
         self.restart_after_idle(cx.now);
         self.queue.entail();
         rx.settle_send(cx, self.queue.wmem_queued);
-        true
+        None
+    }
+
+    /// The program sends no more: a FIN follows the last byte written, on the last unsent skb or on one of its own
+    /// (`tcp_send_fin`).
+    pub fn shutdown<O: Observer>(&mut self, cx: &mut Cx<'_, O>, rx: &mut Receiver) {
+        if self.fin.is_some() {
+            return;
+        }
+        if self.queue.unsent.is_empty() {
+            self.queue.entail();
+        }
+        self.fin = Some(self.queue.write_seq);
+        self.queue.append_fin();
+        rx.settle_send(cx, self.queue.wmem_queued);
+        self.push_frames(cx, rx, self.mss, true, false);
     }
 
     /// Reserves `n` bytes; on refusal the buffer shrinks, and the program must wait for memory.

@@ -173,6 +173,23 @@ impl WriteQueue {
         n
     }
 
+    /// The last unsent skb carries the FIN.
+    pub fn append_fin(&mut self) {
+        if let Some(tail) = self.unsent.back_mut() {
+            tail.flags = tail.flags.with(Flags::FIN);
+            tail.segs = 0;
+            self.write_seq = self.write_seq + 1;
+        }
+    }
+
+    /// Frees everything (`tcp_write_queue_purge`).
+    pub fn purge(&mut self) {
+        self.unsent.clear();
+        self.rtx.clear();
+        self.frag_starts.clear();
+        self.wmem_queued = 0;
+    }
+
     /// Page fragments that hold the `len` bytes from `seq`.
     pub fn frags(&self, seq: Seq, len: u32) -> u16 {
         if len == 0 {

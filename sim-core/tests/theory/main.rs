@@ -9,8 +9,8 @@
 )]
 
 use sim_core::config::{
-    Congestion, EndpointConfig, FlowsConfig, HostConfig, LinkConfig, NicModel, Offload, ReadConfig, Route,
-    RunConfig, SockOpts, StopConfig, WriteConfig,
+    CallConfig, Congestion, EndpointConfig, FlowsConfig, HostConfig, LinkConfig, NicModel, Offload,
+    ReadConfig, Route, RunConfig, SockOpts, StopConfig, WriteConfig, WriteMode,
 };
 use sim_core::engine::{RunOutcome, run};
 use sim_core::linux::by_name;
@@ -57,17 +57,19 @@ impl Case {
         let sender = SockOpts { sndbuf: Some(16 << 20), sndbuf_force: true, ..SockOpts::default() };
         let receiver = SockOpts { rcvbuf: Some(self.rcvbuf), rcvbuf_force: true, ..SockOpts::default() };
         let start = SimDuration::ZERO;
-        let write = WriteConfig::Burst { total: None, call: 1 << 20, retry: SimDuration::ZERO, start };
-        let read = ReadConfig::Asap { buffer: 1 << 20, start, cost: SimDuration::ZERO };
+        let burst = WriteMode::Burst { call: 1 << 20, retry: SimDuration::ZERO };
+        let write = WriteConfig { start, ..WriteConfig::endless(burst) };
+        let read = ReadConfig { start, ..ReadConfig::asap(1 << 20) };
         RunConfig {
             kernel,
             seed: 1,
             forward: LinkConfig { rate_bps, drop_every: self.drop_every, ..link.clone() },
             reverse: link,
-            sender: end(sender, write, ReadConfig::Never),
-            receiver: end(receiver, WriteConfig::Never, read),
+            sender: end(sender, write, ReadConfig::NEVER),
+            receiver: end(receiver, WriteConfig::NEVER, read),
             flows: FlowsConfig::default(),
             host: HostConfig {
+                calls: CallConfig::default(),
                 skb: SkbLayout::default(),
                 hz: 1_000,
                 since_tick: SimDuration::ZERO,
@@ -77,6 +79,7 @@ impl Case {
             },
             events: Vec::new(),
             stop: StopConfig {
+                returned: None,
                 after: SimDuration::from_secs(seconds),
                 bytes: None,
                 packets: None,

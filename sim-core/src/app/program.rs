@@ -1,0 +1,277 @@
+//! The program of one end: what it writes, what it reads, and how it closes.
+
+use super::config::{Ending, ReadConfig, WriteConfig};
+use super::reader::Reader;
+use super::writer::{AfterWrite, Writer, WriterStep};
+use crate::time::{SimDuration, SimTime};
+
+/// What a program sees of its socket.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct SocketView {
+    /// `poll` reports `POLLOUT`.
+    pub writable: bool,
+    /// `poll` reports `POLLIN`.
+    pub readable: bool,
+    /// `tcpi_unacked`: packets in flight.
+    pub unacked: u32,
+    /// The connection exists: it was not reset.
+    pub open: bool,
+}
+
+/// A call that a program makes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Call {
+    /// `send` of so many bytes.
+    Send(u32),
+    /// `recv` of at most so many bytes.
+    Recv(u32),
+    /// `shutdown(SHUT_WR)`.
+    Shutdown,
+    /// `close`.
+    Close,
+}
+
+/// The program of one end.
+#[derive(Clone, Debug)]
+pub struct Program {
+    writer: Writer,
+    reader: Reader,
+    /// What a `send` in progress writes: bytes read before, or the writer's own.
+    echoing: bool,
+    shut: bool,
+    closed: bool,
+    /// The last call returned then; what follows at once follows from here.
+    last: SimTime,
+}
+
+impl Program {
+    /// A program that has not started.
+    pub fn new(write: &WriteConfig, read: &ReadConfig) -> Self {
+        Self {
+            writer: Writer::new(write),
+            reader: Reader::new(read),
+            echoing: false,
+            shut: false,
+            closed: false,
+            last: SimTime::ZERO,
+        }
+    }
+
+    /// How long after the establishment of the connection it starts to write.
+    pub fn start_delay(&self) -> SimDuration {
+        self.writer.start_delay()
+    }
+
+    /// Its writer starts at `now`.
+    pub fn start_writer(&mut self, now: SimTime) {
+        self.writer.start(now);
+        self.last = now;
+    }
+
+    /// Its reader's clock starts at `now`.
+    pub fn start_reader(&mut self, now: SimTime) {
+        self.reader.start(now);
+    }
+
+    /// The socket has become writable.
+    pub fn wake(&mut self, now: SimTime) {
+        self.writer.wake(now);
+    }
+
+    /// The host had no memory: the writer tries again at `at`.
+    pub fn retry_at(&mut self, at: SimTime) {
+        self.writer.retry_at(at);
+    }
+
+    /// When the program wants to run next, given what `poll` says.
+    pub fn due(&self, socket: &SocketView) -> Option<SimTime> {
+        if self.closed || !socket.open {
+            return None;
+        }
+        let close = self.wants_to_close().then_some(self.last);
+        let ending = self.wants_to_end().is_some().then_some(self.last);
+        let echo = (self.reader.held() > 0 && socket.writable).then_some(self.last);
+        let write = if self.shut { None } else { self.writer.due() };
+        [close, ending, echo, write, self.reader.due(socket.readable)].into_iter().flatten().min()
+    }
+
+    /// Reading says that it is time to close, and everything that must be written back was.
+    fn wants_to_close(&self) -> bool {
+        self.reader.closes() && (!self.reader.ended() || (self.reader.held() == 0 && !self.writer.owes()))
+    }
+
+    /// Writing says how to end.
+    fn wants_to_end(&self) -> Option<Ending> {
+        let ending = self.writer.ending().filter(|e| *e != Ending::Stay)?;
+        (!self.shut && self.reader.held() == 0).then_some(ending)
+    }
+
+    /// The first half of a round: what the program writes at `now`. `true`: it must be told when there is room.
+    pub fn write_call(&mut self, now: SimTime, socket: &SocketView) -> (Option<Call>, bool) {
+        if self.closed || !socket.open {
+            return (None, false);
+        }
+        if self.wants_to_close() {
+            return (Some(self.close()), false);
+        }
+        match self.wants_to_end() {
+            Some(Ending::Close) => return (Some(self.close()), false),
+            Some(_) => {
+                self.shut = true;
+                return (Some(Call::Shutdown), false);
+            }
+            None => {}
+        }
+        if self.shut {
+            return (None, false);
+        }
+        self.echoing = false;
+        match self.writer.step(now, socket) {
+            WriterStep::Write(n) => (Some(Call::Send(n)), false),
+            WriterStep::WaitForRoom => (None, true),
+            WriterStep::Idle => (None, false),
+        }
+    }
+
+    /// The second half of a round: what the program reads, or writes back, at `now`. `polled` is what `poll` said
+    /// when the round began.
+    pub fn read_call(&mut self, now: SimTime, polled: &SocketView) -> Option<Call> {
+        if self.closed || !polled.open {
+            return None;
+        }
+        if self.reader.held() > 0 {
+            // It tries without looking: a full socket takes nothing.
+            self.echoing = true;
+            return Some(Call::Send(self.reader.held()));
+        }
+        self.reader.step(now, polled.readable).map(Call::Recv)
+    }
+
+    fn close(&mut self) -> Call {
+        self.closed = true;
+        Call::Close
+    }
+
+    /// The `send` of a round that began at `round` returned `n` at `now`.
+    pub fn wrote(&mut self, round: SimTime, now: SimTime, n: u32) -> AfterWrite {
+        self.last = now;
+        if std::mem::take(&mut self.echoing) {
+            self.reader.wrote_back(n);
+            return AfterWrite::Nothing;
+        }
+        self.writer.wrote(round, n)
+    }
+
+    /// A `recv` returned `n` bytes at `now`; `end` says that nothing can follow them.
+    pub fn got(&mut self, now: SimTime, n: u32, end: bool) {
+        self.last = now;
+        self.reader.got(now, n, end);
+        self.writer.heard(now, n);
+    }
+
+    /// A planned call from outside the program closed its end, or its writing half.
+    pub fn was_ended(&mut self, closed: bool) {
+        self.shut = true;
+        self.closed |= closed;
+    }
+
+    /// Whether it has closed its end.
+    pub fn is_closed(&self) -> bool {
+        self.closed
+    }
+
+    /// Whether it will not write any more.
+    pub fn is_shut(&self) -> bool {
+        self.shut || self.closed
+    }
+
+    /// Whether it waits for room to write back what it read.
+    pub fn waits_to_write_back(&self) -> bool {
+        self.reader.held() > 0
+    }
+
+    /// Bytes written, those written back not among them.
+    pub fn written(&self) -> u64 {
+        self.writer.written()
+    }
+
+    /// Bytes read.
+    pub fn read(&self) -> u64 {
+        self.reader.bytes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::config::{ReadMode, WriteMode};
+    use super::*;
+
+    const READY: SocketView = SocketView { writable: true, readable: true, unacked: 0, open: true };
+
+    fn at(ns: u64) -> SimTime {
+        SimTime::from_nanos(ns)
+    }
+
+    fn program(write: WriteConfig, read: ReadConfig) -> Program {
+        let mut p = Program::new(&write, &read);
+        p.start_writer(SimTime::ZERO);
+        p.start_reader(SimTime::ZERO);
+        p
+    }
+
+    #[test]
+    fn an_echo_reads_then_writes_back_then_reads() {
+        let mut p = program(WriteConfig::NEVER, ReadConfig::of(ReadMode::Echo { buffer: 100 }));
+        assert_eq!(p.read_call(at(1), &READY), Some(Call::Recv(100)));
+        p.got(at(2), 80, false);
+        assert_eq!(p.due(&SocketView { writable: false, ..READY }), None, "a full socket");
+        assert_eq!(p.due(&READY), Some(at(2)));
+        assert_eq!(p.read_call(at(2), &READY), Some(Call::Send(80)));
+        p.wrote(at(3), at(3), 30);
+        assert_eq!(p.read_call(at(3), &READY), Some(Call::Send(50)));
+        p.wrote(at(4), at(4), 50);
+        assert_eq!(p.read_call(at(4), &READY), Some(Call::Recv(100)));
+        assert_eq!((p.read(), p.written()), (80, 0));
+    }
+
+    #[test]
+    fn an_echo_closes_at_the_end_of_the_stream_after_its_last_byte_went_back() {
+        let read = ReadConfig { close_at_end: true, ..ReadConfig::of(ReadMode::Echo { buffer: 100 }) };
+        let mut p = program(WriteConfig::NEVER, read);
+        p.got(at(1), 80, true);
+        assert_eq!(p.write_call(at(1), &READY).0, None);
+        p.read_call(at(1), &READY);
+        p.wrote(at(2), at(2), 80);
+        p.got(at(3), 0, true);
+        assert_eq!(p.write_call(at(3), &READY).0, Some(Call::Close));
+        assert_eq!((p.due(&READY), p.read_call(at(3), &READY)), (None, None));
+    }
+
+    #[test]
+    fn a_half_close_leaves_reading_alone() {
+        let write = WriteConfig {
+            total: Some(10),
+            ending: Ending::HalfClose,
+            ..WriteConfig::endless(WriteMode::Burst { call: 10, retry: SimDuration::ZERO })
+        };
+        let mut p = program(write, ReadConfig::asap(50));
+        assert_eq!(p.write_call(at(0), &READY).0, Some(Call::Send(10)));
+        p.wrote(at(1), at(1), 10);
+        assert_eq!(p.write_call(at(1), &READY).0, Some(Call::Shutdown));
+        assert_eq!(p.write_call(at(1), &READY).0, None);
+        assert_eq!(p.read_call(at(1), &READY), Some(Call::Recv(50)));
+    }
+
+    #[test]
+    fn a_reset_connection_ends_the_program() {
+        let mut p = program(
+            WriteConfig::endless(WriteMode::Burst { call: 10, retry: SimDuration::ZERO }),
+            ReadConfig::asap(50),
+        );
+        let reset = SocketView { open: false, ..READY };
+        assert_eq!(
+            (p.due(&reset), p.write_call(at(0), &reset).0, p.read_call(at(0), &reset)),
+            (None, None, None)
+        );
+    }
+}

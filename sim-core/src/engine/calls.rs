@@ -1,0 +1,233 @@
+//! Calls that take time. A call holds its socket from begin to end: segments that arrive meanwhile wait in the
+//! backlog and are processed when the call lets go.
+//!
+//! A call is made of steps, between which the stack may work: after packets have been sent, after an skb has been
+//! copied, and before the socket is released. What it then does:
+//!
+//! * On a path without delay, a packet is received in the middle of the call that sent it: the way to the device ends
+//!   with the soft interrupt that receives it (`local_bh_enable` in `__dev_queue_xmit`).
+//! * Otherwise whatever has arrived by then is processed. If soft interrupts are a thread's, that happens only where the
+//!   call itself runs them, which is after a packet was sent; or not at all, if the kernel leaves them to that thread
+//!   ([`waits_for_calls`]).
+
+use super::flow::{FlowId, Side};
+use super::simulation::{Event, Simulation};
+use crate::app::Call;
+use crate::config::{Ending, LinkConfig, RunConfig};
+use crate::observer::Observer;
+use crate::sender::WriteProgress;
+use crate::time::{SimDuration, SimTime};
+
+/// Where a call has come to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Stage {
+    /// It takes the socket.
+    Begin,
+    /// It copies.
+    Copy,
+    /// The backlog is due in the middle of a `send`.
+    Flush,
+    /// Reading makes ACKs due.
+    Finish,
+    /// It lets go of the socket.
+    Release,
+}
+
+/// A call in progress.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct InCall {
+    side: Side,
+    call: Call,
+    stage: Stage,
+    /// What it will return.
+    result: u32,
+}
+
+impl InCall {
+    /// `call` by the program of `side`, about to begin.
+    pub(super) const fn new(side: Side, call: Call) -> Self {
+        Self { side, call, stage: Stage::Begin, result: 0 }
+    }
+
+    /// Whose socket it holds.
+    pub(super) const fn side(&self) -> Side {
+        self.side
+    }
+
+    /// Which call it is.
+    pub(super) const fn call(&self) -> Call {
+        self.call
+    }
+}
+
+/// Whether the stack leaves a call alone until it is over.
+///
+/// Up to 6.4 soft interrupts that wait for their thread are not run by anybody else ("let ksoftirqd do its job"), and
+/// a link with a delay raises them from a timer. Without a link of its own, loopback raises them in the call.
+pub(super) fn waits_for_calls(config: &RunConfig) -> bool {
+    config.host.calls.threaded_softirqs && config.kernel.softirqs_wait_for_thread && !is_direct(config)
+}
+
+/// Whether packets arrive in the moment in which they are sent.
+pub(super) fn is_direct(config: &RunConfig) -> bool {
+    let direct = |l: &LinkConfig| {
+        l.delay == SimDuration::ZERO && l.rate_bps.is_none() && l.jitter.is_none() && l.queue.is_none()
+    };
+    direct(&config.forward) && direct(&config.reverse)
+}
+
+impl<O: Observer> Simulation<'_, O> {
+    /// Whether the stack has something to do at `time` that it does before a call goes on.
+    fn interrupted(&self, time: SimTime) -> bool {
+        !self.uninterrupted && (self.busy || self.links.iter().any(|l| l.peek().time <= self.cpu.begin(time)))
+    }
+
+    /// An interrupted call goes on.
+    pub(super) fn call_goes_on(&mut self, flow: FlowId, thread: u8, time: SimTime) {
+        if self.interrupted(time) {
+            self.queue.push(self.cpu.begin(time), Event::Call(flow, thread));
+        } else if self.advance_call(flow, thread, time) {
+            self.run_thread(flow, thread, self.cpu.begin(time));
+        }
+    }
+
+    /// The call that a thread is in goes on until it is over or interrupted; returns whether it is over.
+    pub(super) fn advance_call(&mut self, flow: FlowId, thread: u8, time: SimTime) -> bool {
+        let mut time = time;
+        let threaded = self.config.host.calls.threaded_softirqs;
+        loop {
+            let sent_before = self.transmitted;
+            let slot = &mut self.flows[flow as usize].threads[usize::from(thread)].call;
+            let Some(mut call) = slot.take() else { return true };
+            let over = match call.call {
+                Call::Send(len) => self.send_step(flow, &mut call, len, time),
+                Call::Recv(len) => self.recv_step(flow, &mut call, len, time),
+                Call::Shutdown | Call::Close => {
+                    let ending = if call.call == Call::Close { Ending::Close } else { Ending::HalfClose };
+                    self.on(flow, call.side, time, |cx, end| end.end(cx, ending));
+                    true
+                }
+            };
+            time = self.cpu.begin(time);
+            if over {
+                self.call_returned(flow, thread, call, call.result, time);
+                return true;
+            }
+            self.flows[flow as usize].threads[usize::from(thread)].call = Some(call);
+            if (!threaded || self.transmitted > sent_before) && self.interrupted(time) {
+                self.queue.push(time, Event::Call(flow, thread));
+                return false;
+            }
+        }
+    }
+
+    /// One step of a `send`; returns whether it is over.
+    fn send_step(&mut self, flow: FlowId, call: &mut InCall, len: u32, time: SimTime) -> bool {
+        let side = call.side;
+        match call.stage {
+            Stage::Begin | Stage::Copy | Stage::Finish => {
+                let begins = call.stage == Stage::Begin;
+                let result = self.on(flow, side, time, |cx, end| {
+                    if begins {
+                        end.rx.own();
+                        end.tx.write_begin(cx.now, len);
+                    }
+                    match end.tx.write_some(cx, &mut end.rx) {
+                        WriteProgress::Sent => Err(Stage::Copy),
+                        WriteProgress::Flush => Err(Stage::Flush),
+                        WriteProgress::Copied => Ok(end.tx.write_end(cx, &mut end.rx)),
+                    }
+                });
+                call.stage = match result {
+                    Ok(n) => {
+                        call.result = n;
+                        Stage::Release
+                    }
+                    Err(stage) => stage,
+                };
+                false
+            }
+            Stage::Flush => {
+                if !self.drain_one(flow, side, time) {
+                    self.flows[flow as usize].ends[side.at()].rx.drain_done();
+                    call.stage = Stage::Copy;
+                }
+                false
+            }
+            Stage::Release => self.release_step(flow, side, time),
+        }
+    }
+
+    /// One step of a `recv`; returns whether it is over.
+    fn recv_step(&mut self, flow: FlowId, call: &mut InCall, len: u32, time: SimTime) -> bool {
+        let (side, calls) = (call.side, self.config.host.calls);
+        let half = SimDuration::from_nanos(calls.cost.as_nanos() / 2);
+        match call.stage {
+            // Nothing can come in the middle of a call that takes no time.
+            Stage::Begin if calls.cost == SimDuration::ZERO && !self.direct => {
+                call.result = self.on(flow, side, time, |cx, end| end.rx.recv(cx, &mut end.tx, len));
+                true
+            }
+            Stage::Begin => {
+                self.flows[flow as usize].ends[side.at()].rx.recv_begin(len);
+                self.cpu.busy_until(time + half);
+                call.stage = Stage::Copy;
+                false
+            }
+            Stage::Copy | Stage::Flush => {
+                let (before, after, more) = self.on(flow, side, time, |cx, end| {
+                    let before = end.rx.copied();
+                    let mut more = end.rx.recv_copy(cx);
+                    while more && calls.cost == SimDuration::ZERO {
+                        more = end.rx.recv_copy(cx);
+                    }
+                    (before, end.rx.copied(), more)
+                });
+                if after > before {
+                    self.cpu.busy_until(time + calls.per_skb() + calls.copy(after - before));
+                }
+                if !more {
+                    call.stage = Stage::Finish;
+                }
+                false
+            }
+            Stage::Finish => {
+                self.cpu.busy_until(time + half);
+                let time = self.cpu.begin(time);
+                call.result = self.on(flow, side, time, |cx, end| end.rx.recv_finish(cx, &mut end.tx));
+                call.stage = Stage::Release;
+                false
+            }
+            Stage::Release => self.release_step(flow, side, time),
+        }
+    }
+
+    /// One segment of the backlog is processed while the call keeps the socket (`__release_sock`); returns whether
+    /// there was one.
+    fn drain_one(&mut self, flow: FlowId, side: Side, time: SimTime) -> bool {
+        if self.flows[flow as usize].ends[side.at()].rx.backlog_waiting() == 0 {
+            return false;
+        }
+        self.on(flow, side, time, |cx, end| end.rx.drain_one(cx, &mut end.tx));
+        self.cpu.busy_until(time + self.cpu.backlogged());
+        true
+    }
+
+    /// One step of letting go of the socket: first what waits, one by one. Returns whether it was the last.
+    fn release_step(&mut self, flow: FlowId, side: Side, time: SimTime) -> bool {
+        if self.drain_one(flow, side, time) {
+            return false;
+        }
+        if !self.flows[flow as usize].ends[side.at()].release_untouched() {
+            self.on(flow, side, time, |cx, end| end.release(cx));
+        }
+        true
+    }
+
+    /// A planned call ends an end of a connection, or its writing half.
+    pub(super) fn end(&mut self, flow: FlowId, side: Side, ending: Ending, time: SimTime) {
+        if self.on(flow, side, time, |cx, end| end.end(cx, ending)) {
+            self.flows[flow as usize].programs[side.at()].was_ended(ending == Ending::Close);
+        }
+    }
+}

@@ -1,0 +1,197 @@
+//! Whole runs in which the programs do more than write and read: they answer, stall, end, and take time.
+
+use super::tests::blog;
+use super::{RunOutcome, run};
+use crate::config::*;
+use crate::observer::{Observer, Silent};
+use crate::state::{SocketState, TcpState};
+use crate::time::{Now, SimDuration};
+
+const MIB: u64 = 1 << 20;
+
+/// A path of `rtt_ms`, an ordinary buffer, `write` and `read`.
+fn pair(kernel: &str, rtt_ms: u64, write: WriteConfig, read: ReadConfig) -> RunConfig {
+    let mut c = blog(kernel, 1, 10);
+    let half = SimDuration::from_micros(500 * rtt_ms);
+    (c.forward.delay, c.reverse.delay) = (half, half);
+    c.receiver.sockopt.rcvbuf = None;
+    (c.sender.write, c.receiver.read) = (write, read);
+    c.stop.after = SimDuration::from_secs(60);
+    c.stop.max_events = 2_000_000;
+    c
+}
+
+fn burst(total: u64, ending: Ending) -> WriteConfig {
+    let mode = WriteMode::Burst { call: 65_536, retry: SimDuration::ZERO };
+    WriteConfig { total: Some(total), ending, ..WriteConfig::endless(mode) }
+}
+
+fn outcome(config: &RunConfig) -> RunOutcome {
+    run(config, &mut Silent).unwrap()
+}
+
+/// The sizes of all reads.
+#[derive(Default)]
+struct Reads(Vec<u32>);
+
+impl Observer for Reads {
+    fn read(&mut self, _: Now, bytes: u32, _: &SocketState) {
+        self.0.push(bytes);
+    }
+}
+
+#[test]
+fn a_file_is_read_to_its_end_and_both_ends_close() {
+    for kernel in ["5.10", "6.1", "6.12", "6.18", "7.2"] {
+        let file = WriteConfig { mode: WriteMode::File { piece: 65_536 }, ..burst(MIB, Ending::Close) };
+        let read = ReadConfig { close_at_end: true, ..ReadConfig::asap(65_536) };
+        let r = outcome(&pair(kernel, 10, file, read));
+        assert_eq!((r.written, r.read, r.receiver.recvq()), (MIB, MIB, 0), "{kernel}");
+        // The reader's FIN was acknowledged; nothing was reset and nothing had to be sent again.
+        assert_eq!(r.receiver.state, TcpState::Close, "{kernel}");
+        assert_eq!(r.receiver.rmem, 0, "{kernel}");
+        assert_eq!(r.sender_counters.retrans_segs + r.receiver_counters.retrans_segs, 0, "{kernel}");
+    }
+}
+
+#[test]
+fn after_a_half_close_the_other_direction_goes_on() {
+    let mut c = pair("6.1", 10, burst(100_000, Ending::HalfClose), ReadConfig::asap(65_536));
+    c.receiver.write = WriteConfig { start: SimDuration::from_millis(500), ..burst(300_000, Ending::Close) };
+    c.sender.read = ReadConfig::asap(65_536);
+    let r = outcome(&c);
+    assert_eq!((r.read, r.returned), (100_000, 300_000));
+    assert_eq!(r.receiver.state, TcpState::Close, "its FIN was acknowledged");
+}
+
+#[test]
+fn closing_with_unread_data_resets_the_connection() {
+    let read = ReadConfig { close_after: Some(20_000), ..ReadConfig::asap(10_000) };
+    let mut c = pair("6.1", 20, burst(10 * MIB, Ending::Stay), read);
+    c.receiver.sockopt.rcvbuf = Some(256 << 10);
+    let r = outcome(&c);
+    assert!((20_000..30_000).contains(&r.read), "{}", r.read);
+    assert_eq!((r.receiver.state, r.receiver.rmem), (TcpState::Close, 0));
+    assert!(r.written < 10 * MIB, "the reset ends the writer: {}", r.written);
+    assert_eq!(r.sender.packets_out, 0, "nothing is in flight in a connection that is gone");
+}
+
+#[test]
+fn closing_after_everything_was_read_is_orderly() {
+    let read = ReadConfig { close_after: Some(50_000), ..ReadConfig::asap(65_536) };
+    let r = outcome(&pair("6.1", 20, burst(50_000, Ending::Close), read));
+    assert_eq!((r.read, r.receiver.state), (50_000, TcpState::Close));
+    assert_eq!(r.sender_counters.retrans_segs, 0);
+}
+
+#[test]
+fn an_echo_in_one_thread_returns_every_byte_on_every_kernel() {
+    for kernel in ["5.10", "6.1", "6.12", "6.18", "7.2"] {
+        for (rtt, cost) in [(0, 0), (0, 12), (5, 12)] {
+            let echo = ReadConfig::of(ReadMode::Echo { buffer: 16_384 });
+            let mut c = pair(kernel, rtt, burst(MIB, Ending::Stay), echo);
+            c.sender.read = ReadConfig::asap(65_536);
+            c.host.calls = CallConfig {
+                cost: SimDuration::from_micros(cost),
+                one_thread: true,
+                threaded_softirqs: true,
+            };
+            (c.stop.bytes, c.stop.returned) = (Some(MIB), Some(MIB));
+            let r = outcome(&c);
+            assert_eq!((r.read, r.returned), (MIB, MIB), "{kernel}, RTT {rtt} ms, calls of {cost} us");
+        }
+    }
+}
+
+#[test]
+fn each_request_costs_a_round_trip_and_gets_its_whole_answer() {
+    let think = SimDuration::from_millis(3);
+    let ask = WriteMode::RequestResponse { request: 100, response: 5_000, think };
+    let write = WriteConfig { total: Some(1_000), ending: Ending::Close, ..WriteConfig::endless(ask) };
+    let mut c = pair("6.1", 20, write, ReadConfig { close_at_end: true, ..ReadConfig::asap(65_536) });
+    let service = SimDuration::from_millis(7);
+    c.receiver.write = WriteConfig::endless(WriteMode::Respond { request: 100, response: 5_000, service });
+    c.sender.read = ReadConfig::asap(65_536);
+    let r = outcome(&c);
+    assert_eq!((r.read, r.returned), (1_000, 50_000));
+    assert_eq!(r.receiver.state, TcpState::Close);
+    // Ten round trips of 20 ms, ten services of 7 ms and nine pauses of 3 ms.
+    c.stop.returned = Some(50_000);
+    let r = outcome(&c);
+    let took = r.ended.since(r.started).as_micros();
+    assert!((297_000..310_000).contains(&took), "{took} us");
+}
+
+#[test]
+fn segments_that_come_during_a_call_wait_in_the_backlog_and_are_joined_there() {
+    let mut c = pair("6.12", 4, burst(4 * MIB, Ending::Stay), ReadConfig::asap(262_144));
+    c.stop.bytes = Some(4 * MIB);
+    let without = outcome(&c);
+    assert_eq!(without.receiver_counters.backlog_coalesce, 0);
+    c.host.calls.cost = SimDuration::from_micros(50);
+    let with = outcome(&c);
+    assert!(with.receiver_counters.backlog_coalesce > 0);
+    assert_eq!((with.read, with.written), (without.read, without.written));
+    // Where soft interrupts have a thread that nobody runs in its place, nothing comes in between.
+    c.host.calls.threaded_softirqs = true;
+    c.kernel = crate::linux::by_name("6.1").unwrap();
+    assert_eq!(outcome(&c).receiver_counters.backlog_coalesce, 0);
+}
+
+#[test]
+fn calls_that_take_time_lose_no_byte_and_repeat_to_the_nanosecond() {
+    let mut c = pair("7.2", 1, burst(2 * MIB, Ending::Close), ReadConfig::asap(4_096));
+    c.host.calls.cost = SimDuration::from_micros(40);
+    let first = outcome(&c);
+    assert_eq!(first.read, 2 * MIB);
+    assert_eq!(outcome(&c), first);
+}
+
+#[test]
+fn a_low_water_mark_wakes_the_reader_for_so_many_bytes() {
+    let mut c = pair("6.1", 20, burst(MIB, Ending::Stay), ReadConfig::asap(4 << 20));
+    c.receiver.sockopt.rcvlowat = Some(30_000);
+    c.stop.bytes = Some(MIB - 30_000);
+    let mut reads = Reads::default();
+    run(&c, &mut reads).unwrap();
+    assert!(reads.0.len() > 3);
+    assert!(reads.0.iter().all(|&n| n >= 30_000), "{:?}", reads.0);
+}
+
+#[test]
+fn a_slow_reader_sets_the_pace_of_the_writer() {
+    // 1 MB/s.
+    let work = Work { per_call: SimDuration::ZERO, rate_bps: Some(8_000_000) };
+    let read = ReadConfig::of(ReadMode::Asap { buffer: 8_192, work, stall: None });
+    let mut c = pair("6.12", 10, burst(2_000_000, Ending::Stay), read);
+    c.stop.bytes = Some(2_000_000);
+    let took = |r: &RunOutcome| r.ended.since(r.started).as_micros();
+    let steady = took(&outcome(&c));
+    assert!((1_990_000..2_100_000).contains(&steady), "{steady} us");
+    // The same with a pause of 200 ms in every half second.
+    let stall = Stall { every: SimDuration::from_millis(500), length: SimDuration::from_millis(200) };
+    c.receiver.read = ReadConfig::of(ReadMode::Asap { buffer: 8_192, work, stall: Some(stall) });
+    let stalled = took(&outcome(&c));
+    assert!((2_900_000..3_200_000).contains(&stalled), "{stalled} us");
+}
+
+#[test]
+fn a_constant_rate_writes_what_it_says_and_starts_when_it_says() {
+    let mode = WriteMode::Paced { rate_bps: 4_000_000, call: 5_000 };
+    let write = WriteConfig { start: SimDuration::from_secs(2), ..WriteConfig::endless(mode) };
+    let mut c = pair("6.1", 10, write, ReadConfig::asap(65_536));
+    c.stop.after = SimDuration::from_millis(1_005);
+    let r = outcome(&c);
+    // A call every 10 ms, the first at once.
+    assert_eq!(r.written, 101 * 5_000);
+    assert!(r.started.as_micros() >= 2_000_000);
+}
+
+#[test]
+fn a_planned_close_ends_a_connection_from_outside() {
+    let mut c = pair("6.1", 20, burst(10 * MIB, Ending::Stay), ReadConfig::NEVER);
+    let at = SimDuration::from_millis(500);
+    c.events = vec![TimedChange { at, change: Change::ReceiverEnding(Ending::Close) }];
+    let r = outcome(&c);
+    assert_eq!((r.receiver.state, r.receiver.rmem, r.sender.packets_out), (TcpState::Close, 0, 0));
+}
