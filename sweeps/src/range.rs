@@ -27,7 +27,7 @@ pub struct Range {
     pub scale: Scale,
 }
 
-/// Significant digits that a value between two ends is rounded to: enough for any figure, and far fewer than those
+/// Significant digits that a value of a logarithmic range is rounded to: enough for any figure, and far fewer than those
 /// in which two platforms could differ.
 const DIGITS: f64 = 1e4;
 
@@ -119,11 +119,12 @@ impl Range {
             return self.to;
         }
         let (from, to) = (self.from as f64, self.to as f64);
-        let exact = match self.scale {
-            Scale::Linear => from + (to - from) * share,
-            Scale::Log => from * libm::pow(to / from, share),
+        let value = match self.scale {
+            // Plain arithmetic is the same everywhere, to the last digit.
+            Scale::Linear => libm::round(from + (to - from) * share) as i64,
+            Scale::Log => rounded(from * libm::pow(to / from, share)),
         };
-        rounded(exact).clamp(self.from, self.to)
+        value.clamp(self.from, self.to)
     }
 }
 
@@ -154,5 +155,7 @@ mod tests {
         assert_eq!(r.steps(), [-2, -1, 0, 1, 2]);
         let one = Range { steps: 1, ..r };
         assert_eq!(one.steps(), [-2]);
+        let fine = Range { from: 10_000_000, to: 400_000_000, steps: 100_000, scale: Scale::Linear };
+        assert_eq!(fine.steps().len(), 100_000);
     }
 }
