@@ -179,7 +179,7 @@ fn fairness_permille(shares: &[u64]) -> Option<u64> {
         return None;
     }
     // At most 1e5 connections of 2^40: the square of the sum stays below 2^116.
-    u64::try_from((sum * sum / shares.len() as u128).saturating_mul(1_000) / squares).ok()
+    u64::try_from((sum * sum).saturating_mul(1_000) / (shares.len() as u128 * squares)).ok()
 }
 
 fn share_permille(flow: &FlowFigures, total: u64) -> Option<u128> {

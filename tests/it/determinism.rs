@@ -17,48 +17,48 @@ const DIGESTS: [(&str, &str); 50] = [
     ("slow-opening-patched", "b357372f689793721ed62dba2024a430"),
     ("spaghetti", "886c52dbca921569be5969ad07440c34"),
     ("tiny-writes", "30edb443bdc57359f876ac03b17ea02a"),
-    ("websocket", "0711e144cd9ff8f1c78c2c66edb59734"),
-    ("page-per-packet", "e45178f32ed2376b9e7ac3f07bc7557a"),
-    ("huge-segments-6.1", "604fbe9f0e354666ee396684a671db4b"),
-    ("huge-segments-6.12", "6b4e5f14ecb8def42f7d3aaee3fd568e"),
-    ("huge-segments-6.18", "10cca757efa2e0c95dd53f85dc9eb4a1"),
-    ("huge-segments-6.18-ingest-relaxed", "10cca757efa2e0c95dd53f85dc9eb4a1"),
-    ("huge-segments-7.2", "20e912413caa0553c97a821520027a3c"),
-    ("jumbo-receiver", "776bb12db4637451d897a0ce8ad7c092"),
+    ("websocket", "9090ca3be077de743ed8ab6e45285b41"),
+    ("page-per-packet", "50aaa315dd5163c8306e52846ffd1475"),
+    ("huge-segments-6.1", "0ef4fe9adae56c84ef9334b02e30c1d5"),
+    ("huge-segments-6.12", "9c962301043d7184d632439eba594269"),
+    ("huge-segments-6.18", "04ae0c319f1b8327802e2401cc28ad54"),
+    ("huge-segments-6.18-ingest-relaxed", "04ae0c319f1b8327802e2401cc28ad54"),
+    ("huge-segments-7.2", "86b6b30db0a04e29d7ea225f455682dc"),
+    ("jumbo-receiver", "100951f5a31f5d67808b143449aa09cd"),
     ("kernel-upgrade-5.10", "70c20feb9f20d881ebbeaca67a419cc5"),
     ("kernel-upgrade-6.1", "70c20feb9f20d881ebbeaca67a419cc5"),
     ("kernel-upgrade-6.12", "da3f6a26424890958766bfa2d3fdb964"),
     ("kernel-upgrade-6.18", "c67e656729cee45f91f40fcc5e12e14b"),
     ("kernel-upgrade-7.2", "afe29b318314b7c32eb48e025127fcf4"),
-    ("ingest-rule-6.12", "347fab574278d61408f0d6b28e91fd67"),
-    ("ingest-rule-6.18", "532336049cb0dd37dd128f84d93fd7a5"),
-    ("ingest-rule-6.18-ingest-relaxed", "6dfdfcc39f550a0f844de27c9104d154"),
-    ("ingest-rule-7.2", "51d10884762d361e42dd97b8ff2be1f9"),
+    ("ingest-rule-6.12", "38ea279bf9cb1985ae804707015e7b8e"),
+    ("ingest-rule-6.18", "7a3b07f552dae3c1087707cf904fa6b1"),
+    ("ingest-rule-6.18-ingest-relaxed", "e9c100942e28d28df7deda98bde0459b"),
+    ("ingest-rule-7.2", "9927a0cb7b79d0e6fa7aae1cbe84aa0b"),
     ("hole-and-sack", "5b97429fc9cced9da2fc7de66255623c"),
     ("zero-window", "32a29383a1e028508b6cdd14a65def43"),
-    ("late-reader", "922e61c9956e3905b04f99e983da6b33"),
-    ("blocked-writer", "131973048d09880e0837f85a49f1a8d9"),
+    ("late-reader", "1ae09615c9924dcd4e481a851cbf1a9b"),
+    ("blocked-writer", "94b5d049bdbd44bf2413b98c4f95e1d3"),
     ("window-of-two-segments", "d347afe514894040e96019ccaf4be4f5"),
     ("small-window-and-loss", "58a081b200dc3fc2b508384dd9c9cd82"),
-    ("odd-buffer", "890b05f5d314d16159388d9299524fe1"),
+    ("odd-buffer", "b4456c5484671091ca87529c4bce9797"),
     ("messages-small", "9e0850ca14f17c646d9a4fe2b193c071"),
     ("messages-medium", "782e9052fd39923ea1ad654b04c274b0"),
     ("messages-large", "3db14c427bc7efc9f3de4194143154e2"),
-    ("gigabit-2ms", "f82cbebafef190a99a47408a19fe0ea3"),
-    ("gigabit-50ms", "f554d911afa8a6650e784c40410f04b6"),
-    ("no-window-scaling", "4954bb17422c8ef325fe8b3aa422c967"),
-    ("rcvbuf-before-connect", "07b38549f9958928db274af87b34c7e0"),
+    ("gigabit-2ms", "eae7a4440986fb652b75553d3d2f8b36"),
+    ("gigabit-50ms", "e0b38a9aabd383180a7916b482e24ec6"),
+    ("no-window-scaling", "e0e5774682765c19b06655b9e414b9c9"),
+    ("rcvbuf-before-connect", "43868ce6d7efdb014c2ecdea9bc27280"),
     ("rcvbuf-after-connect", "fd259fc68720b390bf9db18de8b8195d"),
     ("rcvbuf-on-a-long-path", "26149c7cfb920838da83c75a0f3f266c"),
-    ("autotuned-on-a-long-path", "7d1cf4cfb92aa5e2d00703e7d0d578e8"),
-    ("autotuning-bulk", "2f16a01ca38e550362b1fc3859554ac5"),
+    ("autotuned-on-a-long-path", "1ea19156a694c1d998ca3ced9af7584c"),
+    ("autotuning-bulk", "686a489ee3b663204e1e6689dddeaf9a"),
     ("fixed-64k", "884fa77dfb6960302300c7d220369100"),
-    ("right-sizing-2mb", "88bd4b28775891ac110fec3db191c099"),
+    ("right-sizing-2mb", "22a15d939c44061862d248ddd6ec4520"),
     ("drs-50ms-before", "4d80345b8797bf6b42b2647c2ae7ae61"),
     ("drs-50ms-after", "a33e7aa67db68049cb997b717388c4c6"),
     ("fin-out-of-order", "ea820be987eb77f4c22d2341bdfe3794"),
-    ("loss-and-reordering", "3072ba5c4029c3eff34b68574ca94b3a"),
-    ("bufferbloat", "41ab20addd28ef878b12bf482c6d853e"),
+    ("loss-and-reordering", "ceddd7930d21a500971b25c74629c0f6"),
+    ("bufferbloat", "e50369632433e6d0c36e63439f1558b4"),
 ];
 
 /// Name and digest of every scenario of the gallery, on each of its kernels.
@@ -142,8 +142,10 @@ fn no_map_with_random_order_is_used_where_output_is_made() {
     for folder in ["src", "sim-core/src", "scenarios/src", "results/src", "plots/src", "conformance/src"] {
         for name in listing(&root.join(folder)).iter().filter(|n| n.ends_with(".rs")) {
             let text = fs::read_to_string(root.join(folder).join(name)).unwrap();
-            let found =
-                ["HashMap", "HashSet", "SystemTime::now", "Instant::now"].iter().find(|w| text.contains(**w));
+            // The progress line and the time budget of a sweep look at the clock; no row does.
+            let clock =
+                if folder == "src" && name == "cmd/sweep.rs" { "SystemTime::now" } else { "Instant::now" };
+            let found = ["HashMap", "HashSet", "SystemTime::now", clock].iter().find(|w| text.contains(**w));
             assert_eq!(found, None, "{folder}/{name}");
         }
     }

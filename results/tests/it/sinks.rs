@@ -146,10 +146,11 @@ fn the_summary_has_what_the_table_of_metrics_lists() {
         }
         assert_eq!(metric(&s, &m.name), value, "{}", m.name);
     }
-    // The transfer has no end, and the fixture tells nothing of round trips and of the path.
+    // The transfer has no end, and the fixture tells nothing of round trips, of the path and of
+    // other connections.
     let path = ["queue_delay_p50_ns", "queue_delay_p90_ns", "queue_delay_p99_ns", "queue_delay_max_ns"];
     let rtt = ["rtt_mean_ns", "rtt_sd_ns", "rtt_min_ns", "rtt_max_ns"];
-    assert_eq!(lacking, [["finish_ns"].as_slice(), &rtt, &path].concat());
+    assert_eq!(lacking, [["finish_ns"].as_slice(), &rtt, &path, &["fairness_permille"]].concat());
 }
 
 #[test]

@@ -9,10 +9,11 @@ fn every_gallery_scenario_resolves_without_a_warning() {
             .unwrap_or_else(|e| panic!("{}", e.render(false)));
         assert_eq!(s.name, *name);
         assert!(s.warnings.is_empty(), "{:?}", s.warnings);
-        assert!(s.inferred.is_empty(), "{:?}", s.inferred);
+        // Only what a scenario is about may be inferred: a variant, a device, another congestion control.
+        let about = |i: &&String| i.contains("variant") || i.contains(".nic ") || i.contains(".congestion ");
+        assert_eq!(s.inferred.iter().find(|i| !about(i)), None, "{name}");
         assert!(s.about.lines().count() >= 4, "{name}");
         assert!(!s.expectations.is_empty(), "{name}");
-        assert_eq!(s.config.kernel.name, if s.kernels.is_empty() { "6.1" } else { "5.10" });
         assert_eq!(gallery_text(name), Some(*text));
     }
 }
