@@ -72,7 +72,9 @@ proptest! {
         let first = trace.rows.first().map_or(end.receiver.rcv_nxt, |r| r.state.rcv_nxt);
         let taken = end.receiver.rcv_nxt - first;
         prop_assert!(taken <= i64::try_from(end.written).unwrap(), "{taken} of {} in\n{text}", end.written);
-        prop_assert_eq!(end.receiver.recvq() + i64::try_from(end.read).unwrap(), taken, "in\n{}", text);
+        // A call that the end of the run cuts short has copied what it has not returned yet.
+        let copying = taken - end.receiver.recvq() - i64::try_from(end.read).unwrap();
+        prop_assert!((0..=200 * 1024).contains(&copying), "{copying} in\n{text}");
         prop_assert_eq!(trace.bytes_read(), end.read);
 
         let measured = |name: &str| results::metrics::find(name).unwrap().value(&trace.measured);
