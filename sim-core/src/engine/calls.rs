@@ -54,6 +54,16 @@ impl InCall {
         self.side
     }
 
+    /// What a `recv` of the program of `side` has given it so far, though it has not returned.
+    pub(super) fn received(&self, side: Side) -> u32 {
+        if self.side == side && matches!(self.call, Call::Recv(_)) { self.result } else { 0 }
+    }
+
+    /// Whether it is a `send` by the program of `side`.
+    pub(super) fn sends(&self, side: Side) -> bool {
+        self.side == side && matches!(self.call, Call::Send(_))
+    }
+
     /// Which call it is.
     pub(super) const fn call(&self) -> Call {
         self.call

@@ -6,6 +6,7 @@ use super::threads::Thread;
 use crate::app::Program;
 use crate::config::RunConfig;
 use crate::segment::SynOptions;
+use crate::seq::Seq;
 use crate::time::SimTime;
 
 /// The two ends of a connection, and the two hosts.
@@ -85,15 +86,23 @@ impl Flow {
     /// What has become of it.
     pub(super) fn outcome(&self) -> FlowOutcome {
         let [a, b] = &self.ends;
+        // A call that the end of the run cuts short counts with what it has done.
+        let calls = || self.threads.iter().filter_map(|t| t.call.as_ref());
+        let received = |side| calls().map(|c| u64::from(c.received(side))).sum::<u64>();
+        let written = if calls().any(|c| c.sends(Side::Sender)) {
+            (a.tx.write_seq() - Seq::FIRST) as u64
+        } else {
+            self.programs[0].written()
+        };
         FlowOutcome {
             receiver: b.rx.state(&b.tx),
             sender: a.tx.state(),
             opened: self.syn_sent,
             established: self.established,
             started: self.started,
-            written: self.programs[0].written(),
-            read: self.programs[1].read(),
-            returned: self.programs[0].read(),
+            written,
+            read: self.programs[1].read() + received(Side::Receiver),
+            returned: self.programs[0].read() + received(Side::Sender),
             segments: self.segments,
             blocked: self.blocked,
         }

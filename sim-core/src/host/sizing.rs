@@ -39,7 +39,7 @@ impl MemoryDefaults {
     }
 
     /// From the machine's memory alone, bytes. What the kernel had taken for itself by then is estimated
-    /// ([`free_buffer_pages`]): `tcp_mem` is within two percent of the recorded machines.
+    /// ([`free_buffer_pages`]), an estimate from two machines that nothing else has confirmed.
     pub fn of_ram(ram: u64, rmem_cap: u32) -> Self {
         Self::new(free_buffer_pages(ram), ram, rmem_cap)
     }
