@@ -24,6 +24,20 @@ impl Rect {
         self.y + self.h
     }
 
+    /// Column `i` of `n` equal ones, with gaps of `gap` pixels between them.
+    pub(crate) fn column(self, i: usize, n: usize, gap: i32) -> Self {
+        let (n, i) = (n.max(1) as i32, i as i32);
+        let left = |i: i32| self.x + (self.w + gap) * i / n;
+        Self { x: left(i), w: left(i + 1) - gap - left(i), ..self }
+    }
+
+    /// Row `i` of `n` equal ones, with gaps of `gap` pixels between them.
+    pub(crate) fn row(self, i: usize, n: usize, gap: i32) -> Self {
+        let (n, i) = (n.max(1) as i32, i as i32);
+        let top = |i: i32| self.y + (self.h + gap) * i / n;
+        Self { y: top(i), h: top(i + 1) - gap - top(i), ..self }
+    }
+
     /// Whether the two share a pixel.
     pub const fn overlaps(&self, o: &Self) -> bool {
         self.x < o.right() && o.x < self.right() && self.y < o.bottom() && o.y < self.bottom()

@@ -1,16 +1,14 @@
 //! Several runs side by side: one narrow chart each, on common scales.
 
-use plotters::backend::{BitMapBackend, SVGBackend};
-use plotters::prelude::{DrawingBackend, IntoDrawingArea};
+use plotters::prelude::DrawingBackend;
 use plotters::style::text_anchor::{HPos, VPos};
 
-use crate::chart::{ChartSettings, heading, heading_lines, printable, shorten};
 use crate::draw::{Painter, Type, text_width};
-use crate::error::{ChartError, MAX_SIDE, MIN_HEIGHT, MIN_WIDTH};
-use crate::fonts;
+use crate::error::ChartError;
+use crate::heading::{ChartSettings, printable, shorten};
 use crate::layout::{Layout, Rect};
 use crate::panels::{self, Data};
-use crate::raster::{OVERSAMPLING, encode, halve};
+use crate::picture::{self, Picture};
 use crate::rows::ChartRow;
 
 /// Runs that fit beside each other: below that a line could not be told from the next.
@@ -42,14 +40,10 @@ impl SideBySide {
     /// [`ChartError::Size`] if the settings ask for a size out of bounds, [`ChartError::Runs`] if there is no run or
     /// there are more than [`MAX_RUNS`].
     pub fn from(columns: Vec<Column>, settings: ChartSettings) -> Result<Self, ChartError> {
-        let (width, height) = (settings.width, settings.height);
-        if width < MIN_WIDTH || height < MIN_HEIGHT || width > MAX_SIDE || height > MAX_SIDE {
-            return Err(ChartError::Size { width, height });
-        }
         if columns.is_empty() || columns.len() > MAX_RUNS {
             return Err(ChartError::Runs { runs: columns.len(), most: MAX_RUNS });
         }
-        fonts::register()?;
+        picture::prepare(&settings)?;
         Ok(Self { columns, settings })
     }
 
@@ -58,10 +52,7 @@ impl SideBySide {
     /// # Errors
     /// [`ChartError::Draw`].
     pub fn svg(&self) -> Result<String, ChartError> {
-        let (w, h) = (self.settings.width, self.settings.height);
-        let mut text = String::new();
-        self.draw(SVGBackend::with_string(&mut text, (w, h)), w, h, false)?;
-        Ok(text)
+        picture::svg(self)
     }
 
     /// The chart as a PNG file.
@@ -69,53 +60,44 @@ impl SideBySide {
     /// # Errors
     /// [`ChartError::Draw`].
     pub fn png(&self) -> Result<Vec<u8>, ChartError> {
-        let (w, h) = (self.settings.width, self.settings.height);
-        let (bw, bh) = (w * OVERSAMPLING, h * OVERSAMPLING);
-        let mut pixels = vec![0_u8; bw as usize * bh as usize * 3];
-        self.draw(BitMapBackend::with_buffer(&mut pixels, (bw, bh)), bw, bh, true)?;
-        encode(&halve(&pixels, w as usize), w, h)
-    }
-
-    fn draw<DB: DrawingBackend>(
-        &self,
-        backend: DB,
-        width: u32,
-        height: u32,
-        piecewise: bool,
-    ) -> Result<(), ChartError> {
-        // One line more than the settings take, for the titles of the columns.
-        let lines = heading_lines(&self.settings).len() as i32 + 1;
-        let l = Layout::new(width as i32, height as i32, lines);
-        let area = backend.into_drawing_area();
-        let p = Painter { area: &area, piecewise };
-        heading(&p, &l, &self.settings)?;
-        let runs: Vec<&[ChartRow]> = self.columns.iter().map(|c| c.rows.as_slice()).collect();
-        let mut beyond = None;
-        for (i, column) in self.columns.iter().enumerate() {
-            let (upper, lower) = (self.part(l.upper, i, &l), self.part(l.lower, i, &l));
-            let data = Data::shared(&column.rows, &runs, upper, &l);
-            let title = Type { bold: true, ..Type::new(l.unit(23), HPos::Center, VPos::Bottom) };
-            let text = shorten(&printable(&column.title), upper.w, |t| text_width(t, title));
-            p.text(&text, (upper.x + upper.w / 2, upper.y - l.unit(8)), title)?;
-            if i == 0 {
-                panels::byte_labels(&p, &l, &data, upper)?;
-            }
-            panels::lines(&p, &l, &data, upper, TICKS)?;
-            panels::events(&p, &l, &data, lower, TICKS)?;
-            beyond = beyond.max(data.acked_beyond());
-        }
-        panels::packet_label(&p, &l)?;
-        panels::upper_legend(&p, &l, beyond)?;
-        panels::lower_legend(&p, &l)?;
-        area.present().map_err(|e| ChartError::Draw(e.to_string()))
+        picture::png(self)
     }
 
     /// The share of run number `i` of a box that runs over the whole width.
     fn part(&self, whole: Rect, i: usize, l: &Layout) -> Rect {
-        let (n, i) = (self.columns.len() as i32, i as i32);
-        let gap = l.unit(14);
-        let left = |i: i32| whole.x + (whole.w + gap) * i / n;
-        Rect { x: left(i), w: left(i + 1) - gap - left(i), ..whole }
+        whole.column(i, self.columns.len(), l.unit(14))
+    }
+}
+
+impl Picture for SideBySide {
+    fn settings(&self) -> &ChartSettings {
+        &self.settings
+    }
+
+    /// The titles of the columns.
+    fn spare_lines(&self) -> i32 {
+        1
+    }
+
+    fn draw<DB: DrawingBackend>(&self, p: &Painter<'_, DB>, l: &Layout) -> Result<(), ChartError> {
+        let runs: Vec<&[ChartRow]> = self.columns.iter().map(|c| c.rows.as_slice()).collect();
+        let mut beyond = None;
+        for (i, column) in self.columns.iter().enumerate() {
+            let (upper, lower) = (self.part(l.upper, i, l), self.part(l.lower, i, l));
+            let data = Data::shared(&column.rows, &runs, upper, l);
+            let title = Type { bold: true, ..Type::new(l.unit(23), HPos::Center, VPos::Bottom) };
+            let text = shorten(&printable(&column.title), upper.w, |t| text_width(t, title));
+            p.text(&text, (upper.x + upper.w / 2, upper.y - l.unit(8)), title)?;
+            if i == 0 {
+                panels::byte_labels(p, l, &data, upper)?;
+            }
+            panels::lines(p, l, &data, upper, TICKS)?;
+            panels::events(p, l, &data, lower, TICKS)?;
+            beyond = beyond.max(data.acked_beyond());
+        }
+        panels::packet_label(p, l)?;
+        panels::upper_legend(p, l, beyond)?;
+        panels::lower_legend(p, l)
     }
 }
 

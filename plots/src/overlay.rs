@@ -1,17 +1,15 @@
 //! Two tables on top of each other: one panel per column, the first as a line, the second as a dashed line over it.
 
-use plotters::backend::{BitMapBackend, SVGBackend};
-use plotters::prelude::{DrawingBackend, IntoDrawingArea, RGBColor};
+use plotters::prelude::{DrawingBackend, RGBColor};
 use plotters::style::text_anchor::{HPos, VPos};
 
 use crate::axis::{grouped, packet_ticks};
-use crate::chart::{ChartSettings, heading, heading_lines, printable, shorten};
 use crate::draw::{FRAME, GRID, Painter, Type, text_width};
-use crate::error::{ChartError, MAX_SIDE, MIN_HEIGHT, MIN_WIDTH};
-use crate::fonts;
+use crate::error::ChartError;
+use crate::heading::{ChartSettings, printable, shorten};
 use crate::layout::{Layout, Rect};
+use crate::picture::{self, Picture};
 use crate::polyline::{Point, dashes, thin};
-use crate::raster::{OVERSAMPLING, encode, halve};
 
 /// Columns that fit above each other.
 pub const MAX_PANELS: usize = 6;
@@ -54,14 +52,10 @@ impl Overlay {
         mark: Option<i64>,
         settings: ChartSettings,
     ) -> Result<Self, ChartError> {
-        let (width, height) = (settings.width, settings.height);
-        if width < MIN_WIDTH || height < MIN_HEIGHT || width > MAX_SIDE || height > MAX_SIDE {
-            return Err(ChartError::Size { width, height });
-        }
         if panels.is_empty() || panels.len() > MAX_PANELS {
             return Err(ChartError::Runs { runs: panels.len(), most: MAX_PANELS });
         }
-        fonts::register()?;
+        picture::prepare(&settings)?;
         Ok(Self { panels, names, key, mark, settings })
     }
 
@@ -70,10 +64,7 @@ impl Overlay {
     /// # Errors
     /// [`ChartError::Draw`].
     pub fn svg(&self) -> Result<String, ChartError> {
-        let (w, h) = (self.settings.width, self.settings.height);
-        let mut text = String::new();
-        self.draw(SVGBackend::with_string(&mut text, (w, h)), w, h, false)?;
-        Ok(text)
+        picture::svg(self)
     }
 
     /// The chart as a PNG file.
@@ -81,47 +72,11 @@ impl Overlay {
     /// # Errors
     /// [`ChartError::Draw`].
     pub fn png(&self) -> Result<Vec<u8>, ChartError> {
-        let (w, h) = (self.settings.width, self.settings.height);
-        let (bw, bh) = (w * OVERSAMPLING, h * OVERSAMPLING);
-        let mut pixels = vec![0_u8; bw as usize * bh as usize * 3];
-        self.draw(BitMapBackend::with_buffer(&mut pixels, (bw, bh)), bw, bh, true)?;
-        encode(&halve(&pixels, w as usize), w, h)
-    }
-
-    fn draw<DB: DrawingBackend>(
-        &self,
-        backend: DB,
-        width: u32,
-        height: u32,
-        piecewise: bool,
-    ) -> Result<(), ChartError> {
-        let lines = heading_lines(&self.settings).len() as i32;
-        let l = Layout::new(width as i32, height as i32, lines);
-        let area = backend.into_drawing_area();
-        let p = Painter { area: &area, piecewise };
-        heading(&p, &l, &self.settings)?;
-        let whole = Rect { h: l.lower.bottom() - l.upper.y, ..l.upper };
-        let all = || self.panels.iter().flat_map(|p| p.first.iter().chain(&p.second)).map(|(key, _)| *key);
-        let keys = (all().min().unwrap_or(0), all().max().unwrap_or(1));
-        for (i, panel) in self.panels.iter().enumerate() {
-            self.panel(&p, &l, self.part(whole, i, &l), panel, keys)?;
-        }
-        let u = |n| l.unit(n);
-        let tick = Type::new(u(22), HPos::Center, VPos::Top);
-        for t in packet_ticks(keys.0, keys.1, 12) {
-            p.text(&grouped(t), (across(t, keys, whole), whole.bottom() + u(10)), tick)?;
-        }
-        let label = Type::new(u(24), HPos::Center, VPos::Top);
-        p.text(&printable(&self.key), (whole.x + whole.w / 2, whole.bottom() + u(44)), label)?;
-        self.legend(&p, &l)?;
-        area.present().map_err(|e| ChartError::Draw(e.to_string()))
+        picture::png(self)
     }
 
     fn part(&self, whole: Rect, i: usize, l: &Layout) -> Rect {
-        let (n, i) = (self.panels.len() as i32, i as i32);
-        let gap = l.unit(18);
-        let top = |i: i32| whole.y + (whole.h + gap) * i / n;
-        Rect { y: top(i), h: top(i + 1) - gap - top(i), ..whole }
+        whole.row(i, self.panels.len(), l.unit(18))
     }
 
     fn panel<DB: DrawingBackend>(
@@ -173,6 +128,29 @@ impl Overlay {
             p.line(&dash, SECOND, u(3))?;
         }
         p.text(&text(&self.names[1]), (x + u(54), y), name)
+    }
+}
+
+impl Picture for Overlay {
+    fn settings(&self) -> &ChartSettings {
+        &self.settings
+    }
+
+    fn draw<DB: DrawingBackend>(&self, p: &Painter<'_, DB>, l: &Layout) -> Result<(), ChartError> {
+        let whole = Rect { h: l.lower.bottom() - l.upper.y, ..l.upper };
+        let all = || self.panels.iter().flat_map(|p| p.first.iter().chain(&p.second)).map(|(key, _)| *key);
+        let keys = (all().min().unwrap_or(0), all().max().unwrap_or(1));
+        for (i, panel) in self.panels.iter().enumerate() {
+            self.panel(p, l, self.part(whole, i, l), panel, keys)?;
+        }
+        let u = |n| l.unit(n);
+        let tick = Type::new(u(22), HPos::Center, VPos::Top);
+        for t in packet_ticks(keys.0, keys.1, 12) {
+            p.text(&grouped(t), (across(t, keys, whole), whole.bottom() + u(10)), tick)?;
+        }
+        let label = Type::new(u(24), HPos::Center, VPos::Top);
+        p.text(&printable(&self.key), (whole.x + whole.w / 2, whole.bottom() + u(44)), label)?;
+        self.legend(p, l)
     }
 }
 
