@@ -53,6 +53,11 @@ impl Context {
         let source = Arc::clone(&self.sources[at.source]);
         let (start, end) = (at.start, at.end);
         self.failed |= severity == Severity::Error;
+        // What several connections inherit is read for each of them, and said once.
+        let said = |(place, d): &(Place, Diagnostic)| *place == at && d.message == message;
+        if let Some(there) = self.diagnostics.iter().position(said) {
+            return &mut self.diagnostics[there].1;
+        }
         let full = self.diagnostics.len() >= MAX_DIAGNOSTICS;
         if full {
             // The last one gives way: the caller still gets something to add its help to.

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use results::metrics::{self, MetricUnit};
 use sim_core::config::{
-    Change, Congestion, Ending, EndpointConfig, FlowsConfig, LinkConfig, NicConfig, NicModel,
+    Change, Congestion, Ending, EndpointConfig, FlowsConfig, LinkConfig, NicConfig, NicModel, RunConfig,
 };
 
 use crate::app_text::{read_text, write_text};
@@ -38,11 +38,7 @@ pub fn resolved_yaml(scenario: &Scenario) -> String {
         write_text(&mut out, &c.sender.write, &c.receiver.write);
         read_text(&mut out, &c.sender.read);
     }
-    if let FlowsConfig::Alike { count: count @ 2.., spread } = c.flows {
-        out.open(0, "flows");
-        out.line(1, "count", &count.to_string());
-        out.line(1, "spread", &format_time(spread.as_nanos()));
-    }
+    flows(&mut out, c);
     out.open(0, "receiver");
     endpoint(&mut out, &c.receiver, end(1));
     match &scenario.inject {
@@ -50,7 +46,7 @@ pub fn resolved_yaml(scenario: &Scenario) -> String {
             read_text(&mut out, &c.receiver.read);
             write_text(&mut out, &c.receiver.write, &c.sender.write);
         }
-        Some(plan) => out.0.push_str(&injection_yaml(plan, c.reverse.mtu)),
+        Some(plan) => out.text.push_str(&injection_yaml(plan, c.reverse.mtu)),
     }
     out.open(0, "host");
     let m = c.host.tcp_mem;
@@ -97,7 +93,42 @@ pub fn resolved_yaml(scenario: &Scenario) -> String {
             out.line(1, &e.metric, &if plain { check } else { quoted(&check) });
         }
     }
-    out.0
+    out.text
+}
+
+fn flows(out: &mut Writer, c: &RunConfig) {
+    match &c.flows {
+        FlowsConfig::Alike { count: 2.., spread } => {
+            out.open(0, "flows");
+            out.line(1, "count", &c.flows.count().to_string());
+            out.line(1, "spread", &format_time(spread.as_nanos()));
+        }
+        FlowsConfig::Alike { .. } => {}
+        FlowsConfig::Groups(groups) => {
+            out.open(0, "flows");
+            for g in groups {
+                out.item(1, &format!("at: {}", format_time(g.start.as_nanos())));
+                out.line(2, "count", &g.count.to_string());
+                out.line(2, "spread", &format_time(g.spread.as_nanos()));
+                let (sender, receiver) =
+                    (g.sender.as_ref().unwrap_or(&c.sender), g.receiver.as_ref().unwrap_or(&c.receiver));
+                out.base = 2;
+                if g.sender.is_some() {
+                    out.open(0, "sender");
+                    connection(out, sender);
+                    write_text(out, &sender.write, &receiver.write);
+                    read_text(out, &sender.read);
+                }
+                if g.receiver.is_some() {
+                    out.open(0, "receiver");
+                    connection(out, receiver);
+                    read_text(out, &receiver.read);
+                    write_text(out, &receiver.write, &sender.write);
+                }
+                out.base = 0;
+            }
+        }
+    }
 }
 
 /// What is expected, in base units. A bare number would not do for a rate.
@@ -117,29 +148,33 @@ fn ending(end: &str, how: Ending) -> String {
     if how == Ending::HalfClose { format!("{end}.shutdown: write") } else { format!("{end}.close: on") }
 }
 
+/// Lines of YAML. `depth` counts from `base`, both in steps of two spaces.
 #[derive(Default)]
-pub(crate) struct Writer(String);
+pub(crate) struct Writer {
+    text: String,
+    base: usize,
+}
 
 impl Writer {
     pub(crate) fn line(&mut self, depth: usize, key: &str, value: &str) {
-        let _ = writeln!(self.0, "{:depth$}{key}: {value}", "", depth = 2 * depth);
+        let _ = writeln!(self.text, "{:depth$}{key}: {value}", "", depth = 2 * (self.base + depth));
     }
 
     pub(crate) fn open(&mut self, depth: usize, key: &str) {
-        let _ = writeln!(self.0, "{:depth$}{key}:", "", depth = 2 * depth);
+        let _ = writeln!(self.text, "{:depth$}{key}:", "", depth = 2 * (self.base + depth));
     }
 
     pub(crate) fn item(&mut self, depth: usize, value: &str) {
-        let _ = writeln!(self.0, "{:depth$}- {value}", "", depth = 2 * depth);
+        let _ = writeln!(self.text, "{:depth$}- {value}", "", depth = 2 * (self.base + depth));
     }
 
     /// A text as a block where YAML can keep it letter by letter, quoted otherwise.
     fn text(&mut self, key: &str, text: &str) {
         let plain = |l: &str| !l.starts_with([' ', '\t']) && l.chars().all(|c| !c.is_control());
         if text.lines().all(plain) && !text.ends_with('\n') && !text.contains('\r') {
-            let _ = writeln!(self.0, "{key}: |-");
+            let _ = writeln!(self.text, "{key}: |-");
             for l in text.lines() {
-                let _ = if l.is_empty() { writeln!(self.0) } else { writeln!(self.0, "  {l}") };
+                let _ = if l.is_empty() { writeln!(self.text) } else { writeln!(self.text, "  {l}") };
             }
         } else {
             self.line(0, key, &quoted(text));
@@ -168,12 +203,23 @@ fn endpoint(
     e: &EndpointConfig,
     (kernel, nic_name): (&sim_core::linux::KernelProfile, &str),
 ) {
-    let EndpointConfig { sysctl, sockopt, route, offload, nic, congestion, write: _, read: _ } = e;
+    let EndpointConfig { sysctl, offload, nic, .. } = e;
     out.open(1, "sysctl");
     // What this kernel ignores has no effect and would only be warned about.
     for s in SYSCTLS.iter().filter(|s| (s.ignored)(kernel).is_none()) {
         out.line(2, s.key.name, &s.show(sysctl));
     }
+    connection(out, e);
+    out.open(1, "offload");
+    out.line(2, "tso", on_off(offload.tso));
+    out.line(2, "gso", on_off(offload.gso));
+    out.line(2, "gro", on_off(offload.gro));
+    out.line(1, "nic", &nic_text(*nic, nic_name));
+}
+
+/// What a connection can have of its own.
+fn connection(out: &mut Writer, e: &EndpointConfig) {
+    let EndpointConfig { sockopt, route, congestion, .. } = e;
     out.open(1, "sockopt");
     let size = |v: u32| format_size(u64::from(v));
     let mut option = |name: &str, value: Option<String>| {
@@ -203,11 +249,6 @@ fn endpoint(
     attribute("window", route.window.map(size));
     attribute("rto_min", route.rto_min.map(|v| format_time(v.as_nanos())));
     attribute("advmss", route.advmss.map(|v| v.to_string()));
-    out.open(1, "offload");
-    out.line(2, "tso", on_off(offload.tso));
-    out.line(2, "gso", on_off(offload.gso));
-    out.line(2, "gro", on_off(offload.gro));
-    out.line(1, "nic", &nic_text(*nic, nic_name));
     let name = match congestion {
         Congestion::Reno => "reno",
         Congestion::Cubic => "cubic",

@@ -42,7 +42,7 @@ pub(crate) enum Kind {
     Nic,
     /// A list of mappings of fixed keys.
     List(&'static [Key]),
-    /// A number of connections, or a mapping that also spreads their starts.
+    /// A number of connections, a mapping that also spreads their starts, or a list of groups of them.
     Flows,
     /// A mapping of metrics to values.
     Expect,
@@ -168,7 +168,7 @@ pub(crate) static ROOT: &[Key] = &[
         "flows",
         Kind::Flows,
         "1",
-        "Connections between the two hosts: their number, or {count, spread}. They share path, devices and `tcp_mem`.",
+        "Connections between the two hosts: their number, {count, spread}, or a list of groups with settings of their own. They share path, devices and `tcp_mem`.",
     ),
     key(
         "inject",
@@ -181,10 +181,30 @@ pub(crate) static ROOT: &[Key] = &[
 /// Most connections of a run.
 pub(crate) const MAX_FLOWS: u64 = 100_000;
 
+const FLOW_COUNT: Key = key("count", count(1, MAX_FLOWS), "1", "Number of connections.");
+const FLOW_SPREAD: Key =
+    key("spread", time(0, DAY), "0s", "They are opened one after the other, evenly over this time.");
+
 /// `flows` as a mapping.
-pub(crate) static FLOWS: &[Key] = &[
-    key("count", count(1, MAX_FLOWS), "1", "Number of connections."),
-    key("spread", time(0, DAY), "0s", "They are opened one after the other, evenly over this time."),
+pub(crate) static FLOWS: &[Key] = &[FLOW_COUNT, FLOW_SPREAD];
+
+/// One of the groups that `flows` lists.
+pub(crate) static FLOW_GROUP: &[Key] = &[
+    key("at", time(0, DAY), "0s", "When the first of them is opened."),
+    FLOW_COUNT,
+    FLOW_SPREAD,
+    key(
+        "sender",
+        Kind::Section(FLOW_SENDER),
+        "",
+        "What their writing ends have of their own; the scenario's `sender` for the rest.",
+    ),
+    key(
+        "receiver",
+        Kind::Section(FLOW_RECEIVER),
+        "",
+        "What their reading ends have of their own; the scenario's `receiver` for the rest.",
+    ),
 ];
 
 const SYSCTL: Key = key(
@@ -211,44 +231,39 @@ const CONGESTION: Key = key(
     "Congestion control of the data that this host sends.",
 );
 
+const SENDER_WRITE: Key = key("write", Kind::Modes(WRITE), "burst", "What the application writes.");
+const SENDER_READ: Key = key(
+    "read",
+    Kind::Modes(READ),
+    "asap if the receiver writes",
+    "What the sending application reads of what the receiver writes.",
+);
+const RECEIVER_READ: Key = key(
+    "read",
+    Kind::Modes(READ),
+    "never, or asap if there are requests to answer",
+    "What the application reads.",
+);
+const RECEIVER_WRITE: Key = key(
+    "write",
+    Kind::Modes(WRITE),
+    "never",
+    "What the receiving application writes of its own accord; an echo and answers to requests need no key here.",
+);
+
 /// `sender`.
-pub(crate) static SENDER: &[Key] = &[
-    SYSCTL,
-    SOCKOPTS,
-    ROUTES,
-    OFFLOADS,
-    NIC,
-    CONGESTION,
-    key("write", Kind::Modes(WRITE), "burst", "What the application writes."),
-    key(
-        "read",
-        Kind::Modes(READ),
-        "asap if the receiver writes",
-        "What the sending application reads of what the receiver writes.",
-    ),
-];
+pub(crate) static SENDER: &[Key] =
+    &[SYSCTL, SOCKOPTS, ROUTES, OFFLOADS, NIC, CONGESTION, SENDER_WRITE, SENDER_READ];
 
 /// `receiver`.
-pub(crate) static RECEIVER: &[Key] = &[
-    SYSCTL,
-    SOCKOPTS,
-    ROUTES,
-    OFFLOADS,
-    NIC,
-    CONGESTION,
-    key(
-        "read",
-        Kind::Modes(READ),
-        "never, or asap if there are requests to answer",
-        "What the application reads.",
-    ),
-    key(
-        "write",
-        Kind::Modes(WRITE),
-        "never",
-        "What the receiving application writes of its own accord; an echo and answers to requests need no key here.",
-    ),
-];
+pub(crate) static RECEIVER: &[Key] =
+    &[SYSCTL, SOCKOPTS, ROUTES, OFFLOADS, NIC, CONGESTION, RECEIVER_READ, RECEIVER_WRITE];
+
+/// `sender` of a group of `flows`: sysctls and the device belong to the host.
+pub(crate) static FLOW_SENDER: &[Key] = &[SOCKOPTS, ROUTES, CONGESTION, SENDER_WRITE, SENDER_READ];
+
+/// `receiver` of a group of `flows`.
+pub(crate) static FLOW_RECEIVER: &[Key] = &[SOCKOPTS, ROUTES, CONGESTION, RECEIVER_READ, RECEIVER_WRITE];
 
 /// `sockopt`.
 pub(crate) static SOCKOPT: &[Key] = &[
@@ -696,7 +711,11 @@ pub(crate) fn takes(kind: &Kind) -> String {
             NICS.join(", ")
         ),
         Kind::List(keys) => format!("a list of mappings with {}", names(keys)),
-        Kind::Flows => format!("a whole number from 1 to {MAX_FLOWS}, or a mapping with {}", names(FLOWS)),
+        Kind::Flows => format!(
+            "a whole number from 1 to {MAX_FLOWS}, a mapping with {}, or a list of mappings with {}",
+            names(FLOWS),
+            names(FLOW_GROUP)
+        ),
         Kind::Expect => "a mapping such as {final.recv_q: 62464}".to_owned(),
         Kind::NotYet(there_is) => (*there_is).to_owned(),
     }

@@ -94,6 +94,13 @@ fn set(cx: &mut Context, root: &mut Node, text: &str, source: usize) {
         };
         value.value = Value::Scalar(joined);
     }
+    let listed =
+        path.len() > 1 && get(root, path[0]).is_some_and(|e| matches!(e.value.value, Value::List(_)));
+    if listed {
+        let message = format!("`{}` is a list in this scenario, so `{name}` has no place", path[0]);
+        cx.error(at, message).help = Some(format!("set `{}` as a whole", path[0]));
+        return;
+    }
     insert(root, &path, value, at);
 }
 

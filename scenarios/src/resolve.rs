@@ -204,7 +204,12 @@ fn resolve_root(cx: &mut Context, root: &Node, source: &Source) -> Option<Scenar
     let host = resolve_host(cx, section("host"), &mut inferred);
     let events = resolve_events(cx, &fields);
     let stop = resolve_stop(cx, &fields);
-    let flows = flows::resolve(cx, &fields);
+    let base = flows::Base {
+        kernel: profile,
+        written: [section("sender"), section("receiver")],
+        resolved: sender.as_ref().zip(receiver.as_ref()).map(|(s, r)| [s, r]),
+    };
+    let flows = flows::resolve(cx, &fields, &base, &mut inferred);
     let expectations = expect::resolve(cx, &fields, &kernel_name);
     let mut config = (|| {
         Some(RunConfig {
@@ -223,6 +228,7 @@ fn resolve_root(cx: &mut Context, root: &Node, source: &Source) -> Option<Scenar
     let inject = inject::resolve(cx, &fields, config.as_mut(), &mut receiver_nic);
     kernel?;
     let config = config?;
+    dedup(&mut inferred);
     Some(Scenario {
         name: name?,
         about,
@@ -236,6 +242,17 @@ fn resolve_root(cx: &mut Context, root: &Node, source: &Source) -> Option<Scenar
         kernel_name,
         nic_names: [sender_nic, receiver_nic],
     })
+}
+
+/// Keeps the first of equal lines: several connections infer the same.
+fn dedup(lines: &mut Vec<String>) {
+    let mut seen = Vec::new();
+    lines.retain(|l| {
+        !seen.contains(l) && {
+            seen.push(l.clone());
+            true
+        }
+    });
 }
 
 /// Whether a text can be the name of a scenario, and of the folder that its results go to.

@@ -119,7 +119,8 @@ fn schema_of(kind: &Kind, default: &str) -> Value {
         Kind::Nic => json!({"anyOf": [{"enum": NICS}, object(keys::NIC_FIGURES)]}),
         Kind::Flows => {
             let number = json!({"type": "integer", "minimum": 1, "maximum": keys::MAX_FLOWS});
-            json!({"anyOf": [number, object(keys::FLOWS)]})
+            let groups = json!({"type": "array", "items": object(keys::FLOW_GROUP), "minItems": 1});
+            json!({"anyOf": [number, object(keys::FLOWS), groups]})
         }
         Kind::List(keys) => json!({"type": "array", "items": object(keys)}),
         Kind::Expect => {

@@ -42,12 +42,12 @@ pub struct RunConfig {
 impl RunConfig {
     /// The writing end of connection `flow`.
     pub fn sender_of(&self, flow: u32) -> &EndpointConfig {
-        self.flows.own(flow).and_then(|f| f.sender.as_ref()).unwrap_or(&self.sender)
+        self.flows.group(flow).and_then(|(g, _)| g.sender.as_ref()).unwrap_or(&self.sender)
     }
 
     /// The reading end of connection `flow`.
     pub fn receiver_of(&self, flow: u32) -> &EndpointConfig {
-        self.flows.own(flow).and_then(|f| f.receiver.as_ref()).unwrap_or(&self.receiver)
+        self.flows.group(flow).and_then(|(g, _)| g.receiver.as_ref()).unwrap_or(&self.receiver)
     }
 }
 
@@ -61,8 +61,8 @@ pub enum FlowsConfig {
         /// They start one after the other, evenly over this time, the first one at the start of the run.
         spread: SimDuration,
     },
-    /// Each with settings of its own; an empty list is one connection without any.
-    Each(Vec<FlowConfig>),
+    /// Groups with settings of their own, numbered in order; without any, one connection.
+    Groups(Vec<FlowGroup>),
 }
 
 impl Default for FlowsConfig {
@@ -77,7 +77,7 @@ impl FlowsConfig {
     pub fn count(&self) -> u32 {
         let n = match self {
             Self::Alike { count, .. } => *count,
-            Self::Each(list) => u32::try_from(list.len()).unwrap_or(u32::MAX),
+            Self::Groups(groups) => groups.iter().fold(0, |n, g| g.count.saturating_add(n)),
         };
         n.max(1)
     }
@@ -85,32 +85,55 @@ impl FlowsConfig {
     /// When connection `flow` sends its SYN.
     pub fn start(&self, flow: u32) -> SimDuration {
         match self {
-            Self::Alike { count, spread } => {
-                let ns = u128::from(spread.as_nanos()) * u128::from(flow) / u128::from((*count).max(1));
-                SimDuration::from_nanos(u64::try_from(ns).unwrap_or(u64::MAX))
-            }
-            Self::Each(_) => self.own(flow).map_or(SimDuration::ZERO, |f| f.start),
+            Self::Alike { count, spread } => share(*spread, flow, *count),
+            Self::Groups(_) => self.group(flow).map_or(SimDuration::ZERO, |(g, nth)| {
+                let later = share(g.spread, nth, g.count).as_nanos();
+                SimDuration::from_nanos(g.start.as_nanos().saturating_add(later))
+            }),
         }
     }
 
-    /// What connection `flow` has of its own.
-    fn own(&self, flow: u32) -> Option<&FlowConfig> {
-        match self {
-            Self::Alike { .. } => None,
-            Self::Each(list) => list.get(flow as usize),
+    /// The group of connection `flow`, and its number there.
+    fn group(&self, flow: u32) -> Option<(&FlowGroup, u32)> {
+        let Self::Groups(groups) = self else { return None };
+        let mut nth = flow;
+        for group in groups {
+            match nth.checked_sub(group.count) {
+                None => return Some((group, nth)),
+                Some(rest) => nth = rest,
+            }
         }
+        None
     }
 }
 
-/// What one connection has of its own.
-#[derive(Clone, PartialEq, Default, Debug)]
-pub struct FlowConfig {
-    /// When it sends its SYN.
+/// Where number `nth` of `count` stands in a span that they share evenly.
+fn share(span: SimDuration, nth: u32, count: u32) -> SimDuration {
+    let ns = u128::from(span.as_nanos()) * u128::from(nth) / u128::from(count.max(1));
+    SimDuration::from_nanos(u64::try_from(ns).unwrap_or(u64::MAX))
+}
+
+/// Connections that are alike among themselves.
+#[derive(Clone, PartialEq, Debug)]
+pub struct FlowGroup {
+    /// How many.
+    pub count: u32,
+    /// When the first one sends its SYN.
     pub start: SimDuration,
-    /// Its writing end, if it differs from [`RunConfig::sender`]. The device and its offloads are the host's.
+    /// The others follow one after the other, evenly over this time.
+    pub spread: SimDuration,
+    /// Their writing ends, if they differ from [`RunConfig::sender`]. Sysctls, the device and its offloads are the
+    /// host's and the same for all.
     pub sender: Option<EndpointConfig>,
-    /// Its reading end, if it differs from [`RunConfig::receiver`].
+    /// Their reading ends, if they differ from [`RunConfig::receiver`].
     pub receiver: Option<EndpointConfig>,
+}
+
+impl Default for FlowGroup {
+    /// One connection that starts at once and has nothing of its own.
+    fn default() -> Self {
+        Self { count: 1, start: SimDuration::ZERO, spread: SimDuration::ZERO, sender: None, receiver: None }
+    }
 }
 
 /// One end of the connection.

@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod files;
+mod flows;
 mod gallery;
 mod good_input;
 mod inject;

@@ -210,9 +210,9 @@ fn connections_start_spread_over_time_or_when_they_say() {
 
     let mut config = shared(FlowsConfig::default());
     let quiet = EndpointConfig { read: ReadConfig::NEVER, ..config.receiver.clone() };
-    config.flows = FlowsConfig::Each(vec![
-        FlowConfig::default(),
-        FlowConfig { start: SimDuration::from_secs(1), receiver: Some(quiet), ..FlowConfig::default() },
+    config.flows = FlowsConfig::Groups(vec![
+        FlowGroup::default(),
+        FlowGroup { start: SimDuration::from_secs(1), receiver: Some(quiet), ..FlowGroup::default() },
     ]);
     let each = run(&config, &mut Silent).unwrap();
     assert_eq!((each.flows[0].receiver.recvq(), each.flows[1].read), (0, 0));
