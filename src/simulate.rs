@@ -2,6 +2,7 @@
 
 use plots::{Chart, ChartRow, ChartSettings, rows_from_trace};
 use results::flows::FlowFigures;
+use results::surroundings::Surround;
 use results::{Measured, Meter, RunInfo, Setup, Summary, Trace, TraceRecorder, metrics};
 use scenarios::{Diagnostic, Outcome, Scenario, Severity, evaluate};
 use sim_core::counters::Counters;
@@ -53,6 +54,7 @@ struct End {
     sender: Counters,
     /// The connections; none of a script.
     flows: Vec<FlowFigures>,
+    surround: Surround,
 }
 
 /// Runs a scenario and keeps what is asked for.
@@ -70,16 +72,16 @@ pub(crate) fn run(scenario: &Scenario, keep: Keep) -> Result<Run, String> {
             let end = watched(scenario, &mut recorder)?;
             let trace = recorder.finish(end.time, &end.state, &end.receiver, &end.sender);
             let trace = trace.map_err(|e| format!("{}: {e}", scenario.name))?;
-            let measured = trace.measured.clone().with_flows(&end.flows);
-            let info = RunInfo { flows: end.flows.clone(), ..info(scenario) };
+            let measured = trace.measured.clone().with_flows(&end.flows).with_surroundings(end.surround);
+            let info = RunInfo { flows: end.flows.clone(), surround: end.surround, ..info(scenario) };
             Ok(Run { measured, summary: Summary::new(&trace, &info), trace: Some(trace), flows: end.flows })
         }
         Keep::Measures => {
             let mut meter = Meter::new(setup);
             let end = watched(scenario, &mut meter)?;
             let measured = meter.finish(end.time, &end.state, &end.receiver, &end.sender);
-            let measured = measured.with_flows(&end.flows);
-            let info = RunInfo { flows: end.flows.clone(), ..info(scenario) };
+            let measured = measured.with_flows(&end.flows).with_surroundings(end.surround);
+            let info = RunInfo { flows: end.flows.clone(), surround: end.surround, ..info(scenario) };
             let summary = Summary::of(&measured, None, &info);
             Ok(Run { measured, trace: None, summary, flows: end.flows })
         }
@@ -103,14 +105,21 @@ fn watched<O: Observer>(scenario: &Scenario, obs: &mut O) -> Result<End, String>
     Ok(match &scenario.inject {
         None => {
             let o = engine::run(&scenario.config, obs).map_err(failed)?;
-            let flows = FlowFigures::of(&o);
+            let (flows, surround) = (FlowFigures::of(&o), Surround::of(&o));
             let (receiver, sender) = (o.receiver_counters, o.sender_counters);
-            End { time: o.ended, state: o.receiver, receiver, sender, flows }
+            End { time: o.ended, state: o.receiver, receiver, sender, flows, surround }
         }
         Some(plan) => {
             let o = inject::run_injection(&scenario.config, plan, obs).map_err(failed)?;
             let (receiver, sender) = (o.counters, Counters::default());
-            End { time: o.ended, state: o.receiver, receiver, sender, flows: Vec::new() }
+            End {
+                time: o.ended,
+                state: o.receiver,
+                receiver,
+                sender,
+                flows: Vec::new(),
+                surround: Surround::default(),
+            }
         }
     })
 }
@@ -125,6 +134,7 @@ fn info(scenario: &Scenario) -> RunInfo {
         warnings: warnings.map(one_line).collect(),
         inferred: scenario.inferred.clone(),
         flows: Vec::new(),
+        surround: Surround::default(),
     }
 }
 

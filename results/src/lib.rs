@@ -6,6 +6,7 @@
 //! * [`csv_write`] and [`csv_read`]: `trace.csv`, `acks.csv`, `tx.csv`, `reads.csv`;
 //! * [`digest`]: one number for a whole trace;
 //! * [`flows`]: several connections side by side;
+//! * [`surroundings`]: what became of packets outside the sockets;
 //! * [`summary`]: the run in figures, `summary.json`;
 //! * [`cells`]: single numbers of a trace by name, [`autotuning`]: the steps of the budget;
 //! * [`report`]: text shaped like `ss -tmi` and `nstat`;
@@ -29,6 +30,7 @@ pub mod record;
 pub mod recorder;
 pub mod report;
 pub mod summary;
+pub mod surroundings;
 
 pub use columns::{Class, ColumnSet, SCHEMA_VERSION};
 pub use csv_read::{ReadError, TraceTable};

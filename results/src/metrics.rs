@@ -11,6 +11,7 @@ use sim_core::counters::Counters;
 use crate::columns::{self, Class, FileColumn};
 use crate::measures::{Histogram, Measured, PEAKS};
 use crate::record::TraceRow;
+use crate::surroundings::SURROUNDINGS;
 
 /// What a metric counts.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -58,6 +59,7 @@ enum Source {
     Final(FileColumn<TraceRow>),
     Peak(usize),
     Counter(Side, usize),
+    Path(usize),
 }
 
 impl std::fmt::Debug for Source {
@@ -67,6 +69,7 @@ impl std::fmt::Debug for Source {
             Self::Final(_) => "Final",
             Self::Peak(_) => "Peak",
             Self::Counter(..) => "Counter",
+            Self::Path(_) => "Path",
         })
     }
 }
@@ -85,6 +88,7 @@ impl Metric {
             Source::Measure(f) => f(run),
             Source::Final(c) => c.value(run.closing()).int(),
             Source::Peak(at) => run.peak().get(at).copied(),
+            Source::Path(at) => run.surround().get(at),
             Source::Counter(side, at) => {
                 let of = |c: &Counters| c.values().get(at).copied().map_or(0, signed);
                 Some(match side {
@@ -317,7 +321,13 @@ static METRICS: LazyLock<Vec<Metric>> = LazyLock::new(|| {
             source: Source::Counter(side, at),
         })
     });
-    measures.chain(last).chain(peaks).chain(counters).collect()
+    let path = SURROUNDINGS.iter().enumerate().map(|(at, s)| Metric {
+        name: Cow::Owned(format!("path.{}", s.name)),
+        unit: s.unit,
+        doc: s.doc,
+        source: Source::Path(at),
+    });
+    measures.chain(last).chain(peaks).chain(path).chain(counters).collect()
 });
 
 /// All metrics, whether or not a particular run has the number.

@@ -10,6 +10,7 @@ use crate::flows::{FlowFigures, FlowsSummary};
 use crate::measures::{Measured, PEAKS};
 use crate::metrics::{self, MEASURES};
 use crate::record::Trace;
+use crate::surroundings::Surround;
 
 /// What a summary says about the run besides its trace.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
@@ -28,6 +29,8 @@ pub struct RunInfo {
     pub inferred: Vec<String>,
     /// The connections, if there were several; the trace is that of the first.
     pub flows: Vec<FlowFigures>,
+    /// What became of path and devices.
+    pub surround: Surround,
 }
 
 /// A run in figures. Bytes unless said otherwise.
@@ -66,6 +69,9 @@ pub struct Summary {
     pub warnings: Vec<String>,
     /// What was inferred rather than recorded from a kernel.
     pub inferred: Vec<String>,
+    /// What became of packets on the path and at the devices; nothing of a script.
+    #[serde(default, skip_serializing_if = "Figures::is_empty")]
+    pub path: Figures,
     /// All connections together, if there were several; whatever is said of a socket is then said of the first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub flows: Option<FlowsSummary>,
@@ -75,12 +81,14 @@ impl Summary {
     /// Sums up a run with a trace.
     pub fn new(trace: &Trace, info: &RunInfo) -> Self {
         let digest = Digest::of_flows(trace, &info.flows);
-        Self::of(&trace.measured.clone().with_flows(&info.flows), Some(digest), info)
+        let measured = trace.measured.clone().with_flows(&info.flows).with_surroundings(info.surround);
+        Self::of(&measured, Some(digest), info)
     }
 
     /// Sums up a run; `digest` is that of its trace, if it has one.
     pub fn of(run: &Measured, digest: Option<Digest>, info: &RunInfo) -> Self {
-        let RunInfo { scenario, kernel, seed, version, warnings, inferred, flows } = info.clone();
+        let RunInfo { scenario, kernel, seed, version, warnings, inferred, flows, surround: _ } =
+            info.clone();
         let end = run.closing();
         let last = |c: &crate::columns::FileColumn<_>| Some((c.column().name, c.value(end).int()?));
         Self {
@@ -100,6 +108,7 @@ impl Summary {
             sender_counters: counter_figures(run.sender()),
             warnings,
             inferred,
+            path: run.surround().figures(),
             flows: FlowsSummary::new(&flows),
         }
     }
@@ -112,6 +121,7 @@ impl Summary {
                 .last
                 .get(crate::columns::find::<crate::record::TraceRow>(n).map_or(n, |c| c.column().name)),
             Some(("peak", n)) => self.peak.get(n),
+            Some(("path", n)) => self.path.get(n),
             Some(("counters", n)) => counter(&self.counters, n),
             Some(("receiver_counters", n)) => counter(&self.receiver_counters, n),
             Some(("sender_counters", n)) => counter(&self.sender_counters, n),

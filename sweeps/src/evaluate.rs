@@ -1,6 +1,7 @@
 //! One run: from a point to its row.
 
 use results::flows::FlowFigures;
+use results::surroundings::Surround;
 use results::{Digest, Metric, Setup, TraceRecorder};
 use scenarios::Scenario;
 use sim_core::counters::Counters;
@@ -48,23 +49,25 @@ pub fn row(plan: &Plan, point: Point, repeat: u32) -> Row {
 /// # Errors
 /// Why the run has no result, as a sentence.
 pub fn figures(scenario: &Scenario, measures: &[&'static Metric]) -> Result<Figures, String> {
-    let (trace, flows) = match &scenario.inject {
+    let (trace, flows, surround) = match &scenario.inject {
         None => {
             let mut recorder = TraceRecorder::new(Setup::of(&scenario.config));
             let o = engine::run(&scenario.config, &mut recorder).map_err(|e| e.to_string())?;
-            let flows = FlowFigures::of(&o);
-            (recorder.finish(o.ended, &o.receiver, &o.receiver_counters, &o.sender_counters), flows)
+            let (flows, surround) = (FlowFigures::of(&o), Surround::of(&o));
+            let trace = recorder.finish(o.ended, &o.receiver, &o.receiver_counters, &o.sender_counters);
+            (trace, flows, surround)
         }
         Some(plan) => {
             let mut recorder = TraceRecorder::new(Setup::of_path(&scenario.config));
             let o =
                 inject::run_injection(&scenario.config, plan, &mut recorder).map_err(|e| e.to_string())?;
-            (recorder.finish(o.ended, &o.receiver, &o.counters, &Counters::default()), Vec::new())
+            let trace = recorder.finish(o.ended, &o.receiver, &o.counters, &Counters::default());
+            (trace, Vec::new(), Surround::default())
         }
     };
     let trace = trace.map_err(|e| e.to_string())?;
     let digest = Digest::of_flows(&trace, &flows).to_string();
-    let measured = trace.measured.with_flows(&flows);
+    let measured = trace.measured.with_flows(&flows).with_surroundings(surround);
     let measures = measures.iter().map(|m| m.value(&measured)).collect();
     Ok(Figures { measures, digest })
 }

@@ -4,7 +4,7 @@ use results::{Setup, Trace, metrics};
 use scenarios::{Overrides, Scenario, Source, resolve};
 use sim_core::time::SimTime;
 
-use crate::support::{gallery_scenario, measure, simulate};
+use crate::support::{gallery_scenario, measure, simulate, skmem_in};
 
 fn scenario(text: &str) -> Scenario {
     resolve(&Source::new("measured.yaml", text), &Overrides::default()).unwrap()
@@ -135,4 +135,36 @@ fn the_documentation_of_the_summary_has_every_measure_as_the_table_defines_it() 
     for field in json.as_object().unwrap().keys() {
         assert!(page.contains(&format!("`{field}`")), "docs/summary.md lacks `{field}`");
     }
+}
+
+/// A link that loses two packets, and a queue of four that a burst of forty overruns.
+const LOSSY: &str = "kernel: \"6.1\"
+path: {rtt: 20ms, mtu: 1500, forward: {loss: {packets: [8, 12]}, rate: 10mbit, queue: {kind: drop-tail, limit: 4}}}
+sender: {offload: {tso: off, gso: off}, route: {initcwnd: 40}, write: {mode: burst, bytes: 64KiB}}
+receiver: {read: {mode: asap}}
+stop: {after: 60s, bytes: 64KiB}
+";
+
+#[test]
+fn what_path_and_devices_did_can_be_expected() {
+    let dir = tempfile::tempdir().unwrap();
+    let expect = "expect:\n  path.forward_lost: 2\n  path.forward_queue_peak_packets: 4\n  \
+                  path.forward_queue_dropped: \">= 20\"\n  path: {reverse_lost: 0, rx_queue_dropped: 0}\n";
+    std::fs::write(dir.path().join("lossy.yaml"), format!("{LOSSY}{expect}")).unwrap();
+    skmem_in(dir.path(), &["check", "lossy.yaml"]).exits(0);
+    let clean = LOSSY.replace("packets: [8, 12]", "packets: [8]");
+    std::fs::write(dir.path().join("clean.yaml"), format!("{clean}{expect}")).unwrap();
+    let r = skmem_in(dir.path(), &["check", "clean.yaml"]).exits(1);
+    assert!(r.out.contains("path.forward_lost"), "{}{}", r.out, r.err);
+    std::fs::write(dir.path().join("typo.yaml"), format!("{LOSSY}expect: {{path.rx_mised: 0}}\n")).unwrap();
+    let r = skmem_in(dir.path(), &["check", "typo.yaml"]).exits(2);
+    assert!(r.err.contains("did you mean `path.rx_missed`?"), "{}", r.err);
+    // What entered came out, was lost, or is under way.
+    let r = skmem_in(dir.path(), &["run", "lossy.yaml", "--json"]).exits(0);
+    let run: serde_json::Value = serde_json::from_str(&r.out).unwrap();
+    let of = |name: &str| run["path"][name].as_i64().unwrap_or_else(|| panic!("{name}: {}", run["path"]));
+    let gone =
+        of("forward_delivered") + of("forward_lost") + of("forward_queue_dropped") + of("forward_over_limit");
+    assert!((0..=4).contains(&(of("forward_sent") - gone)), "{}", run["path"]);
+    assert_eq!(run["path"]["rx_missed"], serde_json::Value::Null, "loopback has no ring");
 }

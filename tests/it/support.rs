@@ -3,6 +3,8 @@
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
+use results::flows::FlowFigures;
+use results::surroundings::Surround;
 use results::{Measured, Meter, RunInfo, Setup, Summary, Trace, TraceRecorder};
 use scenarios::{Overrides, Scenario, Source, gallery, gallery_text, resolve, resolve_all};
 use sim_core::counters::Counters;
@@ -124,7 +126,11 @@ pub(crate) fn simulate(scenario: &Scenario) -> (Ended, Trace, Summary) {
         Ended::Injected(o) => recorder.finish(o.ended, &o.receiver, &o.counters, &Counters::default()),
     };
     let trace = trace.unwrap();
-    let info = RunInfo { scenario: scenario.name.clone(), ..RunInfo::default() };
+    let (flows, surround) = match &ended {
+        Ended::Engine(o) => (FlowFigures::of(o), Surround::of(o)),
+        Ended::Injected(_) => <_>::default(),
+    };
+    let info = RunInfo { scenario: scenario.name.clone(), flows, surround, ..RunInfo::default() };
     let summary = Summary::new(&trace, &info);
     (ended, trace, summary)
 }

@@ -9,6 +9,7 @@ use super::meter::Meter;
 use super::stalls::Stall;
 use crate::flows::{FlowFigures, FlowsSummary};
 use crate::record::TraceRow;
+use crate::surroundings::Surround;
 
 /// Names of the peaks, in the order of [`Measured::peak`].
 pub const PEAKS: [&str; 6] = ["recv_q", "skmem_r", "skmem_rb", "rcv_ssthresh", "rcv_win", "over_budget"];
@@ -32,17 +33,29 @@ pub struct Measured {
     receiver: Counters,
     sender: Counters,
     flows: Option<FlowsSummary>,
+    surround: Surround,
 }
 
 impl Measured {
-    pub(super) const fn new(m: Meter, closing: TraceRow, receiver: Counters, sender: Counters) -> Self {
-        Self { m, closing, receiver, sender, flows: None }
+    pub(super) fn new(m: Meter, closing: TraceRow, receiver: Counters, sender: Counters) -> Self {
+        Self { m, closing, receiver, sender, flows: None, surround: Surround::default() }
     }
 
     /// The same with what became of all connections, where there were several; the measures are those of the first.
     #[must_use]
     pub fn with_flows(self, flows: &[FlowFigures]) -> Self {
         Self { flows: FlowsSummary::new(flows), ..self }
+    }
+
+    /// The same with what became of path and devices.
+    #[must_use]
+    pub fn with_surroundings(self, surround: Surround) -> Self {
+        Self { surround, ..self }
+    }
+
+    /// Path and devices; empty of a run that had none.
+    pub const fn surround(&self) -> &Surround {
+        &self.surround
     }
 
     /// All connections together, if there were several.

@@ -126,5 +126,6 @@ pub(crate) fn info() -> RunInfo {
         warnings: vec!["tcp_adv_win_scale has no effect from kernel 6.6 on".into()],
         inferred: vec![],
         flows: Vec::new(),
+        surround: results::surroundings::Surround::default(),
     }
 }
