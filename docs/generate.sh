@@ -5,6 +5,7 @@ cd "$(dirname "$0")/.."
 cargo build -q --release
 skmem=${CARGO_TARGET_DIR:-target}/release/skmem
 "$skmem" list kernels --markdown >docs/kernels.md
+"$skmem" list memory --markdown >docs/memory.md
 "$skmem" list --markdown >docs/gallery.md
 "$skmem" check --format markdown >docs/claims.md || echo "some claims fell short: see skmem check" >&2
 [ "${1:-}" = charts ] || exit 0

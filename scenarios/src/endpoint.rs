@@ -4,6 +4,7 @@ use sim_core::config::{
     Congestion, EndpointConfig, NicConfig, NicModel, Offload, ReadConfig, RingConfig, Route, SockOpts,
     Sysctls, WriteConfig,
 };
+use sim_core::host::MemoryDefaults;
 use sim_core::linux::KernelProfile;
 use sim_core::time::SimDuration;
 
@@ -14,19 +15,39 @@ use crate::sysctls;
 use crate::units;
 use crate::yaml::{Node, Value};
 
-/// Reads one end, and the name of its device. `warn_for` is the kernel if it is known: what it ignores is
-/// reported.
+/// What an end runs on.
+#[derive(Clone, Copy)]
+pub(crate) struct Machine {
+    /// The kernel.
+    pub(crate) profile: &'static KernelProfile,
+    /// Whether it is the one that was asked for: what it ignores is then reported.
+    pub(crate) known: bool,
+    /// What it has computed from its memory, if that is given.
+    pub(crate) memory: Option<MemoryDefaults>,
+}
+
+impl Machine {
+    /// The sysctls as they are after boot.
+    fn sysctls(&self) -> Sysctls {
+        let mut values = self.profile.default_sysctls();
+        if let Some(memory) = self.memory {
+            memory.apply(&mut values);
+        }
+        values
+    }
+}
+
+/// Reads one end, and the name of its device.
 pub(crate) fn resolve(
     cx: &mut Context,
     keys: &'static [Key],
     node: &Node,
     what: &str,
-    profile: &'static KernelProfile,
-    warn_for: Option<&KernelProfile>,
+    machine: Machine,
     inferred: &mut Vec<String>,
 ) -> (Option<EndpointConfig>, String) {
     let fields = cx.fields(keys, node, what);
-    let sysctl = resolve_sysctls(cx, &fields, profile, warn_for);
+    let sysctl = resolve_sysctls(cx, &fields, machine);
     let sockopt = resolve_sockopts(cx, &fields, &sysctl);
     let route = resolve_route(cx, &fields);
     let offload = resolve_offload(cx, &fields);
@@ -59,13 +80,9 @@ pub(crate) fn resolve(
     (config, nic_name)
 }
 
-fn resolve_sysctls(
-    cx: &mut Context,
-    fields: &Fields<'_>,
-    profile: &KernelProfile,
-    warn_for: Option<&KernelProfile>,
-) -> Sysctls {
-    let mut values = profile.default_sysctls();
+fn resolve_sysctls(cx: &mut Context, fields: &Fields<'_>, machine: Machine) -> Sysctls {
+    let profile = machine.profile;
+    let mut values = machine.sysctls();
     let Some((key, entry)) = fields.get("sysctl") else { return values };
     let entries = match &entry.value.value {
         Value::Map(entries) => entries,
@@ -85,8 +102,8 @@ fn resolve_sysctls(
         match (sysctl.ignored)(profile) {
             None => (sysctl.set)(&mut values, value),
             Some(why) => {
-                if let Some(kernel) = warn_for {
-                    let message = format!("kernel {} ignores {}", kernel.name, sysctl.key.name);
+                if machine.known {
+                    let message = format!("kernel {} ignores {}", profile.name, sysctl.key.name);
                     cx.warn(e.at, message).help = Some(why.to_owned());
                 }
             }

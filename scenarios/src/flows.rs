@@ -1,7 +1,6 @@
 //! `flows`: how many connections there are, when they are opened, and what some of them do of their own.
 
 use sim_core::config::{EndpointConfig, FlowGroup, FlowsConfig};
-use sim_core::linux::KernelProfile;
 use sim_core::time::SimDuration;
 
 use crate::apps;
@@ -12,7 +11,7 @@ use crate::yaml::{Entry, Node, Value};
 
 /// What the connections have in common: the scenario's `sender` and `receiver`, as written and as resolved.
 pub(crate) struct Base<'a> {
-    pub(crate) kernel: &'static KernelProfile,
+    pub(crate) machine: endpoint::Machine,
     pub(crate) written: [&'a Node; 2],
     pub(crate) resolved: Option<[&'a EndpointConfig; 2]>,
 }
@@ -87,7 +86,7 @@ fn group(cx: &mut Context, item: &Node, base: &Base<'_>, inferred: &mut Vec<Stri
             cx.fields(allowed, own, &format!("a connection's {name}"));
             overlay(&mut written[which], own);
         }
-        let (end, _) = endpoint::resolve(cx, all, &written[which], name, base.kernel, None, inferred);
+        let (end, _) = endpoint::resolve(cx, all, &written[which], name, base.machine, inferred);
         resolved[which] = end;
     }
     if let [Some(mut sender), Some(mut receiver)] = resolved {

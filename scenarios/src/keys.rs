@@ -383,10 +383,16 @@ pub(crate) static NIC_FIGURES: &[Key] = &[
 /// cost at all, every timer and every ACK would meet a whole burst in one instant.
 pub(crate) static HOST: &[Key] = &[
     key(
+        "ram",
+        size(64 << 20, 1 << 50),
+        "",
+        "Memory of each host, from which a kernel computes at boot what is not given: tcp_mem, tcp_rmem[2], tcp_wmem[2], tcp_max_orphans and tcp_max_tw_buckets (see `skmem list memory`).",
+    ),
+    key(
         "tcp_mem",
         Kind::Triple { max: 1 << 40, sizes: false },
         "188888 251851 377776",
-        "net.ipv4.tcp_mem in pages: low, pressure, high.",
+        "net.ipv4.tcp_mem in pages: low, pressure, high. With `ram`, what follows from it.",
     ),
     key("hz", Kind::Choice(&HZ), "250", "CONFIG_HZ: ticks per second, to which timers are rounded."),
     key(

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use sim_core::host::MemoryDefaults;
+
 use crate::apps;
 use crate::context::Context;
 use crate::kernel::resolve_kernel;
@@ -9,7 +11,7 @@ use crate::keys::{self, Key, Kind};
 use crate::nearest::nearest;
 use crate::source::Source;
 use crate::sysctls;
-use crate::units::shorten;
+use crate::units::{self, shorten};
 use crate::yaml::{self, Entry, Node, Place, Value};
 
 /// What the command line sets on top of a scenario.
@@ -280,12 +282,36 @@ fn with_index(root: &Node, path: &[&str], index: usize, value: &Node) -> Option<
 }
 
 pub(crate) fn default_triple(root: &Node, path: &[&str]) -> Option<String> {
-    if path.first() == Some(&"host") {
-        return keys::find(keys::HOST, path.last()?).map(|k| k.default.to_owned());
+    let kernel = match get(root, "kernel").map(|e| &e.value.value) {
+        Some(Value::Scalar(kernel)) => kernel.as_str(),
+        _ => "",
+    };
+    if let Some(value) = machine_default(root, kernel, path) {
+        return Some(value);
     }
-    let Value::Scalar(kernel) = &get(root, "kernel")?.value.value else { return None };
+    if path.first() != Some(&"host") {
+        return None;
+    }
+    keys::find(keys::HOST, path.last()?).map(|k| k.default.to_owned())
+}
+
+/// What `kernel` sets by itself on a machine with the memory that the tree says: a sysctl, or `tcp_mem`.
+pub(crate) fn machine_default(root: &Node, kernel: &str, path: &[&str]) -> Option<String> {
     let profile = resolve_kernel(kernel).ok()?.profile;
-    Some(sysctls::find(path.last()?)?.show(&profile.default_sysctls()))
+    let ram = get(root, "host").and_then(|host| get(&host.value, "ram")).and_then(|e| match &e.value.value {
+        Value::Scalar(text) => units::parse_size(text).ok(),
+        _ => None,
+    });
+    let memory = ram.map(|ram| MemoryDefaults::of_ram(profile, ram));
+    if path == ["host", "tcp_mem"] {
+        return memory.map(|m| m.tcp_mem.map(|pages| pages.to_string()).join(" "));
+    }
+    let sysctl = sysctls::find(path.last()?)?;
+    let mut values = profile.default_sysctls();
+    if let Some(memory) = memory {
+        memory.apply(&mut values);
+    }
+    Some(sysctl.show(&values))
 }
 
 pub(crate) fn get<'n>(node: &'n Node, key: &str) -> Option<&'n Entry> {

@@ -3,6 +3,7 @@
 use sim_core::config::{
     CallConfig, Change, Ending, HostConfig, LiveOption, RunConfig, StopConfig, TimedChange,
 };
+use sim_core::host::MemoryDefaults;
 use sim_core::inject::Injection;
 use sim_core::linux::KernelProfile;
 use sim_core::skb::SkbLayout;
@@ -186,26 +187,20 @@ fn resolve_root(cx: &mut Context, root: &Node, source: &Source) -> Option<Scenar
     let [forward, reverse] = path::resolve(cx, &fields);
     let empty = Node { at: root.at, value: Value::Null };
     let section = |name| fields.get(name).map_or(&empty, |(_, e)| &e.value);
-    let warn_for = known.then_some(profile);
+    let memory = resolve_ram(cx, section("host"), profile, &mut inferred);
+    let machine = endpoint::Machine { profile, known, memory };
     let (mut sender, sender_nic) =
-        endpoint::resolve(cx, keys::SENDER, section("sender"), "sender", profile, warn_for, &mut inferred);
-    let (mut receiver, mut receiver_nic) = endpoint::resolve(
-        cx,
-        keys::RECEIVER,
-        section("receiver"),
-        "receiver",
-        profile,
-        warn_for,
-        &mut inferred,
-    );
+        endpoint::resolve(cx, keys::SENDER, section("sender"), "sender", machine, &mut inferred);
+    let (mut receiver, mut receiver_nic) =
+        endpoint::resolve(cx, keys::RECEIVER, section("receiver"), "receiver", machine, &mut inferred);
     if let (Some(sender), Some(receiver)) = (&mut sender, &mut receiver) {
         apps::pair(cx, [section("sender"), section("receiver")], sender, receiver);
     }
-    let host = resolve_host(cx, section("host"), &mut inferred);
+    let host = resolve_host(cx, section("host"), memory, &mut inferred);
     let events = resolve_events(cx, &fields);
     let stop = resolve_stop(cx, &fields);
     let base = flows::Base {
-        kernel: profile,
+        machine: endpoint::Machine { known: false, ..machine },
         written: [section("sender"), section("receiver")],
         resolved: sender.as_ref().zip(receiver.as_ref()).map(|(s, r)| [s, r]),
     };
@@ -362,10 +357,31 @@ fn choose_kernel(root: &mut Node, kernel: &str) {
     }
 }
 
-fn resolve_host(cx: &mut Context, node: &Node, inferred: &mut Vec<String>) -> Option<HostConfig> {
+/// What `kernel` computes from `host.ram`.
+fn resolve_ram(
+    cx: &mut Context,
+    node: &Node,
+    kernel: &KernelProfile,
+    inferred: &mut Vec<String>,
+) -> Option<MemoryDefaults> {
+    let ram: u64 = Fields::of(keys::HOST, node).number(cx, "ram")?;
+    inferred.push(format!(
+        "host.ram {}: what the kernel had taken when TCP began is computed, within 0.2 % of the recorded machines",
+        units::format_size(ram)
+    ));
+    Some(MemoryDefaults::of_ram(kernel, ram))
+}
+
+fn resolve_host(
+    cx: &mut Context,
+    node: &Node,
+    memory: Option<MemoryDefaults>,
+    inferred: &mut Vec<String>,
+) -> Option<HostConfig> {
     let host = cx.fields(keys::HOST, node, "host");
     let tcp_mem = match host.get("tcp_mem") {
         Some((key, e)) => cx.triple(key, &e.value),
+        None if memory.is_some() => memory.map(|m| m.tcp_mem),
         None => {
             let key = keys::find(keys::HOST, "tcp_mem")?;
             cx.triple(key, &Node { at: host.at, value: Value::Scalar(key.default.to_owned()) })

@@ -66,6 +66,7 @@ macro_rules! sysctls {
     (@kind ns ($max:expr)) => { Kind::Time { min: 0, max: $max as u64, bare: Some(1) } };
     (@kind us ($max:expr)) => { Kind::Time { min: 0, max: $max as u64 * 1_000, bare: Some(1_000) } };
     (@kind ms ($max:expr)) => { Kind::Time { min: 0, max: $max as u64 * 1_000_000, bare: Some(1_000_000) } };
+    (@kind secs ($max:expr)) => { Kind::Time { min: 0, max: $max as u64 * 1_000_000_000, bare: Some(1_000_000_000) } };
     (@get triple $e:expr) => { $e.map(u64::from) };
     (@get switch $e:expr) => { [u64::from($e), 0, 0] };
     (@get signed $e:expr) => { [signed($e), 0, 0] };
@@ -145,6 +146,10 @@ sysctls! {
     "net.ipv4.tcp_frto" tcp_frto: small(0, 2), always, "Detection of spurious timeouts (RFC 5682).";
     "net.ipv4.tcp_pacing_ss_ratio" tcp_pacing_ss_ratio: count(0, 1000), always, "Pacing rate in slow start, per cent of the current rate.";
     "net.ipv4.tcp_pacing_ca_ratio" tcp_pacing_ca_ratio: count(0, 1000), always, "Pacing rate in congestion avoidance, per cent of the current rate.";
+    "net.ipv4.tcp_max_orphans" tcp_max_orphans: count(0, INT), always, "Connections that no program holds any more; more are reset.";
+    "net.ipv4.tcp_max_tw_buckets" tcp_max_tw_buckets: count(0, INT), always, "Connections in TIME-WAIT; more are ended at once.";
+    "net.ipv4.tcp_fin_timeout" tcp_fin_timeout: secs(86_400), always, "How long in s a connection without a program waits for the peer's FIN.";
+    "net.ipv4.tcp_orphan_retries" tcp_orphan_retries: small(0, 255), always, "Timeouts after which a connection without a program is given up; 0 stands for 8.";
 }
 
 /// The sysctl of this full name.

@@ -4,13 +4,11 @@ use std::sync::Arc;
 
 use crate::context::Context;
 use crate::diagnostic::ScenarioError;
-use crate::kernel::resolve_kernel;
 use crate::key_info::key_info;
 use crate::keys;
 use crate::overrides::{self, Overrides};
 use crate::resolve::{Scenario, failed, parse_root, resolve_tree};
 use crate::source::Source;
-use crate::sysctls;
 use crate::yaml::{Entry, Node, Value};
 
 /// A scenario's tree. Resolving it costs some microseconds, for nothing is read again; settings mean exactly what
@@ -71,7 +69,7 @@ impl Template {
                 (texts.len() == items.len()).then(|| texts.join(" "))
             }
             Some(Value::Map(_)) => None,
-            None | Some(Value::Null) => default(path, &steps, kernel),
+            None | Some(Value::Null) => self.default(path, &steps, kernel),
         }?;
         match index {
             None => Some(text),
@@ -88,6 +86,14 @@ impl Template {
         }
         node.is_some()
     }
+
+    fn default(&self, path: &str, steps: &[&str], kernel: &str) -> Option<String> {
+        if let Some(value) = overrides::machine_default(&self.root, kernel, steps) {
+            return Some(value);
+        }
+        let text = keys::default_of(path)?;
+        (!text.is_empty()).then(|| text.to_owned())
+    }
 }
 
 fn scalar(node: &Node) -> Option<&str> {
@@ -95,15 +101,6 @@ fn scalar(node: &Node) -> Option<&str> {
         Value::Scalar(text) => Some(text),
         _ => None,
     }
-}
-
-fn default(path: &str, steps: &[&str], kernel: &str) -> Option<String> {
-    if let Some(sysctl) = steps.last().and_then(|s| sysctls::find(s)) {
-        let profile = resolve_kernel(kernel).ok()?.profile;
-        return Some(sysctl.show(&profile.default_sysctls()));
-    }
-    let text = keys::default_of(path)?;
-    (!text.is_empty()).then(|| text.to_owned())
 }
 
 #[cfg(test)]

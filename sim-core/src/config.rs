@@ -237,6 +237,14 @@ pub struct Sysctls {
     pub tcp_pacing_ss_ratio: u32,
     /// `net.ipv4.tcp_pacing_ca_ratio`, per cent.
     pub tcp_pacing_ca_ratio: u32,
+    /// `net.ipv4.tcp_max_orphans`.
+    pub tcp_max_orphans: u32,
+    /// `net.ipv4.tcp_max_tw_buckets`.
+    pub tcp_max_tw_buckets: u32,
+    /// `net.ipv4.tcp_fin_timeout`, seconds.
+    pub tcp_fin_timeout: u32,
+    /// `net.ipv4.tcp_orphan_retries`; 0: 8.
+    pub tcp_orphan_retries: u8,
 }
 
 /// Socket options set before `connect` or on the listener. `None`: not set.

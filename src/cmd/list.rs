@@ -2,6 +2,7 @@
 
 mod gallery;
 mod kernels;
+mod memory;
 
 use clap::ValueEnum;
 use scenarios::{Overrides, Source, gallery, resolve};
@@ -15,6 +16,8 @@ enum What {
     Scenarios,
     /// The kernels, and everything in which they differ
     Kernels,
+    /// What the kernels compute from the size of a machine: tcp_mem, tcp_rmem, tcp_wmem, limits of connections
+    Memory,
 }
 
 /// Arguments of `list`.
@@ -26,15 +29,29 @@ pub(crate) struct Args {
     /// The scenarios, or the kernels, as a page for the documentation
     #[arg(long)]
     markdown: bool,
+    /// With `memory`: the machine's memory, such as 4GiB, instead of a table of usual sizes
+    #[arg(long, value_name = "SIZE", value_parser = ram)]
+    ram: Option<u64>,
 }
 
 pub(crate) fn run(args: &Args) -> Result<(), Failure> {
+    if args.ram.is_some() && args.what != What::Memory {
+        return Err(Failure::BadInput("--ram belongs to `skmem list memory`".to_owned()));
+    }
     match args.what {
+        What::Memory if args.markdown => terminal::data(&memory::markdown(args.ram)),
+        What::Memory => terminal::data(&memory::text(args.ram)),
         What::Scenarios if args.markdown => terminal::data(&gallery::markdown()?),
         What::Kernels if args.markdown => terminal::data(&kernels::markdown()),
         What::Scenarios => terminal::data(&scenarios()?),
         What::Kernels => terminal::data(&kernels::text()),
     }
+}
+
+/// A size as a scenario takes it, within the bounds of `host.ram`.
+fn ram(text: &str) -> Result<u64, String> {
+    let bytes = scenarios::units::parse_size(text).map_err(|e| e.message)?;
+    if (64 << 20..=1 << 50).contains(&bytes) { Ok(bytes) } else { Err("expected 64MiB to 1PiB".to_owned()) }
 }
 
 fn scenarios() -> Result<String, Failure> {

@@ -36,6 +36,19 @@ fn a_scenario_of_one_line_has_every_default() {
 }
 
 #[test]
+fn the_memory_of_a_host_sets_what_is_not_given() {
+    let s = good("kernel: 6.18\nhost: {ram: 4GiB}\nsender: {sysctl: {net.ipv4.tcp_max_orphans: 7}}");
+    let c = &s.config;
+    let d = sim_core::host::MemoryDefaults::of_ram(c.kernel, 4 << 30);
+    assert_eq!(c.host.tcp_mem, d.tcp_mem);
+    assert_eq!((c.receiver.sysctl.tcp_rmem[2], c.receiver.sysctl.tcp_max_tw_buckets), (d.rmem_max, 16_384));
+    assert_eq!((c.sender.sysctl.tcp_max_orphans, c.receiver.sysctl.tcp_max_orphans), (7, 16_384));
+    assert!(s.inferred[0].starts_with("host.ram 4GiB"), "{:?}", s.inferred);
+    let given = good("kernel: 6.18\nhost: {ram: 4GiB, tcp_mem: 1 2 3}");
+    assert_eq!(given.config.host.tcp_mem, [1, 2, 3]);
+}
+
+#[test]
 fn the_round_trip_is_split_and_directions_differ() {
     let c =
         good("kernel: 6.1\npath: {rtt: 201ns, rate: 1gbit, forward: {limit: 5}, reverse: {rate: unlimited}}")

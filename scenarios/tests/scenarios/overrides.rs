@@ -57,6 +57,10 @@ fn sysctls_are_named_in_full_or_short() {
     assert_eq!(s.config.sender.sysctl.tcp_wmem, [4096, 32_768, 4_194_304]);
     assert!(!s.config.sender.sysctl.tcp_sack && s.config.receiver.sysctl.tcp_sack);
     assert_eq!(s.config.host.tcp_mem, [5, 251_851, 377_776]);
+    let s = set(&["host.ram=512MiB", "host.tcp_mem[0]=5", "rx.tcp_rmem[0]=6"]).unwrap();
+    let d = sim_core::host::MemoryDefaults::of_ram(s.config.kernel, 512 << 20);
+    assert_eq!(s.config.host.tcp_mem, [5, d.tcp_mem[1], d.tcp_mem[2]]);
+    assert_eq!(s.config.receiver.sysctl.tcp_rmem, [6, 131_072, d.rmem_max]);
     assert_eq!(
         set(&["rx.SO_RCVBUF=4096", "tx.initcwnd=3"]).unwrap().config.receiver.sockopt.rcvbuf,
         Some(4096)

@@ -235,6 +235,9 @@ pub struct SysctlDefaults {
     pub comp_sack_slack_ns: u64,
     /// `tcp_limit_output_bytes`.
     pub limit_output_bytes: u32,
+    /// Pages that the kernel's image, its first tables and the initial RAM disk held when TCP was initialised, on the
+    /// recorded machine (one processor, Debian's cloud flavour).
+    pub boot_pages: u64,
 }
 
 impl KernelProfile {

@@ -45,5 +45,10 @@ pub(super) fn defaults(kernel: &KernelProfile) -> Sysctls {
         tcp_frto: 2,
         tcp_pacing_ss_ratio: 200,
         tcp_pacing_ca_ratio: 120,
+        // Of a machine with 16 GiB, as `tcp_mem` is by default.
+        tcp_max_orphans: 65_536,
+        tcp_max_tw_buckets: 65_536,
+        tcp_fin_timeout: 60,
+        tcp_orphan_retries: 0,
     }
 }

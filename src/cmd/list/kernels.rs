@@ -153,7 +153,8 @@ fn properties(k: &KernelProfile) -> Vec<Property> {
         accepts_zero_window_update,
         defaults,
     } = *k;
-    let SysctlDefaults { tcp_rmem_max, core_mem_max, comp_sack_slack_ns, limit_output_bytes } = defaults;
+    let SysctlDefaults { tcp_rmem_max, core_mem_max, comp_sack_slack_ns, limit_output_bytes, boot_pages } =
+        defaults;
     let (price, initial, remeasured) = match ratio {
         PayloadRatio::AdvWinScale => ("tcp_adv_win_scale", "-".to_owned(), "-".to_owned()),
         PayloadRatio::Measured { initial, clamp } => {
@@ -289,6 +290,11 @@ fn properties(k: &KernelProfile) -> Vec<Property> {
         row("rmem_max, wmem_max", "SK_RMEM_MAX, SK_WMEM_MAX (6.18)", core_mem_max.to_string()),
         row("tcp_comp_sack_slack_ns", "sysctl_tcp_comp_sack_slack_ns", comp_sack_slack_ns.to_string()),
         row("tcp_limit_output_bytes", "sysctl_tcp_limit_output_bytes", limit_output_bytes.to_string()),
+        row(
+            "pages the kernel holds when TCP begins",
+            "nr_free_buffer_pages, tcp_init",
+            boot_pages.to_string(),
+        ),
     ]
 }
 
