@@ -21,6 +21,7 @@ pub(crate) fn link_lines(l: &LinkConfig) -> Vec<(&'static str, String)> {
         duplicate,
         reorder,
         queue,
+        both_ways: _,
     } = l;
     let mut lines = vec![
         ("delay", format_time(delay.as_nanos())),

@@ -7,7 +7,7 @@ use sim_core::config::{NicModel, Route};
 use sim_core::host::Host;
 use sim_core::linux::{KernelProfile, by_name};
 use sim_core::observer::{Silent, Transmit};
-use sim_core::path::{Device, Packet, Payload};
+use sim_core::path::{Device, Direction, Packet, Payload};
 use sim_core::receiver::Receiver;
 use sim_core::segment::{Flags, Segment, SynOptions};
 use sim_core::send_half::Cx;
@@ -93,7 +93,7 @@ fn feed(kernel: &'static KernelProfile, segments: u64) -> u64 {
         let seg = header(place_of(place), MSS);
         let mut data = Emitted::default();
         (data.seq, data.len, data.skb_end) = (seg.seq, seg.len, seg.end_seq());
-        let packet = Packet { flow: 0, seg, payload: Payload::Data(data) };
+        let packet = Packet { flow: 0, way: Direction::Forward, seg, payload: Payload::Data(data) };
         let (seg, buffer) = device.piece(&packet, 0, 1);
         socket.with(|rx, snd, cx| rx.segment_arrives(cx, snd, &seg, buffer));
         if i % 16 == 15 {

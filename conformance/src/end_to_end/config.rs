@@ -218,7 +218,9 @@ fn links(rec: &Recording, setup: &Setup) -> Result<(LinkConfig, LinkConfig), Con
     };
     let [forward, reverse] = both.map(|needle| link(rec, setup, needle));
     let (drop_every, drop_run) = loss(rec)?;
-    Ok((LinkConfig { drop_every, drop_run, ..forward? }, reverse?))
+    // One discipline at the root of `lo` serves both directions.
+    let both_ways = both[0] == both[1];
+    Ok((LinkConfig { drop_every, drop_run, both_ways, ..forward? }, reverse?))
 }
 
 /// One direction: what the last line with `needle` says about netem.

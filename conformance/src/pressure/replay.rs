@@ -6,7 +6,7 @@ use sim_core::config::{LiveOption, NicModel, Route, Sysctls};
 use sim_core::host::{Host, TcpMem};
 use sim_core::linux::{self, KernelProfile};
 use sim_core::observer::{Silent, Transmit};
-use sim_core::path::{Device, Packet, Payload};
+use sim_core::path::{Device, Direction, Packet, Payload};
 use sim_core::receiver::Receiver;
 use sim_core::segment::{Flags, Segment, SynOptions};
 use sim_core::send_half::{Cx, SendHalf as _};
@@ -329,7 +329,7 @@ impl Machine {
         let seg = peer_segment(offset, len, flags, s.peer_saw);
         let mut data = Emitted::default();
         (data.seq, data.len, data.skb_end, data.at) = (seg.seq, len, seg.end_seq(), self.now);
-        let packet = Packet { flow: 0, seg, payload: Payload::Data(data) };
+        let packet = Packet { flow: 0, way: Direction::Forward, seg, payload: Payload::Data(data) };
         let (_, buffer) = self.device.piece(&packet, 0, 1);
         self.with(socket, |rx, snd, cx| rx.segment_arrives(cx, snd, &seg, buffer));
     }

@@ -28,6 +28,10 @@ pub struct LinkConfig {
     pub reorder: Option<Reorder>,
     /// The queue in front of the rate; `None`: packets wait for the rate in the link, as in netem.
     pub queue: Option<QueueConfig>,
+    /// Packets of the other direction go through this link as well: one queueing discipline of a device that both hosts
+    /// share (`lo`). Of the other direction's own link only `mtu`, `drop_every` and `drop_run` count then. Heeded on the
+    /// way from the writing host.
+    pub both_ways: bool,
 }
 
 impl Default for LinkConfig {
@@ -45,6 +49,7 @@ impl Default for LinkConfig {
             duplicate: Chance::default(),
             reorder: None,
             queue: None,
+            both_ways: false,
         }
     }
 }

@@ -5,6 +5,7 @@ use super::outcome::{BlockedTime, FlowOutcome};
 use super::threads::Thread;
 use crate::app::Program;
 use crate::config::RunConfig;
+use crate::path::Direction;
 use crate::segment::SynOptions;
 use crate::seq::Seq;
 use crate::time::SimTime;
@@ -22,6 +23,22 @@ impl Side {
     /// Where this side is in a pair.
     pub(super) const fn at(self) -> usize {
         self as usize
+    }
+
+    /// Where its packets go.
+    pub(super) const fn way(self) -> Direction {
+        match self {
+            Self::Sender => Direction::Forward,
+            Self::Receiver => Direction::Reverse,
+        }
+    }
+
+    /// Who sends packets that go this way.
+    pub(super) const fn sends(way: Direction) -> Self {
+        match way {
+            Direction::Forward => Self::Sender,
+            Direction::Reverse => Self::Receiver,
+        }
     }
 
     /// The other one.

@@ -5,7 +5,7 @@ use super::simulation::{Event, Simulation};
 use super::views::View;
 use crate::config::{EndpointConfig, LinkConfig, LiveOption};
 use crate::observer::{AckReason, Observer, SenderState, Transmit};
-use crate::path::{Packet, Payload};
+use crate::path::{Direction, Packet, Payload};
 use crate::segment::{Flags, Segment, SynOptions};
 use crate::send_half::Cx;
 use crate::sender::{Handshake, Role};
@@ -71,7 +71,11 @@ impl<O: Observer> Simulation<'_, O> {
         }
         f.syn_sent = now.time;
         f.offered[Side::Sender.at()] = Some(options);
-        self.put(Side::Sender, now.time, Packet { flow, seg, payload: Payload::Handshake(options) });
+        self.put(
+            Side::Sender,
+            now.time,
+            Packet { flow, way: Direction::Forward, seg, payload: Payload::Handshake(options) },
+        );
         self.handshake_timer(flow, Side::Sender, time);
     }
 
@@ -141,7 +145,7 @@ impl<O: Observer> Simulation<'_, O> {
             let packet = Transmit { seg, window: u32::from(options.window), reason: AckReason::Handshake };
             self.obs.transmit(now, &packet, &end.rx.state(&end.tx));
         }
-        self.put(side, time, Packet { flow, seg, payload: Payload::Handshake(options) });
+        self.put(side, time, Packet { flow, way: side.way(), seg, payload: Payload::Handshake(options) });
     }
 
     fn syn_arrives(&mut self, flow: FlowId, time: SimTime, syn: SynOptions) {
@@ -178,7 +182,11 @@ impl<O: Observer> Simulation<'_, O> {
         host.counters.out_segs += 1;
         f.offered[Side::Receiver.at()] = Some(options);
         f.syn_ack_sent = time;
-        self.put(Side::Receiver, time, Packet { flow, seg, payload: Payload::Handshake(options) });
+        self.put(
+            Side::Receiver,
+            time,
+            Packet { flow, way: Direction::Reverse, seg, payload: Payload::Handshake(options) },
+        );
         self.handshake_timer(flow, Side::Receiver, time);
     }
 

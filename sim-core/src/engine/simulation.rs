@@ -332,15 +332,16 @@ impl<'a, O: Observer> Simulation<'a, O> {
 
     // --- packets --------------------------------------------------------------------------------------------
 
-    /// A packet leaves the link that `from` put it on: an interrupt hands it up.
-    fn dequeue(&mut self, waiting: &mut VecDeque<Ready>, from: Side, time: SimTime) {
+    /// A packet leaves the link of `link`: an interrupt hands it up.
+    fn dequeue(&mut self, waiting: &mut VecDeque<Ready>, link: Side, time: SimTime) {
         self.moved = true;
-        let to = from.peer();
-        let offload = match from {
-            Side::Sender => self.config.sender.offload,
-            Side::Receiver => self.config.receiver.offload,
-        };
-        if let Some(packet) = self.links[from.at()].pop(&mut self.queue) {
+        if let Some(packet) = self.links[link.at()].pop(&mut self.queue) {
+            let from = Side::sends(packet.way);
+            let to = from.peer();
+            let offload = match from {
+                Side::Sender => self.config.sender.offload,
+                Side::Receiver => self.config.receiver.offload,
+            };
             self.report_crossing(from, time, &packet);
             let of = self.ports[to.at()].device().pieces(&packet, offload);
             if self.ports[to.at()].ring.is_some() {
@@ -454,10 +455,11 @@ impl<'a, O: Observer> Simulation<'a, O> {
         }
     }
 
-    /// Puts a packet on the link away from `from`.
+    /// Puts a packet on the link away from `from`, which may be that of both.
     pub(super) fn put(&mut self, from: Side, at: SimTime, packet: Packet) {
         self.moved = true;
-        self.links[from.at()].send(at, packet, &mut self.queue);
+        let link = if self.config.forward.both_ways { Side::Sender } else { from };
+        self.links[link.at()].send(at, packet, &mut self.queue);
     }
 
     // --- calls into the two ends ----------------------------------------------------------------------------
@@ -524,7 +526,7 @@ impl<'a, O: Observer> Simulation<'a, O> {
                 time
             }
         };
-        self.put(from, at, Packet { flow, seg: t.seg, payload });
+        self.put(from, at, Packet { flow, way: from.way(), seg: t.seg, payload });
     }
 
     /// After an end has acted: its timers may have moved, and an application may have been woken.

@@ -3,7 +3,7 @@
 use super::{RunError, Workspace, run};
 use crate::config::*;
 use crate::linux::by_name;
-use crate::observer::{Observer, SenderState, Silent};
+use crate::observer::{Observer, SendEvent, SenderState, Silent};
 use crate::segment::Segment;
 use crate::skb::Skb;
 use crate::state::SocketState;
@@ -295,4 +295,39 @@ fn a_run_does_not_depend_on_those_before_it_in_the_same_memory() {
     for config in [&overrun, &several, &starved, &overrun, &several, &several, &overrun] {
         assert_eq!(workspace.run(config, &mut Silent), run(config, &mut Silent));
     }
+}
+
+/// When ACKs that move `snd_una` reached the writing end.
+#[derive(Default)]
+struct Acked(Vec<SimTime>);
+
+impl Observer for Acked {
+    fn sending(&mut self, now: Now, event: SendEvent) {
+        if event == SendEvent::Acked {
+            self.0.push(now.time);
+        }
+    }
+}
+
+#[test]
+fn acks_wait_behind_the_data_of_a_queueing_discipline_that_serves_both_ways() {
+    // Ten segments of 1078 bytes with headers at 1 Mbit/s take 8.6 ms each, 86 ms together.
+    let mut config = blog("6.1", 1, 10);
+    config.forward.delay = SimDuration::from_millis(5);
+    config.forward.rate_bps = Some(1_000_000);
+    config.reverse = config.forward.clone();
+    config.stop.packets = Some(20);
+    let first_ack = |both_ways| {
+        let mut config = config.clone();
+        config.forward.both_ways = both_ways;
+        let mut acked = Acked::default();
+        let outcome = run(&config, &mut acked).unwrap();
+        let opened = outcome.started;
+        (acked.0.iter().find(|t| **t > opened).unwrap().since(opened).as_nanos() / 1_000_000, outcome)
+    };
+    let (alone, outcome) = first_ack(false);
+    let (shared, both) = first_ack(true);
+    // Alone it comes after both delays and a packet or two; otherwise behind the last byte of data.
+    assert!((18..=30).contains(&alone) && (91..=93).contains(&shared), "{alone} {shared}");
+    assert!(outcome.reverse.sent > 0 && both.reverse.sent == 0 && both.forward.sent > outcome.forward.sent);
 }

@@ -8,7 +8,7 @@ use crate::counters::Counters;
 use crate::engine::RunError;
 use crate::host::Host;
 use crate::observer::{AckReason, Observer, Transmit};
-use crate::path::{Packet, Payload, Port};
+use crate::path::{Direction, Packet, Payload, Port};
 use crate::queue::BudgetExceeded;
 use crate::receiver::Receiver;
 use crate::segment::{Flags, Segment, SynOptions};
@@ -339,7 +339,7 @@ impl<'a, O: Observer> Driver<'a, O> {
             at: self.now,
             ..Emitted::default()
         };
-        let packet = Packet { flow: 0, seg, payload: Payload::Data(data) };
+        let packet = Packet { flow: 0, way: Direction::Forward, seg, payload: Payload::Data(data) };
         let (_, buffer) = self.port.device().piece(&packet, 0, 1);
         for (_, seg, buffer) in self.port.receive(0, seg, buffer).into_iter().flatten() {
             self.deliver(seg, buffer);

@@ -143,7 +143,7 @@ impl Codel {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::path::Payload;
+    use crate::path::{Direction, Payload};
     use crate::segment::Segment;
 
     const MS: u64 = 1_000_000;
@@ -153,7 +153,8 @@ mod tests {
     }
 
     fn waiting(ms: u64) -> Waiting {
-        let packet = Packet { flow: 0, seg: Segment::default(), payload: Payload::Ack };
+        let packet =
+            Packet { flow: 0, way: Direction::Forward, seg: Segment::default(), payload: Payload::Ack };
         Waiting { packet, since: SimTime::from_nanos(ms * MS), bytes: 1_514 }
     }
 

@@ -120,7 +120,7 @@ fn mix(key: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::path::{Packet, Payload};
+    use crate::path::{Direction, Packet, Payload};
     use crate::segment::Segment;
     use crate::time::SimDuration;
 
@@ -131,7 +131,7 @@ mod tests {
     }
 
     fn packet(flow: u32, bytes: u32, ms: u64) -> Waiting {
-        let packet = Packet { flow, seg: Segment::default(), payload: Payload::Ack };
+        let packet = Packet { flow, way: Direction::Forward, seg: Segment::default(), payload: Payload::Ack };
         Waiting { packet, since: SimTime::from_nanos(ms * 1_000_000), bytes }
     }
 

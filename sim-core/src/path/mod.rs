@@ -47,6 +47,8 @@ pub enum Payload {
 pub struct Packet {
     /// Number of the connection that it belongs to.
     pub flow: u32,
+    /// Where it goes.
+    pub way: Direction,
     /// The TCP header.
     pub seg: Segment,
     /// The rest.

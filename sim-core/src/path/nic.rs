@@ -212,6 +212,7 @@ fn in_fragments(head: Buffer, seg: &Segment, size: u32) -> Buffer {
 mod tests {
     use super::*;
     use crate::linux::by_name;
+    use crate::path::Direction;
     use crate::segment::Flags;
     use crate::sender::Emitted;
     use crate::seq::Seq;
@@ -222,7 +223,7 @@ mod tests {
     fn packet(len: u32, gso_size: u32) -> Packet {
         let seg = Segment { seq: Seq(1), len, flags: Flags::ACK.with(Flags::PSH), ..Segment::default() };
         let e = Emitted { seq: Seq(1), len, gso_size, skb_end: Seq(1) + len, ..Emitted::default() };
-        Packet { flow: 0, seg, payload: Payload::Data(e) }
+        Packet { flow: 0, way: Direction::Forward, seg, payload: Payload::Data(e) }
     }
 
     fn device(nic: impl Into<NicConfig>, kernel: &str) -> Device {

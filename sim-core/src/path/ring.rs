@@ -122,12 +122,12 @@ impl RxRing {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::path::Payload;
+    use crate::path::{Direction, Payload};
     use crate::segment::Segment;
     use crate::time::SimDuration;
 
     fn packet() -> Packet {
-        Packet { flow: 0, seg: Segment::default(), payload: Payload::Ack }
+        Packet { flow: 0, way: Direction::Forward, seg: Segment::default(), payload: Payload::Ack }
     }
 
     fn ring(ring: u32, usecs: u64, rx_frames: u32, budget: u32) -> RxRing {

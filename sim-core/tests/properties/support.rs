@@ -5,7 +5,7 @@ use sim_core::config::{LiveOption, NicModel, Route};
 use sim_core::host::Host;
 use sim_core::linux::{ALL, KernelProfile};
 use sim_core::observer::{DropReason, Observer, PruneStep, Queue, Rule, Transmit};
-use sim_core::path::{Device, Packet, Payload};
+use sim_core::path::{Device, Direction, Packet, Payload};
 use sim_core::receiver::Receiver;
 use sim_core::segment::{Flags, Segment, SynOptions, Timestamps};
 use sim_core::send_half::Cx;
@@ -263,7 +263,7 @@ impl<O: Observer> Bench<O> {
     fn feed(&mut self, seg: Segment) {
         let mut data = Emitted::default();
         (data.seq, data.len, data.skb_end) = (seg.seq, seg.len, seg.end_seq());
-        let packet = Packet { flow: 0, seg, payload: Payload::Data(data) };
+        let packet = Packet { flow: 0, way: Direction::Forward, seg, payload: Payload::Data(data) };
         let device = Device::new(self.setup.nic.into(), self.setup.kernel.0, SkbLayout::default());
         let (seg, buffer) = device.piece(&packet, 0, 1);
         self.highest = self.highest.max(seg.end_seq());

@@ -15,7 +15,7 @@ use crate::seq::Seq;
 fn data(flow: u32, seq: u32, len: u32) -> Packet {
     let seg = Segment { seq: Seq::FIRST + seq, len, ..Segment::default() };
     let e = Emitted { seq: seg.seq, len, skb_end: seg.seq + len, ..Emitted::default() };
-    Packet { flow, seg, payload: Payload::Data(e) }
+    Packet { flow, way: Direction::Forward, seg, payload: Payload::Data(e) }
 }
 
 fn queue() -> EventQueue<()> {
