@@ -71,12 +71,13 @@ pub struct EventQueue<E> {
 impl<E> EventQueue<E> {
     /// An empty queue that lets at most `max_events` events happen.
     pub fn new(max_events: u64) -> Self {
-        Self { heap: BinaryHeap::with_capacity(16), inserted: 0, processed: 0, max_events }
+        Self { heap: BinaryHeap::new(), inserted: 0, processed: 0, max_events }
     }
 
     /// Empties the queue for another run, and keeps its memory.
     pub fn reset(&mut self, max_events: u64) {
         self.heap.clear();
+        self.heap.reserve(16);
         (self.inserted, self.processed, self.max_events) = (0, 0, max_events);
     }
 
@@ -133,11 +134,17 @@ pub struct Lane<T> {
 
 impl<T> Default for Lane<T> {
     fn default() -> Self {
-        Self { items: VecDeque::with_capacity(64) }
+        Self { items: VecDeque::new() }
     }
 }
 
 impl<T> Lane<T> {
+    /// Empties the lane, and keeps its memory.
+    pub fn clear(&mut self) {
+        self.items.clear();
+        self.items.reserve(64);
+    }
+
     /// Appends an item whose key is not before that of the last one.
     pub fn push(&mut self, key: Key, item: T) {
         debug_assert!(self.items.back().is_none_or(|(last, _)| *last <= key), "a lane is in order");

@@ -88,11 +88,15 @@ impl Program {
         if self.closed || !socket.open {
             return None;
         }
-        let close = self.wants_to_close().then_some(self.last);
-        let ending = self.wants_to_end().is_some().then_some(self.last);
-        let echo = (self.reader.held() > 0 && socket.writable).then_some(self.last);
-        let write = if self.shut { None } else { self.writer.due() };
-        [close, ending, echo, write, self.reader.due(socket.readable)].into_iter().flatten().min()
+        let mut due = self.reader.due(socket.readable).unwrap_or(SimTime::NEVER);
+        if !self.shut {
+            due = due.min(self.writer.due().unwrap_or(SimTime::NEVER));
+        }
+        let echoes = self.reader.held() > 0 && socket.writable;
+        if echoes || self.wants_to_close() || self.wants_to_end().is_some() {
+            due = due.min(self.last);
+        }
+        (due != SimTime::NEVER).then_some(due)
     }
 
     /// Reading says that it is time to close, and everything that must be written back was.

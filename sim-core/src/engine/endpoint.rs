@@ -48,6 +48,12 @@ impl Endpoint {
         }
     }
 
+    /// Takes over the memory of an end of an earlier run, which is lost.
+    pub(super) fn take_memory(&mut self, old: &mut Self) {
+        self.rx.take_memory(&mut old.rx);
+        self.tx.take_memory(&mut old.tx);
+    }
+
     /// The options that a program sets before the connection is made.
     pub(super) fn set_options<O: Observer>(&mut self, cx: &mut Cx<'_, O>, config: &EndpointConfig) {
         let o = &config.sockopt;

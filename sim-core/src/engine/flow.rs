@@ -100,6 +100,13 @@ impl Flow {
         }
     }
 
+    /// Takes over the memory of a connection of an earlier run, which is lost.
+    pub(super) fn take_memory(&mut self, old: &mut Self) {
+        for (new, old) in self.ends.iter_mut().zip(&mut old.ends) {
+            new.take_memory(old);
+        }
+    }
+
     /// What has become of it.
     pub(super) fn outcome(&self) -> FlowOutcome {
         let [a, b] = &self.ends;

@@ -13,7 +13,7 @@ use crate::config::{Change, LiveOption, RunConfig};
 use crate::host::Host;
 use crate::observer::{Observer, Transmit};
 use crate::path::{Direction, Link, Packet, Payload, Port};
-use crate::queue::{EventQueue, Key};
+use crate::queue::{EventQueue, Key, Lane};
 use crate::rng;
 use crate::segment::{Flags, Segment};
 use crate::send_half::{Cx, SendHalf};
@@ -80,6 +80,7 @@ pub(super) struct Storage {
     waiting: VecDeque<Ready>,
     apps_waiting: Vec<(FlowId, u8)>,
     out: Vec<Transmit>,
+    lanes: [Lane<Packet>; 2],
 }
 
 impl Default for Storage {
@@ -90,6 +91,7 @@ impl Default for Storage {
             waiting: VecDeque::new(),
             apps_waiting: Vec::new(),
             out: Vec::new(),
+            lanes: Default::default(),
         }
     }
 }
@@ -160,19 +162,32 @@ fn host(config: &RunConfig) -> Host {
     host
 }
 
+/// The connections of a run, closed, in the memory of those of an earlier one.
+fn open_flows(flows: &mut Vec<Flow>, config: &RunConfig) {
+    let count = config.flows.count();
+    flows.truncate(count as usize);
+    for (id, old) in (0..).zip(flows.iter_mut()) {
+        let mut new = Flow::new(config, id);
+        new.take_memory(old);
+        *old = new;
+    }
+    let there = u32::try_from(flows.len()).unwrap_or(u32::MAX);
+    flows.extend((there..count).map(|id| Flow::new(config, id)));
+}
+
 impl<'a, O: Observer> Simulation<'a, O> {
     /// A run that has not begun, in the memory of an earlier one.
     pub(super) fn new(config: &'a RunConfig, obs: &'a mut O, storage: &mut Storage) -> Self {
-        let Storage { mut queue, mut flows, mut waiting, mut apps_waiting, mut out } =
+        let Storage { mut queue, mut flows, mut waiting, mut apps_waiting, mut out, lanes } =
             std::mem::take(storage);
         queue.reset(config.stop.max_events);
-        flows.clear();
-        flows.extend((0..config.flows.count()).map(|id| Flow::new(config, id)));
+        open_flows(&mut flows, config);
         waiting.clear();
         apps_waiting.clear();
         out.clear();
         let port = |end| Port::new(config.kernel, end, &config.host);
         let ports = [port(&config.sender), port(&config.receiver)];
+        let [forward, reverse] = lanes;
         let apart = ports.iter().any(|p| p.ring.is_some());
         Self {
             config,
@@ -180,8 +195,8 @@ impl<'a, O: Observer> Simulation<'a, O> {
             wheel: TimerWheel::new(config.host.jiffies),
             queue,
             links: [
-                Link::new(&config.forward, config.seed, Direction::Forward),
-                Link::new(&config.reverse, config.seed, Direction::Reverse),
+                Link::in_memory_of(forward, &config.forward, config.seed, Direction::Forward),
+                Link::in_memory_of(reverse, &config.reverse, config.seed, Direction::Reverse),
             ],
             ports,
             hosts: [host(config), host(config)],
@@ -242,8 +257,8 @@ impl<'a, O: Observer> Simulation<'a, O> {
 
     /// Leaves the memory to the next run.
     pub(super) fn give_back(self, storage: &mut Storage) {
-        let Self { queue, flows, waiting, apps_waiting, out, .. } = self;
-        *storage = Storage { queue, flows, waiting, apps_waiting, out };
+        let Self { queue, flows, waiting, apps_waiting, out, links, .. } = self;
+        *storage = Storage { queue, flows, waiting, apps_waiting, out, lanes: links.map(Link::into_lane) };
     }
 
     /// Lets everything happen until the run is over; returns when that is.

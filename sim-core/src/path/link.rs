@@ -76,6 +76,22 @@ pub struct Link {
 impl Link {
     /// An empty link, with the random streams of `seed` and its direction.
     pub fn new(config: &LinkConfig, seed: u64, direction: Direction) -> Self {
+        Self::in_memory_of(Lane::default(), config, seed, direction)
+    }
+
+    /// The lane of a link that is no longer needed.
+    pub(crate) fn into_lane(self) -> Lane<Packet> {
+        self.lane
+    }
+
+    /// As [`Link::new`], in the memory of a lane that is no longer needed.
+    pub(crate) fn in_memory_of(
+        mut lane: Lane<Packet>,
+        config: &LinkConfig,
+        seed: u64,
+        direction: Direction,
+    ) -> Self {
+        lane.clear();
         let netem = Netem::new(config, seed, direction);
         let hash = match direction {
             Direction::Forward => Purpose::FlowHashForward,
@@ -94,7 +110,7 @@ impl Link {
             drop_every: u64::from(config.drop_every),
             drop_run: u64::from(config.drop_run.max(1)),
             left: 0,
-            lane: Lane::default(),
+            lane,
             last: SimTime::ZERO,
             entered: SimTime::ZERO,
             over_limit: 0,

@@ -1,7 +1,5 @@
 //! Compaction: contiguous skbs are copied into fresh ones of about a page.
 
-use std::collections::VecDeque;
-
 use super::Receiver;
 use super::rbtree::{NIL, NodeId};
 use crate::observer::{Observer, Queue};
@@ -16,14 +14,23 @@ fn is_boundary(skb: &Skb) -> bool {
 }
 
 /// What a collapse did to a run of skbs.
-#[derive(Default)]
-struct Collapsed {
+#[derive(Clone, Default, Debug)]
+pub(super) struct Collapsed {
     /// Positions in the run of the skbs that are gone, ascending.
     removed: Vec<usize>,
     /// The skbs made of them.
     made: Vec<Skb>,
     /// Bytes copied.
     copied: u32,
+}
+
+impl Collapsed {
+    /// Nothing was done, in the same memory.
+    pub(super) fn clear(&mut self) {
+        self.removed.clear();
+        self.made.clear();
+        self.copied = 0;
+    }
 }
 
 impl Receiver {
@@ -34,7 +41,8 @@ impl Receiver {
         let c = self.collapse(cx, run.make_contiguous(), self.copied_seq, self.rcv_nxt);
         // The new skbs stand where the last of their sources stood.
         let mut gone = c.removed.iter().copied().peekable();
-        let mut queue = VecDeque::with_capacity(run.len());
+        let mut queue = std::mem::take(&mut self.spare);
+        queue.reserve(run.len());
         let last = c.removed.last().copied();
         for (at, skb) in run.drain(..).enumerate() {
             if gone.next_if_eq(&at).is_none() {
@@ -45,7 +53,9 @@ impl Receiver {
             }
         }
         self.queue = queue;
+        self.spare = run;
         self.report_collapse(cx, Queue::Receive, rmem_before, c.removed.len() as u32, c.copied);
+        self.collapsed = c;
     }
 
     /// Collapses each contiguous range of the out-of-order queue that is worth it
@@ -100,6 +110,7 @@ impl Receiver {
             self.ofo.insert(skb);
         }
         self.report_collapse(cx, Queue::OutOfOrder, rmem_before, c.removed.len() as u32, c.copied);
+        self.collapsed = c;
     }
 
     /// Rewrites the bytes of `run` from `start` to `end` (`tcp_collapse`): finds the first skb that is worth
@@ -112,7 +123,8 @@ impl Receiver {
         mut start: Seq,
         end: Seq,
     ) -> Collapsed {
-        let mut c = Collapsed::default();
+        let mut c = std::mem::take(&mut self.collapsed);
+        c.clear();
         let mut at = 0;
         loop {
             let Some(skb) = run.get(at) else { return c };

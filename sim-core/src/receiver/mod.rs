@@ -166,6 +166,9 @@ pub struct Receiver {
     drops: u32,
 
     queue: VecDeque<Skb>,
+    /// Memory for the next collapse: an empty queue, and what it does.
+    spare: VecDeque<Skb>,
+    collapsed: collapse::Collapsed,
     ofo: SkbTree,
     backlog: VecDeque<Waiting>,
     backlog_len: u32,
@@ -231,6 +234,8 @@ impl Receiver {
             lowat: 1,
             drops: 0,
             queue: VecDeque::new(),
+            spare: VecDeque::new(),
+            collapsed: collapse::Collapsed::default(),
             ofo: SkbTree::default(),
             backlog: VecDeque::new(),
             backlog_len: 0,
@@ -248,6 +253,22 @@ impl Receiver {
             unshared_below: Seq(0),
             layout: SkbLayout::default(),
         }
+    }
+
+    /// Takes over the memory of an older socket, which is lost.
+    pub(crate) fn take_memory(&mut self, old: &mut Self) {
+        for (new, old) in [(&mut self.queue, &mut old.queue), (&mut self.spare, &mut old.spare)] {
+            std::mem::swap(new, old);
+            new.clear();
+        }
+        std::mem::swap(&mut self.ofo, &mut old.ofo);
+        self.ofo.clear();
+        std::mem::swap(&mut self.backlog, &mut old.backlog);
+        self.backlog.clear();
+        std::mem::swap(&mut self.sacks, &mut old.sacks);
+        self.sacks.clear();
+        std::mem::swap(&mut self.collapsed, &mut old.collapsed);
+        self.collapsed.clear();
     }
 
     /// Sets the clock that timestamps are taken from: `origin_us` is its reading at the start of the run, in

@@ -228,6 +228,13 @@ impl Sender {
         s
     }
 
+    /// Takes over the memory of an older sending half, which is lost.
+    pub(crate) fn take_memory(&mut self, old: &mut Self) {
+        self.queue.take_memory(&mut old.queue);
+        std::mem::swap(&mut self.emitted, &mut old.emitted);
+        self.emitted.clear();
+    }
+
     /// A SYN is about to be sent: until the peer answers, segments are as large as the program allows, or 536
     /// bytes (`tcp_connect_init`).
     pub fn connect(&mut self, maxseg: Option<u16>, timestamps: bool) {

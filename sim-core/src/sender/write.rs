@@ -52,8 +52,9 @@ impl Sender {
 
     /// Copies until packets were sent, the backlog is due, or the copying is done.
     pub fn write_some<O: Observer>(&mut self, cx: &mut Cx<'_, O>, rx: &mut Receiver) -> WriteProgress {
+        // Nothing that it depends on changes before something is sent.
+        let goal = self.size_goal();
         while self.writing.left > 0 {
-            let goal = self.size_goal();
             let room = self.queue.unsent.back().map_or(0, |t| goal.saturating_sub(t.len));
             if room == 0
                 && let Some(stop) = self.next_skb(cx, rx)
@@ -68,7 +69,8 @@ impl Sender {
                 rx.settle_send(cx, self.queue.wmem_queued);
                 return self.no_room();
             }
-            let n = self.queue.append(granted, self.layout.max_frags());
+            let n = granted;
+            self.queue.append(n);
             rx.settle_send(cx, self.queue.wmem_queued);
             if n == 0 {
                 // No free fragment slot: the skb ends here.

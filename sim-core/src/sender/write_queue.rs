@@ -111,6 +111,16 @@ impl WriteQueue {
         }
     }
 
+    /// Takes over the memory of an older queue, which is lost.
+    pub(super) fn take_memory(&mut self, old: &mut Self) {
+        for (new, old) in [(&mut self.unsent, &mut old.unsent), (&mut self.rtx, &mut old.rtx)] {
+            std::mem::swap(new, old);
+            new.clear();
+        }
+        std::mem::swap(&mut self.frag_starts, &mut old.frag_starts);
+        self.frag_starts.clear();
+    }
+
     /// Starts an empty skb at the end (`tcp_skb_entail`).
     pub fn entail(&mut self) {
         self.unsent.push_back(TxSkb {
@@ -133,10 +143,14 @@ impl WriteQueue {
         }
         let new_frag = self.frag_used == 0;
         let Some(tail) = self.unsent.back() else { return 0 };
-        // Fragments that begin inside the last skb are the last ones.
-        let inside = || self.frag_starts.iter().rev().take_while(|s| **s > tail.seq).count();
-        if new_frag && tail.len > 0 && 1 + inside() >= usize::from(max_frags) {
-            return 0;
+        if new_frag && tail.len > 0 {
+            // Fragments that begin inside the last skb are the last ones: whether it has all it may have shows in the
+            // one so many places before the end. Its first bytes may lie in a fragment that began before it.
+            let others = usize::from(max_frags).saturating_sub(1);
+            let first = self.frag_starts.len().checked_sub(others);
+            if others == 0 || first.and_then(|i| self.frag_starts.get(i)).is_some_and(|s| *s > tail.seq) {
+                return 0;
+            }
         }
         want.min(PAGE_FRAG - self.frag_used)
     }
@@ -151,12 +165,10 @@ impl WriteQueue {
         self.head
     }
 
-    /// Copies up to `want` bytes to the end of the last unsent skb, as far as one page fragment reaches; the
-    /// number of bytes copied. 0 if the skb has no room for another fragment or there is no skb.
-    pub fn append(&mut self, want: u32, max_frags: u16) -> u32 {
-        let n = self.fits(want, max_frags);
+    /// Copies `n` bytes to the end of the last unsent skb; no more than [`WriteQueue::fits`] said.
+    pub fn append(&mut self, n: u32) {
         if n == 0 {
-            return 0;
+            return;
         }
         let new_frag = self.frag_used == 0;
         let write_seq = self.write_seq;
@@ -170,7 +182,6 @@ impl WriteQueue {
         self.frag_used += n;
         self.write_seq = write_seq + n;
         self.wmem_queued += n;
-        n
     }
 
     /// The last unsent skb carries the FIN.
@@ -303,7 +314,9 @@ mod tests {
         q.entail();
         let mut left = bytes;
         while left > 0 {
-            left -= q.append(left, 17);
+            let n = q.fits(left, 17);
+            q.append(n);
+            left -= n;
         }
         q
     }
