@@ -23,6 +23,8 @@ Begin with: skmem run budget-overrun";
 pub(crate) enum Command {
     /// Run scenarios: report, chart, and the trace of every packet
     Run(cmd::run::Args),
+    /// Draw the figures of a finished sweep
+    Chart(cmd::chart::Args),
     /// Run scenarios and compare them with what they expect
     Check(cmd::check::Args),
     /// Hold the model against recordings of real kernels

@@ -11,7 +11,9 @@ mod progress;
 mod settings;
 mod side_by_side;
 mod simulate;
+mod sweep_charts;
 mod terminal;
+mod tune_chart;
 
 use std::process::ExitCode;
 

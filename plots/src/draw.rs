@@ -36,11 +36,11 @@ impl Type {
         Self { size, bold: false, h, v, upwards: false }
     }
 
-    fn style(self) -> TextStyle<'static> {
+    fn style(self, color: RGBColor) -> TextStyle<'static> {
         let style = if self.bold { FontStyle::Bold } else { FontStyle::Normal };
         let turn = if self.upwards { FontTransform::Rotate270 } else { FontTransform::None };
         let font = (FAMILY, f64::from(self.size), style).into_font().transform(turn);
-        TextStyle::from(font).color(&INK).pos(Pos::new(self.h, self.v))
+        TextStyle { color: color.to_backend_color(), ..TextStyle::from(font) }.pos(Pos::new(self.h, self.v))
     }
 }
 
@@ -153,6 +153,17 @@ impl<DB: DrawingBackend> Painter<'_, DB> {
     }
 
     pub(crate) fn text(&self, text: &str, at: Point, kind: Type) -> Result<(), ChartError> {
+        self.text_in(text, at, kind, INK)
+    }
+
+    /// A text in a colour of its own.
+    pub(crate) fn text_in(
+        &self,
+        text: &str,
+        at: Point,
+        kind: Type,
+        color: RGBColor,
+    ) -> Result<(), ChartError> {
         if text.is_empty() {
             return Ok(());
         }
@@ -166,12 +177,12 @@ impl<DB: DrawingBackend> Painter<'_, DB> {
                 at.1 += shift;
             }
         }
-        Self::check(self.area.draw(&Text::new(text.to_owned(), at, kind.style())))
+        Self::check(self.area.draw(&Text::new(text.to_owned(), at, kind.style(color))))
     }
 }
 
 /// Width of a text in pixels.
 pub(crate) fn text_width(text: &str, kind: Type) -> i32 {
-    let style = kind.style();
+    let style = kind.style(INK);
     style.font.box_size(text).map_or(0, |(w, _)| i32::try_from(w).unwrap_or(i32::MAX))
 }

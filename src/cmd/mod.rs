@@ -1,5 +1,6 @@
 //! One command per file: its arguments, and what it does with them.
 
+pub(crate) mod chart;
 pub(crate) mod check;
 pub(crate) mod completions;
 pub(crate) mod conform;
@@ -22,6 +23,7 @@ use crate::failure::Failure;
 pub(crate) fn dispatch(args: Cli) -> Result<(), Failure> {
     match args.command {
         Command::Run(a) => run::run(&a),
+        Command::Chart(a) => chart::run(&a),
         Command::Check(a) => check::run(&a),
         Command::Conform(a) => conform::run(&a),
         Command::Diff(a) => diff::run(&a),

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use clap::ValueEnum;
 use sweeps::{Ended, Format, Plan, Point, Shard, Store, StoreError, Table, row, sweep};
 
+use crate::cmd::chart;
 use crate::failure::Failure;
 use crate::progress::Progress;
 use crate::{claims, plan_input, terminal};
@@ -50,6 +51,9 @@ pub(crate) struct Args {
     /// How rows are written
     #[arg(long, value_enum, default_value = "csv", value_name = "FORMAT")]
     format: RowFormat,
+    /// Draw no charts
+    #[arg(long)]
+    no_charts: bool,
     /// Print the points and what they would cost, and run nothing
     #[arg(long, conflicts_with_all = ["output", "point"])]
     dry_run: bool,
@@ -133,6 +137,11 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     print(&plan, &table)?;
     if let Some(dir) = &args.output {
         terminal::note(&format!("{rows} rows written to {}", dir.display()));
+        // The charts of a part would be taken for those of the whole.
+        if !args.no_charts && args.shard == Shard::WHOLE && args.formats().contains(&Format::Csv) {
+            let n = chart::of_sweep(&plan, dir)?;
+            terminal::note(&format!("{} in {}", terminal::count(n, "chart"), dir.join("charts").display()));
+        }
     }
     if failed == 0 {
         return Ok(());

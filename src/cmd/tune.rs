@@ -9,7 +9,7 @@ use sweeps::{advice, candidates_csv, search};
 
 use crate::claims::{self, Claims};
 use crate::failure::{Failure, write_failure};
-use crate::{plan_input, terminal};
+use crate::{plan_input, terminal, tune_chart};
 
 /// Arguments of `tune`.
 #[derive(Debug, clap::Args)]
@@ -21,7 +21,7 @@ pub(crate) struct Args {
     /// The plan
     #[arg(value_name = "PLAN")]
     plan: String,
-    /// Write the answer, the sysctl.d fragment and all candidates to this folder, which must not exist yet
+    /// Write the answer, the sysctl.d fragment, all candidates and a chart for each setting to this folder, which must not exist yet
     #[arg(short, long, value_name = "DIR")]
     output: Option<PathBuf>,
     /// Threads; as many as there are processors unless given
@@ -54,14 +54,21 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         )));
     };
     if args.output.is_some() {
-        let candidates = candidates_csv(&plan, tune, &found);
-        let mut files = vec![("answer.txt", &answer.text), ("candidates.csv", &candidates)];
+        let mut files = vec![
+            ("answer.txt".to_owned(), answer.text.clone().into_bytes()),
+            ("candidates.csv".to_owned(), candidates_csv(&plan, tune, &found).into_bytes()),
+        ];
         if !answer.sysctl.is_empty() {
-            files.push(("90-skmem.conf", &answer.sysctl));
+            files.push(("90-skmem.conf".to_owned(), answer.sysctl.clone().into_bytes()));
+        }
+        for (axis, chart) in tune_chart::charts(&plan, tune, &found).map_err(Failure::FellShort)? {
+            let failed = |e: plots::ChartError| Failure::FellShort(e.to_string());
+            files.push((format!("{axis}.svg"), chart.svg().map_err(failed)?.into_bytes()));
+            files.push((format!("{axis}.png"), chart.png().map_err(failed)?));
         }
         claims.fill(0, |dir| {
             for (name, text) in &files {
-                dir.file(name, |f| f.write_all(text.as_bytes()).map_err(write_failure(name)))?;
+                dir.file(name, |f| f.write_all(text).map_err(write_failure(name)))?;
             }
             Ok(())
         })?;

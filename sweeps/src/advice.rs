@@ -47,14 +47,14 @@ pub fn advice(plan: &Plan, tune: &TunePlan, found: &Tuned) -> Option<Advice> {
         let fragment = sysctl_fragment(plan, name, host);
         if !fragment.is_empty() {
             out.text.push_str(&format!(
-                "\n/etc/sysctl.d/90-skmem-{name}.conf on the {name}:\n{}",
+                "\n/etc/sysctl.d/90-skmem-{name}.conf on the {name}, then `sysctl --system`:\n{}",
                 indented(&fragment)
             ));
             out.sysctl.push_str(&fragment);
         }
         for (what, value) in &host.routes {
             out.text.push_str(&format!(
-                "\nRoute of the {name}:\n    ip route change default via GATEWAY dev DEVICE {what} {value}\n"
+                "\nRoute of the {name}; keep what `ip route show default` prints first, and add to it:\n    ip route change default via GATEWAY dev DEVICE {what} {value}\n"
             ));
         }
         if !host.options.is_empty() {
@@ -64,6 +64,9 @@ pub fn advice(plan: &Plan, tune: &TunePlan, found: &Tuned) -> Option<Advice> {
             let level = if what.starts_with("SO_") { "SOL_SOCKET" } else { "IPPROTO_TCP" };
             out.text
                 .push_str(&format!("    setsockopt(fd, {level}, {what}, &(int){{{value}}}, sizeof(int));\n"));
+            if let Some(note) = note_on(what) {
+                out.text.push_str(&format!("    // {note}\n"));
+            }
         }
         for (key, value) in &host.others {
             out.text.push_str(&format!("\nNot a setting of the stack: {key} = {value}\n"));
@@ -71,6 +74,19 @@ pub fn advice(plan: &Plan, tune: &TunePlan, found: &Tuned) -> Option<Advice> {
     }
     out.text.push_str(&back(&hosts));
     Some(out)
+}
+
+/// What a socket option does besides, as socket(7) and tcp(7) say.
+fn note_on(option: &str) -> Option<&'static str> {
+    Some(match option {
+        "SO_RCVBUF" | "SO_SNDBUF" => {
+            "the kernel doubles it, bounds it by net.core.rmem_max or wmem_max, and stops tuning the buffer by itself"
+        }
+        "SO_RCVBUFFORCE" | "SO_SNDBUFFORCE" => {
+            "needs CAP_NET_ADMIN; SO_RCVBUF or SO_SNDBUF does the same up to net.core.rmem_max or wmem_max. The kernel doubles it"
+        }
+        _ => return None,
+    })
 }
 
 fn indented(text: &str) -> String {
@@ -138,7 +154,7 @@ fn back(hosts: &BTreeMap<&str, Host>) -> String {
         }
         for (what, _) in &host.routes {
             text.push_str(&format!(
-                "    ip route change default via GATEWAY dev DEVICE    # {name}, without {what}\n"
+                "    ip route change default via GATEWAY dev DEVICE    # {name}: what was printed before, without {what}\n"
             ));
         }
         if !host.options.is_empty() {
@@ -168,6 +184,13 @@ fn answer(plan: &Plan, tune: &TunePlan, found: &Tuned, best: &Candidate) -> Stri
         None => shown(found.before.objective),
     };
     text.push_str(&format!("as the base is written            {before}\n"));
+    if let Some(second) = found.second(tune) {
+        text.push_str(&format!(
+            "next best: {}              {}\n",
+            settings(plan, second),
+            shown(second.objective)
+        ));
+    }
     let fitting = found.tried.iter().filter(|c| c.fits).count();
     text.push_str(&format!(
         "{} candidates of {} runs each; {fitting} keep all constraints\n",

@@ -8,6 +8,7 @@ use scenarios::tree::{self, Entry, Node, Place, Value};
 use scenarios::{Overrides, Quantity, Scenario, ScenarioError, Source, Template, nearest, units};
 
 use crate::axis::{self, Axis, Pick, Setting};
+use crate::chart_spec::{self, ChartSpec};
 use crate::filter::{Filter, Names};
 use crate::mistakes::Mistakes;
 use crate::objective::{self, TunePlan};
@@ -49,6 +50,8 @@ pub struct Plan {
     pub most_rows: u64,
     /// Wall-clock time after which a sweep stops and keeps what it has, ns.
     pub time: Option<u64>,
+    /// The charts it asks for; without any they are chosen by the axes.
+    pub charts: Vec<ChartSpec>,
     /// What `skmem tune` searches for.
     pub tune: Option<TunePlan>,
     /// What to read before trusting the rows.
@@ -61,8 +64,10 @@ const MOST_ROWS: u64 = 10_000_000;
 /// The figures of a plan that names none.
 const MEASURES: [&str; 5] = ["goodput", "fitted", "peak.skmem_r", "peak.rcv_win", "dropped"];
 
-const KEYS: [&str; 11] =
-    ["name", "about", "base", "axes", "repeat", "seed", "sample", "where", "measures", "budget", "tune"];
+const KEYS: [&str; 12] = [
+    "name", "about", "base", "axes", "repeat", "seed", "sample", "where", "measures", "budget", "charts",
+    "tune",
+];
 
 /// How many points are tried to find out whether a value fits any of them.
 const TRIED: usize = 32;
@@ -176,6 +181,9 @@ fn read_root(
     let measures = read_measures(m, root);
     let (most_rows, time) = read_budget(m, root);
     let tune = root.get("tune").and_then(|e| objective::read(m, e, &axes));
+    let names: Vec<&str> = axes.iter().filter(|a| !a.is_seed()).map(|a| a.name.as_str()).collect();
+    let measured: Vec<&str> = measures.iter().map(String::as_str).collect();
+    let charts = root.get("charts").map(|e| chart_spec::read(m, e, &names, &measured)).unwrap_or_default();
     let base = base?;
     if !base.scenario.kernels.is_empty()
         && !axes.iter().chain(tune.iter().flat_map(|t| &t.over)).any(Axis::sets_kernel)
@@ -196,6 +204,7 @@ fn read_root(
         measures,
         most_rows,
         time,
+        charts,
         tune,
         warnings: Vec::new(),
     };

@@ -27,10 +27,6 @@ pub struct Range {
     pub scale: Scale,
 }
 
-/// Significant digits that a value of a logarithmic range is rounded to: enough for any figure, and far fewer than those
-/// in which two platforms could differ.
-const DIGITS: f64 = 1e4;
-
 impl Range {
     pub(crate) fn read(m: &mut Mistakes, key: &str, node: &Node, quantity: Quantity) -> Option<Self> {
         let Value::Map(entries) = &node.value else { return None };
@@ -122,17 +118,20 @@ impl Range {
         let value = match self.scale {
             // Plain arithmetic is the same everywhere, to the last digit.
             Scale::Linear => libm::round(from + (to - from) * share) as i64,
-            Scale::Log => rounded(from * libm::pow(to / from, share)),
+            // And so is `libm`'s power, which is computed in software; the hardware's would differ in the last digit.
+            Scale::Log => libm::round(from * libm::pow(to / from, share)) as i64,
         };
         value.clamp(self.from, self.to)
     }
 }
 
-/// `x` to a few significant digits, as a whole number.
-pub(crate) fn rounded(x: f64) -> i64 {
+/// `x` as a whole number that can be read: sizes in whole powers of two of at least a 2048th of it, anything else to four
+/// significant digits.
+pub(crate) fn readable(x: f64, quantity: Quantity) -> i64 {
+    let (factor, most) = if quantity == Quantity::Size { (2.0, 4096.0) } else { (10.0, 10_000.0) };
     let mut unit = 1.0;
-    while x.abs() / unit >= DIGITS {
-        unit *= 10.0;
+    while x.abs() / unit >= most {
+        unit *= factor;
     }
     (libm::round(x / unit) * unit) as i64
 }
@@ -144,9 +143,27 @@ mod tests {
     #[test]
     fn a_log_range_has_equal_ratios_and_exact_ends() {
         let r = Range { from: 1_000_000, to: 100_000_000, steps: 5, scale: Scale::Log };
-        assert_eq!(r.steps(), [1_000_000, 3_162_000, 10_000_000, 31_620_000, 100_000_000]);
+        assert_eq!(r.steps(), [1_000_000, 3_162_278, 10_000_000, 31_622_777, 100_000_000]);
         let r = Range { from: 16_384, to: 65_536, steps: 3, scale: Scale::Log };
-        assert_eq!(r.steps(), [16_384, 32_770, 65_536]);
+        assert_eq!(r.steps(), [16_384, 32_768, 65_536]);
+    }
+
+    #[test]
+    fn doublings_are_exact_and_so_is_every_whole_ratio() {
+        for steps in 2..=31 {
+            let r = Range { from: 1, to: 1 << (steps - 1), steps, scale: Scale::Log };
+            assert_eq!(r.steps(), (0..steps).map(|i| 1_i64 << i).collect::<Vec<_>>());
+        }
+        let r = Range { from: 4_096, to: 4_096_000_000, steps: 7, scale: Scale::Log };
+        assert_eq!(r.steps()[3], 4_096_000);
+    }
+
+    #[test]
+    fn readable_values_are_near_and_round() {
+        assert_eq!(readable(8_388_608.0, Quantity::Size), 8_388_608);
+        assert_eq!(readable(5_931_641.7, Quantity::Size), 5_931_008);
+        assert_eq!(readable(5_931_641.7, Quantity::Time(None)), 5_932_000);
+        assert_eq!(readable(1_234.4, Quantity::Count), 1_234);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use crate::evaluate::Row;
 use crate::plan::Plan;
+use crate::statistics::half_width;
 
 /// Points that are shown one by one.
 const SHOWN: usize = 48;
@@ -15,8 +16,11 @@ struct Column {
     most: Option<(i64, u64)>,
 }
 
-/// Number and labels of a point, and count and sum of each measure over its repetitions.
-type PointLine = (u64, Vec<String>, Vec<(i128, i128)>);
+/// Number and labels of a point, and the sums of each measure over its repetitions.
+type PointLine = (u64, Vec<String>, Vec<Sums>);
+
+/// Count, sum and sum of squares.
+type Sums = (i128, i128, i128);
 
 /// Gathers rows into a table: one line per point while there are few, one line per measure anyway.
 #[derive(Clone, Debug)]
@@ -83,26 +87,28 @@ impl Table {
             }
             let picks = plan.space.axes.iter().zip(&row.point.picks);
             let labels = picks.map(|(a, p)| a.value(*p).label.clone()).collect();
-            self.points.push((number, labels, vec![(0, 0); self.measures.len()]));
+            self.points.push((number, labels, vec![(0, 0, 0); self.measures.len()]));
         }
         if let Some((_, _, sums)) = self.points.last_mut() {
-            for ((count, sum), m) in sums.iter_mut().zip(&figures.measures) {
+            for ((count, sum, squares), m) in sums.iter_mut().zip(&figures.measures) {
                 if let Some(n) = m {
                     *count += 1;
                     *sum += i128::from(*n);
+                    *squares += i128::from(*n) * i128::from(*n);
                 }
             }
         }
     }
 
-    /// One line per point with the means over its repetitions; `None` if there are too many.
+    /// One line per point with the means over its repetitions and, behind a `±`, half their 95 % interval (Student's t);
+    /// `None` if there are too many.
     pub fn points(&self) -> Option<(Vec<String>, Vec<Vec<String>>)> {
         if self.many || self.points.is_empty() {
             return None;
         }
         let head = ["point".to_owned()].into_iter().chain(self.axes.clone()).chain(self.measures.clone());
         let lines = self.points.iter().map(|(number, labels, sums)| {
-            let means = sums.iter().map(|(count, sum)| mean(*sum, *count));
+            let means = sums.iter().map(|s| mean_and_interval(*s));
             [number.to_string()].into_iter().chain(labels.clone()).chain(means).collect()
         });
         Some((head.collect(), lines.collect()))
@@ -129,6 +135,16 @@ impl Table {
     /// Rows that have an error, and the first few of them with their points.
     pub fn errors(&self) -> (u64, &[(u64, String)]) {
         (self.failed, &self.errors)
+    }
+}
+
+fn mean_and_interval((count, sum, squares): Sums) -> String {
+    let half = half_width(count.unsigned_abs() as u64, sum, squares);
+    let mean = mean(sum, count);
+    if count < 2 {
+        mean
+    } else {
+        format!("{mean} ±{}", if half >= 100.0 { format!("{half:.0}") } else { format!("{half:.1}") })
     }
 }
 

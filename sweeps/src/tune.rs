@@ -17,7 +17,7 @@ use crate::evaluate::figures;
 use crate::objective::TunePlan;
 use crate::parallel;
 use crate::plan::Plan;
-use crate::range::rounded;
+use crate::range::readable;
 use crate::sample::{Point, Sample, Space};
 
 /// A candidate and what became of it.
@@ -27,6 +27,8 @@ pub struct Candidate {
     pub picks: Vec<Pick>,
     /// The objective over all runs; `None` if a run failed or has no such figure.
     pub objective: Option<i64>,
+    /// Its metric in each run: conditions in their order, repetitions of one beside each other. Shorter if a run failed.
+    pub runs: Vec<Option<i64>>,
     /// The worst value of each constraint.
     pub worst: Vec<Option<i64>>,
     /// The most memory that a run's connection was charged, bytes.
@@ -82,10 +84,23 @@ pub fn search(plan: &Plan, tune: &TunePlan, threads: usize, stop: &AtomicBool) -
     Tuned { tried, best, before, runs: conditions.len() }
 }
 
+fn space_of_conditions(plan: &Plan, tune: &TunePlan) -> Space {
+    Space { axes: tune.over.clone(), sample: Sample::Grid, filters: Vec::new(), seed: plan.space.seed }
+}
+
+/// Names of the conditions, in the order of their runs; each has as many runs as the plan has repetitions.
+pub fn condition_names(plan: &Plan, tune: &TunePlan) -> Vec<String> {
+    let space = space_of_conditions(plan, tune);
+    let name = |number| {
+        let each = space.axes.iter().zip(space.picks(number));
+        each.map(|(a, p)| format!("{} {}", a.name, a.value(p).label)).collect::<Vec<_>>().join(", ")
+    };
+    (0..space.numbers().unwrap_or(0)).map(name).collect()
+}
+
 /// What the conditions and repetitions set, each with its seed.
 fn conditions(plan: &Plan, tune: &TunePlan) -> Vec<Overrides> {
-    let space =
-        Space { axes: tune.over.clone(), sample: Sample::Grid, filters: Vec::new(), seed: plan.space.seed };
+    let space = space_of_conditions(plan, tune);
     let mut out = Vec::new();
     for number in 0..space.numbers().unwrap_or(0) {
         let point = Point { number, picks: space.picks(number) };
@@ -128,12 +143,12 @@ fn evaluated(plan: &Plan, tune: &TunePlan, conditions: &[Overrides], picks: Vec<
     let mut c = Candidate {
         picks,
         objective: None,
+        runs: Vec::new(),
         worst: vec![None; tune.constraints.len()],
         memory: 0,
         error: None,
         fits: true,
     };
-    let mut values = Vec::new();
     for condition in conditions {
         let mut o = condition.clone();
         set(&mut o, &plan.space.axes, &c.picks);
@@ -146,7 +161,7 @@ fn evaluated(plan: &Plan, tune: &TunePlan, conditions: &[Overrides], picks: Vec<
                 return c;
             }
         };
-        values.extend(run.measures[0]);
+        c.runs.push(run.measures[0]);
         for (i, rule) in tune.constraints.iter().enumerate() {
             // A figure that a run does not have breaks no bound: no drop, no window at the first drop.
             let Some(v) = run.measures[i + 1] else { continue };
@@ -155,6 +170,7 @@ fn evaluated(plan: &Plan, tune: &TunePlan, conditions: &[Overrides], picks: Vec<
         }
         c.memory = c.memory.max(run.measures.last().copied().flatten().unwrap_or(0));
     }
+    let values: Vec<i64> = c.runs.iter().copied().flatten().collect();
     c.objective = tune.over_runs.of(&values);
     c.fits &= c.objective.is_some();
     c
@@ -181,6 +197,7 @@ const TOGETHER: usize = 4;
 fn around(plan: &Plan, best: &[Pick], tried: &BTreeMap<Vec<Pick>, Candidate>) -> Vec<Vec<Pick>> {
     let mut choices: Vec<Vec<Pick>> = Vec::new();
     for (i, pick) in best.iter().enumerate() {
+        let axis = &plan.space.axes[i];
         let mut list = vec![*pick];
         if let Pick::Drawn(at) = pick {
             let known: BTreeSet<i64> = tried
@@ -190,8 +207,8 @@ fn around(plan: &Plan, best: &[Pick], tried: &BTreeMap<Vec<Pick>, Candidate>) ->
                     Pick::Listed(_) => None,
                 })
                 .collect();
-            let below = known.range(..at).next_back().map(|n| middle(*n, *at));
-            let above = known.range(at + 1..).next().map(|n| middle(*at, *n));
+            let below = known.range(..at).next_back().map(|n| middle(axis, *n, *at));
+            let above = known.range(at + 1..).next().map(|n| middle(axis, *at, *n));
             list.extend(below.into_iter().chain(above).filter(|n| n != at).map(Pick::Drawn));
         }
         choices.push(list);
@@ -222,14 +239,31 @@ fn around(plan: &Plan, best: &[Pick], tried: &BTreeMap<Vec<Pick>, Candidate>) ->
     out
 }
 
-/// Between two numbers: by ratio if they are far apart, to four digits.
-fn middle(a: i64, b: i64) -> i64 {
+/// Between two numbers: by ratio if they are far apart, as a number that can be read.
+fn middle(axis: &Axis, a: i64, b: i64) -> i64 {
     let by_ratio = a > 0 && b / a >= 2;
     let exact = if by_ratio { libm::sqrt(a as f64 * b as f64) } else { (a as f64 + b as f64) / 2.0 };
-    rounded(exact).clamp(a, b)
+    readable(exact, axis.quantity).clamp(a, b)
 }
 
 impl Tuned {
+    /// The best candidate and those that differ from it along this axis alone, in the order of its values.
+    pub fn along(&self, axis: usize) -> Vec<&Candidate> {
+        let Some(best) = self.best.map(|b| &self.tried[b]) else { return Vec::new() };
+        let same = |c: &&Candidate| {
+            c.picks.iter().zip(&best.picks).enumerate().all(|(i, (a, b))| i == axis || a == b)
+        };
+        let mut out: Vec<&Candidate> = self.tried.iter().filter(same).collect();
+        out.sort_by_key(|c| c.picks[axis]);
+        out
+    }
+
+    /// The best of the candidates that fit and come to another objective than the best one.
+    pub fn second(&self, tune: &TunePlan) -> Option<&Candidate> {
+        let first = self.tried[self.best?].objective;
+        best(tune, self.tried.iter().filter(|c| c.objective != first))
+    }
+
     /// Candidates that differ from the best along one axis alone, nearest first on each side, as far as the first that
     /// does not fit: the axis, and the candidate.
     pub fn failing_neighbours(&self) -> Vec<(usize, &Candidate)> {

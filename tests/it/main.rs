@@ -1,6 +1,7 @@
 //! The product from outside: the command as a user types it, and the libraries through their public interfaces.
 
 mod bad_input;
+mod chart;
 mod check;
 mod command;
 mod conform;

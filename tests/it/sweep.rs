@@ -153,6 +153,71 @@ fn a_killed_sweep_goes_on_to_the_bytes_of_an_undisturbed_one() {
     sweep(d, &["-o", "killed", "--resume", "--shard", "1/2"]).exits(2).says(&["it is shard 1/1, not 1/2"]);
 }
 
+#[cfg(unix)]
+#[test]
+fn ctrl_c_keeps_whole_rows_and_resume_gives_the_bytes_of_an_undisturbed_sweep() {
+    let long = PLAN.replace("repeat: 2", "repeat: 120");
+    let dir = folder(&long);
+    let d = dir.path();
+    sweep(d, &["-o", "whole", "--no-charts"]).exits(0);
+    let whole = text(d, "whole/rows.csv");
+    let child = command(d, &["sweep", "p.yaml", "-o", "stopped"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    grown(&d.join("stopped/rows.csv.part"), 20_000);
+    let sent = std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    assert!(sent.success());
+    let ended = child.wait_with_output().unwrap();
+    let said = String::from_utf8(ended.stderr).unwrap();
+    assert_eq!(ended.status.code(), Some(130), "{said}");
+    assert!(said.contains("stopped") && said.contains("rows are kept, go on with --resume"), "{said}");
+    // What is there is whole rows, the first of those of the undisturbed sweep; nothing claims to be complete.
+    let kept = text(d, "stopped/rows.csv.part");
+    assert!(kept.ends_with('\n') && kept.len() < whole.len() && whole.starts_with(&kept));
+    let rows = kept.lines().count() - 1;
+    assert!(said.contains(&format!("{rows} rows are kept")), "{said}");
+    assert!(!d.join("stopped/rows.csv").exists() && !d.join("stopped/charts").exists());
+    skmem_in(d, &["merge", "stopped", "-o", "x.csv"]).exits(2).says(&["is not complete", "--resume"]);
+    skmem_in(d, &["chart", "stopped"]).exits(2).says(&["is not complete", "--resume"]);
+    sweep(d, &["-o", "stopped", "--resume", "--no-charts"])
+        .exits(0)
+        .says(&[&format!("{rows} rows are there")]);
+    assert_eq!(text(d, "stopped/rows.csv"), whole);
+    assert_eq!(text(d, "stopped/sweep.json"), text(d, "whole/sweep.json"));
+}
+
+/// Names of the unfinished files of a merge to `all.csv`.
+fn unfinished(dir: &Path) -> Vec<String> {
+    let names = fs::read_dir(dir).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap());
+    names.filter(|n| n.starts_with(".all.csv.")).collect()
+}
+
+#[test]
+fn a_merge_killed_while_it_writes_leaves_no_file_and_the_next_one_clears_up() {
+    let dir = folder(&PLAN.replace("repeat: 2", "repeat: 120"));
+    let d = dir.path();
+    sweep(d, &["-o", "a", "--shard", "1/2"]).exits(0);
+    sweep(d, &["-o", "b", "--shard", "2/2"]).exits(0);
+    // Killed as soon as its file can be seen; now and then it is done by then.
+    let caught = (0..200).any(|_| {
+        let mut child =
+            command(d, &["merge", "a", "b", "-o", "all.csv"]).stderr(Stdio::null()).spawn().unwrap();
+        while unfinished(d).is_empty() && child.try_wait().unwrap().is_none() {}
+        let _ = child.kill();
+        child.wait().unwrap();
+        let caught = !d.join("all.csv").exists();
+        let _ = fs::remove_file(d.join("all.csv"));
+        caught && !unfinished(d).is_empty()
+    });
+    assert!(caught, "no merge was caught while it wrote");
+    skmem_in(d, &["merge", "a", "b", "-o", "all.csv"]).exits(0);
+    assert!(unfinished(d).is_empty());
+    sweep(d, &["-o", "whole", "--no-charts"]).exits(0);
+    assert_eq!(text(d, "all.csv"), text(d, "whole/rows.csv"));
+}
+
 #[test]
 fn a_killed_merge_leaves_nothing_that_looks_complete() {
     let dir = folder(PLAN);

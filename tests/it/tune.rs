@@ -46,9 +46,25 @@ fn the_best_candidate_keeps_the_constraint_and_a_neighbour_breaks_it() {
         "nearest that fails: rx.SO_RCVBUF=".to_owned(),
         "beyond tcp_mem[2]".to_owned(),
         "margin".to_owned(),
+        "next best: ".to_owned(),
+        "net.core.rmem_max".to_owned(),
+        "sysctl --system".to_owned(),
     ] {
         assert!(one.out.contains(&text), "`{text}` is not in:\n{}", one.out);
     }
+    // A chart for each setting: every condition, what was chosen, the bound, what breaks it.
+    let chart = fs::read_to_string(dir.path().join("out/rx.SO_RCVBUF.svg")).unwrap();
+    for text in [
+        "path.rtt 20ms, kernel 6.1",
+        "breaks a bound",
+        "chosen",
+        "at most 97.7 KiB",
+        "nearest that fail",
+        "margin",
+    ] {
+        assert!(chart.contains(text), "{text}");
+    }
+    assert!(dir.path().join("out/rx.tcp_rmem[2].png").is_file());
     let fragment = fs::read_to_string(dir.path().join("out/90-skmem.conf")).unwrap();
     assert!(fragment.contains("net.ipv4.tcp_rmem = 4096 131072 "), "{fragment}");
 }

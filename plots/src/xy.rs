@@ -1,0 +1,518 @@
+//! Values against a variable: families of lines, points with intervals, several panels on common scales.
+
+use plotters::prelude::{DrawingBackend, RGBColor};
+use plotters::style::text_anchor::{HPos, VPos};
+
+use crate::draw::{FRAME, GRID, INK, Painter, Type, WHITE, text_width};
+use crate::error::ChartError;
+use crate::heading::{ChartSettings, printable, shorten};
+use crate::layout::{Layout, Rect};
+use crate::panel_grid::{MAX_GRID, PanelGrid, fitting};
+use crate::picture::{self, Picture};
+use crate::polyline::{Point, dashes, thin};
+use crate::scale::{Kind, Scale};
+use crate::tones;
+
+/// What the horizontal axis shows.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Across {
+    /// Numbers, on a logarithmic scale if they span more than a decade.
+    Numbers(String, Kind),
+    /// Words in their order, at 0, 1, 2 ...
+    Words(String, Vec<String>),
+}
+
+/// The colour of a series.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Tone {
+    /// One of several things.
+    Word(usize),
+    /// One of so many steps from small to large.
+    Step(usize, usize),
+    /// What matters most.
+    Ink,
+    /// What fell short.
+    Failed,
+    /// The background of something else.
+    Faint,
+}
+
+/// How a series is drawn.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Mark {
+    /// Dots with a line through them.
+    Line,
+    /// A line without dots, drawn in dashes.
+    Dashed,
+    /// Dots.
+    Dots,
+    /// Dots with rings around them.
+    Rings,
+    /// Crosses.
+    Crosses,
+}
+
+/// A point with the interval that belongs to it; `low` and `high` equal `y` if there is none.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct XyPoint {
+    /// Across.
+    pub x: f64,
+    /// Upwards.
+    pub y: f64,
+    /// Lower end of the interval.
+    pub low: f64,
+    /// Upper end.
+    pub high: f64,
+}
+
+impl XyPoint {
+    /// A point without interval.
+    pub const fn at(x: f64, y: f64) -> Self {
+        Self { x, y, low: y, high: y }
+    }
+}
+
+/// Points that belong together.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Series {
+    /// Its name; the legend has each name once, and none that is empty.
+    pub name: String,
+    /// Its colour.
+    pub tone: Tone,
+    /// How it is drawn.
+    pub mark: Mark,
+    /// Ordered by x.
+    pub points: Vec<XyPoint>,
+}
+
+/// One panel.
+#[derive(Clone, PartialEq, Debug)]
+pub struct XyPanel {
+    /// What tells it from the others; may be empty.
+    pub title: String,
+    /// What its values are. Panels with the same share a scale.
+    pub label: String,
+    /// What its values count.
+    pub kind: Kind,
+    /// What it shows; the later ones lie on top.
+    pub series: Vec<Series>,
+    /// Levels with their names.
+    pub levels: Vec<(f64, String)>,
+    /// Texts beside points.
+    pub notes: Vec<(f64, f64, String)>,
+}
+
+/// Panels over one variable, ready to be drawn.
+#[derive(Clone, PartialEq, Debug)]
+pub struct XyChart {
+    across: Across,
+    panels: Vec<XyPanel>,
+    /// What the series are, above their names.
+    legend: String,
+    /// A place across, with its name.
+    upright: Option<(f64, String)>,
+    columns: Option<usize>,
+    settings: ChartSettings,
+}
+
+/// Values across that are ticks themselves.
+const OWN_TICKS: usize = 7;
+
+/// From which ratio of the largest to the least value on an axis is logarithmic: settings, and results.
+const SPAN_OF_SETTINGS: f64 = 20.0;
+const SPAN_OF_RESULTS: f64 = 40.0;
+
+impl XyChart {
+    /// A chart of `panels`; `legend` says what the series are.
+    ///
+    /// # Errors
+    /// [`ChartError::Size`], or [`ChartError::Runs`] if there is no panel or there are too many.
+    pub fn from(
+        across: Across,
+        panels: Vec<XyPanel>,
+        legend: String,
+        settings: ChartSettings,
+    ) -> Result<Self, ChartError> {
+        if panels.is_empty() || panels.len() > MAX_GRID {
+            return Err(ChartError::Runs { runs: panels.len(), most: MAX_GRID });
+        }
+        picture::prepare(&settings)?;
+        Ok(Self { across, panels, legend, upright: None, columns: None, settings })
+    }
+
+    /// The same with a marked place across.
+    #[must_use]
+    pub fn with_upright(mut self, x: f64, name: String) -> Self {
+        self.upright = Some((x, name));
+        self
+    }
+
+    /// The same with its panels in so many columns.
+    #[must_use]
+    pub const fn with_columns(mut self, columns: Option<usize>) -> Self {
+        self.columns = columns;
+        self
+    }
+
+    /// The chart as an SVG document.
+    ///
+    /// # Errors
+    /// [`ChartError::Draw`].
+    pub fn svg(&self) -> Result<String, ChartError> {
+        picture::svg(self)
+    }
+
+    /// The chart as a PNG file.
+    ///
+    /// # Errors
+    /// [`ChartError::Draw`].
+    pub fn png(&self) -> Result<Vec<u8>, ChartError> {
+        picture::png(self)
+    }
+
+    /// The scale of a panel, which all panels of the same values have.
+    fn upwards(&self, panel: &XyPanel) -> Scale {
+        let same = self.panels.iter().filter(|p| p.label == panel.label && p.kind == panel.kind);
+        let points = same.clone().flat_map(|p| &p.series).flat_map(|s| &s.points);
+        let levels = same.flat_map(|p| p.levels.iter().map(|(y, _)| *y));
+        let values = points.flat_map(|p| [p.y, p.high]).chain(levels);
+        Scale::over(panel.kind, values, SPAN_OF_RESULTS, true)
+    }
+
+    fn sideways(&self) -> Scale {
+        let points = self.panels.iter().flat_map(|p| &p.series).flat_map(|s| &s.points).map(|p| p.x);
+        match &self.across {
+            Across::Numbers(_, kind) => Scale::over(*kind, points, SPAN_OF_SETTINGS, false),
+            Across::Words(_, words) => Scale::words(words.len()),
+        }
+    }
+
+    fn panel<DB: DrawingBackend>(
+        &self,
+        p: &Painter<'_, DB>,
+        l: &Layout,
+        at: Rect,
+        panel: &XyPanel,
+    ) -> Result<(), ChartError> {
+        let u = |n| l.unit(n);
+        let (up, over) = (self.upwards(panel), self.sideways());
+        // Points at the ends of a scale keep off the frame.
+        let pad = if matches!(self.across, Across::Words(..)) { 0 } else { u(16).min(at.w / 16) };
+        let x = |v: f64| at.x + pad + over.place(v, at.w - 2 * pad);
+        let y = |v: f64| at.bottom() - up.place(v, at.h).clamp(0, at.h);
+        for (v, _) in up.ticks(rows_of_ticks(at, l)) {
+            p.line(&[(at.x, y(v)), (at.right(), y(v))], GRID, u(1))?;
+        }
+        for (v, _) in self.ticks(&over, at, l) {
+            p.line(&[(x(v), at.y), (x(v), at.bottom())], GRID, u(1))?;
+        }
+        if let Some((v, name)) = &self.upright {
+            p.line(&[(x(*v), at.y), (x(*v), at.bottom())], FRAME, u(3))?;
+            let right = x(*v) > at.x + at.w / 2;
+            let (h, dx) = if right { (HPos::Right, -u(8)) } else { (HPos::Left, u(8)) };
+            p.text(&printable(name), (x(*v) + dx, at.y + u(6)), Type::new(u(18), h, VPos::Top))?;
+        }
+        for (v, name) in &panel.levels {
+            for dash in dashes(&[(at.x, y(*v)), (at.right(), y(*v))], f64::from(u(12)), f64::from(u(8))) {
+                p.line(&dash, INK, u(2))?;
+            }
+            let kind = Type::new(u(18), HPos::Left, VPos::Bottom);
+            p.text(&printable(name), (at.x + u(8), y(*v) - u(4)), kind)?;
+        }
+        p.frame(at, FRAME, u(2))?;
+        // Whiskers of several series stand beside each other.
+        let whiskers = panel.series.iter().any(|s| s.points.iter().any(|q| q.low < q.high));
+        let aside = if whiskers && matches!(self.across, Across::Numbers(..)) { u(5) } else { 0 };
+        let n = panel.series.len() as i32;
+        for (i, s) in panel.series.iter().enumerate() {
+            let off = (2 * i as i32 - (n - 1)) * aside / 2;
+            series(p, l, s, &|v| x(v) + off, &|v| y(v))?;
+        }
+        self.notes(p, l, at, panel, &|v| x(v), &|v| y(v))
+    }
+
+    /// Texts beside points, as far as they cover neither each other nor leave the panel.
+    fn notes<DB: DrawingBackend>(
+        &self,
+        p: &Painter<'_, DB>,
+        l: &Layout,
+        at: Rect,
+        panel: &XyPanel,
+        x: &dyn Fn(f64) -> i32,
+        y: &dyn Fn(f64) -> i32,
+    ) -> Result<(), ChartError> {
+        let u = |n| l.unit(n);
+        let kind = Type::new(u(17), HPos::Left, VPos::Top);
+        let mut taken: Vec<Rect> = Vec::new();
+        for (nx, ny, text) in &panel.notes {
+            let text = printable(text);
+            let (w, h) = (text_width(&text, kind), u(20));
+            let (px, py) = (x(*nx), y(*ny));
+            let places = [
+                (px + u(12), py + u(6)),
+                (px - w - u(12), py - h - u(6)),
+                (px + u(12), py - h - u(6)),
+                (px - w - u(12), py + u(6)),
+            ];
+            let inside = |r: &Rect| {
+                r.x > at.x && r.right() < at.right() && r.y > at.y && r.bottom() < at.bottom() - u(4)
+            };
+            let free = places
+                .iter()
+                .map(|(x, y)| Rect { x: *x, y: *y, w, h })
+                .find(|r| inside(r) && taken.iter().all(|t| !t.overlaps(r)));
+            let Some(r) = free else { continue };
+            p.text(&text, (r.x, r.y), kind)?;
+            taken.push(r);
+        }
+        Ok(())
+    }
+
+    fn ticks(&self, over: &Scale, at: Rect, l: &Layout) -> Vec<(f64, String)> {
+        match &self.across {
+            Across::Numbers(_, kind) => {
+                let own = self.own_ticks(over, *kind, at, l);
+                own.unwrap_or_else(|| over.ticks((at.w / l.unit(110).max(1)).clamp(2, 12) as usize))
+            }
+            Across::Words(_, words) => words.iter().enumerate().map(|(i, w)| (i as f64, w.clone())).collect(),
+        }
+    }
+
+    /// The values themselves, if they are few and stand far enough apart.
+    fn own_ticks(&self, over: &Scale, kind: Kind, at: Rect, l: &Layout) -> Option<Vec<(f64, String)>> {
+        let mut values: Vec<f64> = Vec::new();
+        for p in self.panels.iter().flat_map(|p| &p.series).flat_map(|s| &s.points) {
+            if values.len() > OWN_TICKS {
+                return None;
+            }
+            if !values.contains(&p.x) {
+                values.push(p.x);
+            }
+        }
+        values.sort_by(f64::total_cmp);
+        let far = |w: &[f64]| over.place(w[1], at.w) - over.place(w[0], at.w) >= l.unit(84);
+        (values.len() <= OWN_TICKS && values.windows(2).all(far))
+            .then(|| values.into_iter().map(|v| (v, kind.text(v))).collect())
+    }
+
+    fn tick_labels<DB: DrawingBackend>(
+        &self,
+        p: &Painter<'_, DB>,
+        l: &Layout,
+        at: Rect,
+    ) -> Result<(), ChartError> {
+        let over = self.sideways();
+        let ticks = self.ticks(&over, at, l);
+        let words = matches!(self.across, Across::Words(..));
+        let pad = if words { 0 } else { l.unit(16).min(at.w / 16) };
+        let room = at.w / ticks.len().max(1) as i32 - l.unit(6);
+        for (v, label) in &ticks {
+            let kind = Type::new(l.unit(20), HPos::Center, VPos::Top);
+            let text = printable(label);
+            let (text, kind) = if words { fitting(&text, room, kind, l) } else { (text, kind) };
+            let x = at.x + pad + over.place(*v, at.w - 2 * pad);
+            p.text(&text, (x, at.bottom() + l.unit(8)), kind)?;
+        }
+        Ok(())
+    }
+
+    fn legend<DB: DrawingBackend>(&self, p: &Painter<'_, DB>, l: &Layout) -> Result<(), ChartError> {
+        let u = |n| l.unit(n);
+        let at = Rect { h: l.lower.bottom() - l.upper.y, ..l.upper_legend };
+        let mut listed: Vec<&Series> = Vec::new();
+        for s in self.panels.iter().flat_map(|p| &p.series).filter(|s| !s.name.is_empty()) {
+            if listed.iter().all(|o| o.name != s.name) {
+                listed.push(s);
+            }
+        }
+        let mut y = at.y + u(10);
+        if !self.legend.is_empty() && !listed.is_empty() {
+            let bold = Type { bold: true, ..Type::new(u(20), HPos::Left, VPos::Center) };
+            let (text, bold) = fitting(&printable(&self.legend), at.w - u(18), bold, l);
+            p.text(&text, (at.x, y), bold)?;
+            y += u(34);
+        }
+        let step = u(32);
+        let room = ((at.bottom() - y) / step.max(1)).max(1) as usize;
+        let shown = if listed.len() > room { room - 1 } else { listed.len() };
+        for s in &listed[..shown] {
+            let (from, to) = (at.x, at.x + u(40));
+            let sample =
+                Series { points: vec![XyPoint::at(0.0, 0.0), XyPoint::at(1.0, 0.0)], ..(*s).clone() };
+            let one = Series { points: vec![XyPoint::at(0.5, 0.0)], ..sample.clone() };
+            let place = |v: f64| from + (f64::from(to - from) * v) as i32;
+            match s.mark {
+                Mark::Line => {
+                    let sample = Series { points: sample.points.repeat(DOTTED), ..sample };
+                    series(p, l, &sample, &place, &|_| y)?;
+                    series(p, l, &one, &place, &|_| y)?;
+                }
+                Mark::Dashed => series(p, l, &sample, &place, &|_| y)?,
+                _ => series(p, l, &one, &place, &|_| y)?,
+            }
+            let kind = Type::new(u(20), HPos::Left, VPos::Center);
+            let (text, kind) = fitting(&printable(&s.name), at.right() - to - u(18), kind, l);
+            p.text(&text, (to + u(10), y), kind)?;
+            y += step;
+        }
+        if shown < listed.len() {
+            let more = format!("and {} more", listed.len() - shown);
+            p.text(&more, (at.x, y), Type::new(u(18), HPos::Left, VPos::Center))?;
+        }
+        Ok(())
+    }
+}
+
+/// Ticks that a panel of this height has room for.
+fn rows_of_ticks(at: Rect, l: &Layout) -> usize {
+    (at.h / l.unit(44).max(1)).clamp(2, 9) as usize
+}
+
+fn color(tone: Tone) -> RGBColor {
+    match tone {
+        Tone::Word(i) => tones::word(i),
+        Tone::Step(i, n) => tones::ranked(i, n),
+        Tone::Ink => INK,
+        Tone::Failed => RGBColor(0xd6, 0x27, 0x28),
+        Tone::Faint => RGBColor(0xa8, 0xb4, 0xc0),
+    }
+}
+
+/// Dots on a line of more points than this say nothing.
+const DOTTED: usize = 48;
+
+fn series<DB: DrawingBackend>(
+    p: &Painter<'_, DB>,
+    l: &Layout,
+    s: &Series,
+    x: &dyn Fn(f64) -> i32,
+    y: &dyn Fn(f64) -> i32,
+) -> Result<(), ChartError> {
+    let u = |n| l.unit(n);
+    let color = color(s.tone);
+    let points: Vec<Point> = s.points.iter().map(|q| (x(q.x), y(q.y))).collect();
+    for q in s.points.iter().filter(|q| q.low < q.high) {
+        let (x, low, high, cap) = (x(q.x), y(q.low), y(q.high), u(6));
+        p.line(&[(x, low), (x, high)], color, u(2))?;
+        for end in [low, high] {
+            p.line(&[(x - cap, end), (x + cap, end)], color, u(2))?;
+        }
+    }
+    // The earlier ones are the thicker ones: lines that fall together are all seen.
+    let under = match (s.tone, s.mark) {
+        (Tone::Word(i), Mark::Line) => 4 - i.min(4) as i32,
+        _ => 0,
+    };
+    let thick = if s.tone == Tone::Ink { u(5) } else { u(3 + under * 3 / 2) };
+    match s.mark {
+        Mark::Line => p.line(&thin(&points), color, thick)?,
+        Mark::Dashed => {
+            for dash in dashes(&points, f64::from(u(12)), f64::from(u(8))) {
+                p.line(&dash, color, thick)?;
+            }
+        }
+        _ => {}
+    }
+    let few = s.points.len() <= DOTTED;
+    for at in points {
+        match s.mark {
+            Mark::Line if few => p.disc(at, u(5 + under * 3 / 2).max(2), color)?,
+            Mark::Dots if s.tone == Tone::Faint => p.disc(at, u(4).max(2), color)?,
+            Mark::Dots => p.disc(at, u(6).max(2), color)?,
+            Mark::Rings => {
+                p.disc(at, u(11).max(4), color)?;
+                p.disc(at, u(7).max(3), WHITE)?;
+                p.disc(at, u(4).max(2), color)?;
+            }
+            Mark::Crosses => p.cross(at, u(7).max(3), color, u(3))?,
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+impl Picture for XyChart {
+    fn settings(&self) -> &ChartSettings {
+        &self.settings
+    }
+
+    fn draw<DB: DrawingBackend>(&self, p: &Painter<'_, DB>, l: &Layout) -> Result<(), ChartError> {
+        let u = |n| l.unit(n);
+        let titled = self.panels.iter().any(|p| !p.title.is_empty());
+        let alike = self.panels.iter().all(|p| p.label == self.panels[0].label);
+        let columns = if alike { self.columns } else { Some(1) };
+        let grid = PanelGrid::new(l, self.panels.len(), columns, titled, true);
+        for (i, panel) in self.panels.iter().enumerate() {
+            let at = grid.panel(i);
+            grid.title(p, l, i, &panel.title)?;
+            if grid.is_left(i) {
+                let up = self.upwards(panel);
+                for (v, label) in up.ticks(rows_of_ticks(at, l)) {
+                    let y = at.bottom() - up.place(v, at.h).clamp(0, at.h);
+                    p.text(&label, (at.x - u(10), y), Type::new(u(19), HPos::Right, VPos::Center))?;
+                }
+                if grid.says_label(i) {
+                    let kind = Type { upwards: true, ..Type::new(u(22), HPos::Center, VPos::Center) };
+                    let tall = if alike { grid.whole() } else { at };
+                    let text = shorten(&printable(&panel.label), tall.h, |t| text_width(t, kind));
+                    p.text(&text, (u(22), tall.y + tall.h / 2), kind)?;
+                }
+            }
+            if grid.is_bottom(i) {
+                self.tick_labels(p, l, at)?;
+            }
+            self.panel(p, l, at, panel)?;
+        }
+        let (Across::Numbers(label, _) | Across::Words(label, _)) = &self.across;
+        grid.across(p, l, label)?;
+        self.legend(p, l)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn chart(panels: usize, across: Across) -> XyChart {
+        let line = |i: usize| Series {
+            name: format!("buffer {i}"),
+            tone: Tone::Step(i, 4),
+            mark: Mark::Line,
+            points: (0..5).map(|x| XyPoint::at(10_f64.powi(x), 1e6 * (i + 1) as f64)).collect(),
+        };
+        let panel = |i: usize| XyPanel {
+            title: format!("kernel {i}"),
+            label: "goodput".to_owned(),
+            kind: Kind::BitsPerSecond,
+            series: (0..4).map(line).collect(),
+            levels: vec![(3e6, "the link".to_owned())],
+            notes: vec![(10.0, 2e6, "a point".to_owned())],
+        };
+        let panels = (0..panels).map(panel).collect();
+        XyChart::from(across, panels, "SO_RCVBUF".to_owned(), ChartSettings::default()).unwrap()
+    }
+
+    #[test]
+    fn panels_share_scales_and_each_name_is_said_once() {
+        let svg = chart(3, Across::Numbers("path.rtt".to_owned(), Kind::Nanoseconds)).svg().unwrap();
+        for text in ["kernel 0", "kernel 2", "buffer 0", "buffer 3", "the link", "a point"] {
+            assert!(svg.contains(text), "{text}");
+        }
+        for once in ["SO_RCVBUF", "path.rtt", "goodput", "buffer 2", "4 Mbit/s"] {
+            assert_eq!(svg.matches(once).count(), 1, "{once}");
+        }
+    }
+
+    #[test]
+    fn words_any_number_of_panels_and_nothing_at_all_are_drawn() {
+        let words = || Across::Words("kernel".to_owned(), ["5.10", "6.1"].map(str::to_owned).to_vec());
+        for n in [1, 2, 5, 9, MAX_GRID] {
+            assert!(chart(n, words()).png().unwrap().len() > 1_000);
+        }
+        let mut empty = chart(1, words());
+        empty.panels[0].series.clear();
+        empty.panels[0].levels.clear();
+        assert!(empty.svg().unwrap().contains("5.10"));
+        assert!(XyChart::from(words(), Vec::new(), String::new(), ChartSettings::default()).is_err());
+    }
+}
