@@ -76,7 +76,7 @@ fn chart(
         settings: heading(plan, tune, found, best, at),
         ..ChartSettings::default()
     };
-    let legend = if tune.over.is_empty() { String::new() } else { "conditions".to_owned() };
+    let legend = tune.over.iter().map(|a| a.name.as_str()).collect::<Vec<_>>().join(", ");
     let chart = XyChart::from(across, panels, legend, settings).map_err(|e| e.to_string())?;
     Ok(chart.with_upright(place(best), said(axis, best.picks[at])))
 }

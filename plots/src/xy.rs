@@ -210,7 +210,10 @@ impl XyChart {
             p.line(&[(x(*v), at.y), (x(*v), at.bottom())], FRAME, u(3))?;
             let right = x(*v) > at.x + at.w / 2;
             let (h, dx) = if right { (HPos::Right, -u(8)) } else { (HPos::Left, u(8)) };
-            p.text(&printable(name), (x(*v) + dx, at.y + u(6)), Type::new(u(18), h, VPos::Top))?;
+            // Once is enough.
+            if std::ptr::eq(panel, &self.panels[0]) {
+                p.text(&printable(name), (x(*v) + dx, at.y + u(6)), Type::new(u(18), h, VPos::Top))?;
+            }
         }
         for (v, name) in &panel.levels {
             for dash in dashes(&[(at.x, y(*v)), (at.right(), y(*v))], f64::from(u(12)), f64::from(u(8))) {
@@ -403,7 +406,7 @@ fn series<DB: DrawingBackend>(
         (Tone::Word(i), Mark::Line) => 4 - i.min(4) as i32,
         _ => 0,
     };
-    let thick = if s.tone == Tone::Ink { u(5) } else { u(3 + under * 3 / 2) };
+    let thick = if s.tone == Tone::Ink { u(5) } else { u(3 + under) };
     match s.mark {
         Mark::Line => p.line(&thin(&points), color, thick)?,
         Mark::Dashed => {
@@ -416,7 +419,7 @@ fn series<DB: DrawingBackend>(
     let few = s.points.len() <= DOTTED;
     for at in points {
         match s.mark {
-            Mark::Line if few => p.disc(at, u(5 + under * 3 / 2).max(2), color)?,
+            Mark::Line if few => p.disc(at, u(5 + under).max(2), color)?,
             Mark::Dots if s.tone == Tone::Faint => p.disc(at, u(4).max(2), color)?,
             Mark::Dots => p.disc(at, u(6).max(2), color)?,
             Mark::Rings => {

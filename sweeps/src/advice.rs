@@ -225,6 +225,16 @@ fn answer(plan: &Plan, tune: &TunePlan, found: &Tuned, best: &Candidate) -> Stri
             why(tune, c)
         ));
     }
+    for (i, axis) in plan.space.axes.iter().enumerate() {
+        for c in found.robust(i) {
+            text.push_str(&format!(
+                "beyond it values fit again; all that were tried do from {}={} on ({}): the surer choice\n",
+                axis.name,
+                axis.value(c.picks[i]).label,
+                shown(c.objective)
+            ));
+        }
+    }
     text.push_str(&memory(plan, tune, best));
     text
 }

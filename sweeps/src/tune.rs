@@ -88,12 +88,12 @@ fn space_of_conditions(plan: &Plan, tune: &TunePlan) -> Space {
     Space { axes: tune.over.clone(), sample: Sample::Grid, filters: Vec::new(), seed: plan.space.seed }
 }
 
-/// Names of the conditions, in the order of their runs; each has as many runs as the plan has repetitions.
+/// The values of each condition, in the order of their runs; each has as many runs as the plan has repetitions.
 pub fn condition_names(plan: &Plan, tune: &TunePlan) -> Vec<String> {
     let space = space_of_conditions(plan, tune);
     let name = |number| {
         let each = space.axes.iter().zip(space.picks(number));
-        each.map(|(a, p)| format!("{} {}", a.name, a.value(p).label)).collect::<Vec<_>>().join(", ")
+        each.map(|(a, p)| a.value(p).label.clone()).collect::<Vec<_>>().join(", ")
     };
     (0..space.numbers().unwrap_or(0)).map(name).collect()
 }
@@ -256,6 +256,20 @@ impl Tuned {
         let mut out: Vec<&Candidate> = self.tried.iter().filter(same).collect();
         out.sort_by_key(|c| c.picks[axis]);
         out
+    }
+
+    /// Along an axis, where a value fails although values beyond it fit: the nearest candidate from which on everything that
+    /// was tried fits. What fits before it does so by a chance of timing.
+    pub fn robust(&self, axis: usize) -> Vec<&Candidate> {
+        let Some(best) = self.best.map(|b| &self.tried[b]) else { return Vec::new() };
+        let along = self.along(axis);
+        let Some(at) = along.iter().position(|c| c.picks == best.picks) else { return Vec::new() };
+        if along.iter().any(|c| matches!(c.picks[axis], Pick::Listed(_))) {
+            return Vec::new();
+        }
+        let below = along[..at].iter().position(|c| !c.fits).and_then(|first| along[..first].last());
+        let above = along[at..].iter().rposition(|c| !c.fits).and_then(|last| along[at..].get(last + 1));
+        below.into_iter().chain(above).copied().collect()
     }
 
     /// The best of the candidates that fit and come to another objective than the best one.
