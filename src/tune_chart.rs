@@ -44,22 +44,20 @@ fn chart(
         Some(kind) => Across::Numbers(axis.name.clone(), kind),
         None => Across::Words(axis.name.clone(), axis.values.iter().map(|v| v.label.clone()).collect()),
     };
-    let line = |name: String, tone, mark, value: &dyn Fn(&Candidate) -> Option<f64>| Series {
-        name,
-        tone,
-        mark,
-        points: tried.iter().filter_map(|c| Some(XyPoint::at(place(c), value(c)?))).collect(),
+    let along = Along { tried, places: tried.iter().map(|c| place(c)).collect() };
+    let line = |name: &str, tone, mark, value: &dyn Fn(&Candidate) -> Option<f64>| {
+        along.line(name.to_owned(), tone, mark, value)
     };
-    let mut panels = vec![objective(plan, tune, best, &line)];
+    let mut panels = vec![objective(plan, tune, best, &along)];
     for (i, rule) in tune.constraints.iter().enumerate() {
         let value = |c: &Candidate| c.worst[i].map(|w| w as f64);
         let sign = if rule.at_most { "at most" } else { "at least" };
         let kind = kind_of(rule.metric.unit);
-        let mut series = vec![line("worst run".to_owned(), Tone::Ink, Mark::Line, &value)];
-        series.push(line(FAILS.to_owned(), Tone::Failed, Mark::Crosses, &|c: &Candidate| {
+        let mut series = vec![line("worst run", Tone::Ink, Mark::Line, &value)];
+        series.push(line(FAILS, Tone::Failed, Mark::Crosses, &|c: &Candidate| {
             value(c).filter(|_| !c.worst[i].is_none_or(|w| rule.holds(w)))
         }));
-        series.push(line(CHOSEN.to_owned(), Tone::Ink, Mark::Rings, &|c: &Candidate| {
+        series.push(line(CHOSEN, Tone::Ink, Mark::Rings, &|c: &Candidate| {
             value(c).filter(|_| c.picks == best.picks)
         }));
         panels.push(XyPanel {
@@ -84,13 +82,29 @@ fn chart(
 const FAILS: &str = "breaks a bound";
 const CHOSEN: &str = "chosen";
 
+/// The candidates along one axis, with their places on it.
+struct Along<'a> {
+    tried: &'a [&'a Candidate],
+    places: Vec<f64>,
+}
+
+impl Along<'_> {
+    /// What `value` makes of those candidates that it has a value for.
+    fn line(
+        &self,
+        name: String,
+        tone: Tone,
+        mark: Mark,
+        value: &dyn Fn(&Candidate) -> Option<f64>,
+    ) -> Series {
+        let points = self.tried.iter().zip(&self.places);
+        let points = points.filter_map(|(c, x)| Some(XyPoint::at(*x, value(c)?))).collect();
+        Series { name, tone, mark, points }
+    }
+}
+
 /// The objective's metric under each condition, and what the objective makes of them.
-fn objective(
-    plan: &Plan,
-    tune: &TunePlan,
-    best: &Candidate,
-    line: &dyn Fn(String, Tone, Mark, &dyn Fn(&Candidate) -> Option<f64>) -> Series,
-) -> XyPanel {
+fn objective(plan: &Plan, tune: &TunePlan, best: &Candidate, along: &Along<'_>) -> XyPanel {
     let repeat = plan.repeat as usize;
     let names = condition_names(plan, tune);
     let mut series: Vec<Series> = Vec::new();
@@ -107,15 +121,17 @@ fn objective(
             } else {
                 (format!("one of {} conditions", names.len()), Tone::Faint)
             };
-            series.push(line(name, tone, Mark::Line, &mean));
+            series.push(along.line(name, tone, Mark::Line, &mean));
         }
     }
     let value = |c: &Candidate| c.objective.map(|o| o as f64);
-    series.push(line(tune.text.clone(), Tone::Ink, Mark::Dashed, &value));
-    series.push(line(FAILS.to_owned(), Tone::Failed, Mark::Crosses, &|c: &Candidate| {
-        value(c).filter(|_| !c.fits)
-    }));
-    series.push(line(CHOSEN.to_owned(), Tone::Ink, Mark::Rings, &|c: &Candidate| {
+    series.push(along.line(tune.text.clone(), Tone::Ink, Mark::Dashed, &value));
+    series.push(
+        along.line(FAILS.to_owned(), Tone::Failed, Mark::Crosses, &|c: &Candidate| {
+            value(c).filter(|_| !c.fits)
+        }),
+    );
+    series.push(along.line(CHOSEN.to_owned(), Tone::Ink, Mark::Rings, &|c: &Candidate| {
         value(c).filter(|_| c.picks == best.picks)
     }));
     XyPanel {

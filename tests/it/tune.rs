@@ -55,7 +55,8 @@ fn the_best_candidate_keeps_the_constraint_and_a_neighbour_breaks_it() {
     // A chart for each setting: every condition, what was chosen, the bound, what breaks it.
     let chart = fs::read_to_string(dir.path().join("out/rx.SO_RCVBUF.svg")).unwrap();
     for text in [
-        "path.rtt 20ms, kernel 6.1",
+        "path.rtt, kernel",
+        "20ms, 6.1",
         "breaks a bound",
         "chosen",
         "at most 97.7 KiB",
