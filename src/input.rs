@@ -91,6 +91,11 @@ fn unknown_name(word: &str) -> String {
     }
 }
 
+/// Whether a word is so near to the name of a scenario that it can only be a misspelling of it.
+pub(crate) fn nearly_a_scenario(word: &str) -> bool {
+    nearest(word, gallery().iter().map(|(name, _)| *name)).is_some()
+}
+
 /// A file of the same folder with nearly the same name, as a question.
 fn near_file(path: &Path) -> String {
     let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));

@@ -8,6 +8,7 @@ mod input;
 mod ledger;
 mod plan_input;
 mod progress;
+mod recorded;
 mod settings;
 mod side_by_side;
 mod simulate;

@@ -254,6 +254,7 @@ fn resolve_data(cx: &mut Context, node: &Node) -> Option<DataRun> {
         len,
         push: fields.switch(cx, "push").unwrap_or(false),
         fin,
+        gso_size: fields.number(cx, "gso_size").unwrap_or(0),
         count: fields.number(cx, "count").unwrap_or(1),
         stride: fields.number(cx, "stride"),
         every: fields.number(cx, "every").map(SimDuration::from_nanos),

@@ -101,10 +101,11 @@ fn header_words(header: Header) -> impl Iterator<Item = String> {
 }
 
 fn data(run: &DataRun) -> String {
-    let DataRun { offset, len, push, fin, count, stride, every, header } = *run;
+    let DataRun { offset, len, push, fin, gso_size, count, stride, every, header } = *run;
     let mut words = Vec::new();
     words.extend(offset.map(|o| format!("offset: {o}")));
     words.push(format!("len: {len}"));
+    words.extend((gso_size != 0).then(|| format!("gso_size: {gso_size}")));
     words.extend((count != 1).then(|| format!("count: {count}")));
     words.extend(stride.map(|s| format!("stride: {s}")));
     words.extend(every.map(|t| format!("every: {}", time(t))));

@@ -582,6 +582,12 @@ const HEADER_WINDOW: Key =
 pub(crate) static DATA: &[Key] = &[
     OFFSET,
     key("len", bytes(0, 65_495), "", "Payload of each segment; 0 is a keepalive, or a bare FIN."),
+    key(
+        "gso_size",
+        bytes(0, 65_495),
+        "0",
+        "The packet was joined from segments of this size before it arrives, as GRO or a virtual machine does it; 0: it is one segment.",
+    ),
     key("count", count(1, 1_000_000), "1", "Number of segments."),
     key(
         "stride",

@@ -6,14 +6,17 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
+use conformance::recording::Recording;
 use plots::{ChartSettings, MAX_PANELS, Overlay, Panel};
 use results::compare::{Comparison, Rules, Tolerance, compare};
 use results::csv_write::write_trace;
 use results::output::write_file;
 use results::{ColumnSet, Trace, TraceTable, autotuning};
+use scenarios::gallery_text;
 
 use crate::failure::{Failure, csv_failure, write_failure};
 use crate::input::{self, Changes};
+use crate::recorded;
 use crate::simulate::{self, Keep};
 use crate::terminal;
 
@@ -28,15 +31,17 @@ enum Table {
 /// Arguments of `diff`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-A and B are files (trace.csv, the rows of a recording of a real kernel, any CSV with a header), folders that hold a trace.csv, or \
-scenarios, which are run; a kernel may follow after an @. For example:
+A and B are files (trace.csv, the rows of a recording of a real kernel, packed or not, any CSV with a header), folders that hold a \
+trace.csv, recorded cases (CASE@KERNEL), or scenarios, which are run; a kernel may follow after an @. For example:
   skmem diff budget-overrun@6.1 budget-overrun@6.12 -o differ.png
+  skmem diff budget-overrun a_overrun@6.1 -o against-the-kernel.png
+  skmem diff out/trace.csv validation/recordings/6.1/b_normal.rec --tolerance skmem_r=2304
   skmem diff drs-50ms-after table.csv --table autotuning --tolerance copied=2%
 
 Rows belong together that have the same `idx`, or the same place if one of the two has no such column. Two traces are compared in \
 what a model must give, everything else in all columns that both have. Exit code 1 if anything differs beyond its tolerance.")]
 pub(crate) struct Args {
-    /// The first: a file, a folder, or a scenario
+    /// The first: a file, a folder, a recorded case, or a scenario
     a: String,
     /// The second
     b: String,
@@ -113,10 +118,24 @@ fn open(word: &str, table: Table) -> Result<TraceTable, Failure> {
         let file = File::open(path).map_err(|e| Failure::BadInput(format!("cannot read {word}: {e}")))?;
         return TraceTable::read_any(file, word).map_err(bad);
     }
+    if recorded::is_file(word) {
+        return recorded_rows(&recorded::open_file(word)?, word, table);
+    }
     let (name, kernel) = match word.rsplit_once('@') {
         Some((name, kernel)) => (name, Some(kernel.to_owned())),
         None => (word, None),
     };
+    if gallery_text(name).is_none() && !Path::new(name).exists() {
+        if let Some(rec) = recorded::named(name, kernel.as_deref())? {
+            return recorded_rows(&rec, word, table);
+        }
+        if let (false, Some(near)) = (input::nearly_a_scenario(name), recorded::nearest_case(name)) {
+            let on = kernel.map(|k| format!("@{k}")).unwrap_or_default();
+            return Err(Failure::BadInput(format!(
+                "there is no scenario, file or recording `{name}`; did you mean the recording `{near}{on}`?"
+            )));
+        }
+    }
     let named = input::scenario(name, &Changes::kernel(kernel))?;
     let run = simulate::run(&named.scenario, Keep::Trace).map_err(Failure::FellShort)?;
     let Some(trace) = run.trace else {
@@ -127,6 +146,16 @@ fn open(word: &str, table: Table) -> Result<TraceTable, Failure> {
         Table::Autotuning => autotuning_csv(&trace),
     };
     TraceTable::read_any(csv.as_slice(), word).map_err(bad)
+}
+
+/// A recording has the rows of a trace, and no table of autotuning.
+fn recorded_rows(rec: &Recording, word: &str, table: Table) -> Result<TraceTable, Failure> {
+    match table {
+        Table::Trace => recorded::table(rec, word),
+        Table::Autotuning => Err(Failure::BadInput(format!(
+            "{word} is a recording, which has no table of autotuning steps; leave out --table"
+        ))),
+    }
 }
 
 fn trace_csv(trace: &Trace) -> Result<Vec<u8>, Failure> {

@@ -9,6 +9,7 @@ use scenarios::{Overrides, Scenario, resolve};
 
 use crate::failure::Failure;
 use crate::input;
+use crate::ledger::recorded::Witness;
 use crate::simulate::{self, Keep, Run};
 use crate::terminal;
 
@@ -61,12 +62,16 @@ pub(crate) struct Judgement<'a> {
     pub(crate) claim: &'a Claim,
     pub(crate) askings: Vec<Asking>,
     pub(crate) verdict: Verdict,
+    /// What recorded kernels say to the same assertions, if the claim names a recording and it is here.
+    pub(crate) witness: Option<Witness>,
 }
 
 impl Judgement<'_> {
     /// Whether the runs say what the ledger says.
     pub(crate) fn passed(&self) -> bool {
-        self.verdict == self.claim.verdict && self.askings.iter().all(Asking::as_recorded)
+        self.verdict == self.claim.verdict
+            && self.askings.iter().all(Asking::as_recorded)
+            && self.witness.as_ref().is_none_or(|w| w.asked > 0 && w.against.is_empty())
     }
 
     /// What fell short, one line each: the claim with its place first.
@@ -89,6 +94,14 @@ impl Judgement<'_> {
             let wrong = if asking.holds() { &[] } else { asking.shows.as_slice() };
             for j in wrong.iter().chain(&asking.instead).filter(|j| !j.holds) {
                 lines.push(format!("    {on}{j}"));
+            }
+        }
+        if let (Some(witness), Some(case)) = (&self.witness, &self.claim.recorded) {
+            if witness.asked == 0 {
+                lines.push(format!("    the recording {case} tells none of these numbers"));
+            }
+            for (kernel, judged) in &witness.against {
+                lines.push(format!("    the recording {case} of {kernel}: {judged}"));
             }
         }
         lines
@@ -122,7 +135,7 @@ pub(crate) fn judge<'a>(claims: &[&'a Claim]) -> Result<Vec<Judgement<'a>>, Fail
             (key.clone(), simulate::run(scenario, keep(names)).map(|run| numbers(&run, names)))
         })
         .collect();
-    Ok(claims.iter().map(|claim| judge_one(claim, &answers)).collect())
+    claims.iter().map(|claim| judge_one(claim, &answers)).collect()
 }
 
 /// Every number that the claim asks of the run with this label.
@@ -159,7 +172,7 @@ fn numbers(run: &Run, names: &BTreeSet<String>) -> BTreeMap<String, Option<i64>>
     names.iter().map(|n| (n.clone(), number(n))).collect()
 }
 
-fn judge_one<'a>(claim: &'a Claim, answers: &BTreeMap<Key, Numbers>) -> Judgement<'a> {
+fn judge_one<'a>(claim: &'a Claim, answers: &BTreeMap<Key, Numbers>) -> Result<Judgement<'a>, Failure> {
     let askings: Vec<Asking> = claim
         .askings()
         .into_iter()
@@ -181,5 +194,9 @@ fn judge_one<'a>(claim: &'a Claim, answers: &BTreeMap<Key, Numbers>) -> Judgemen
         .collect();
     let shown = askings.iter().map(|a| (a.kernel.as_deref().unwrap_or("these runs"), a.holds()));
     let verdict = Verdict::of(shown);
-    Judgement { claim, askings, verdict }
+    let holds_on = |kernel: &str| {
+        askings.iter().find(|a| a.kernel.as_deref().is_none_or(|k| k == kernel)).is_some_and(Asking::holds)
+    };
+    let witness = Witness::of(claim, &holds_on)?;
+    Ok(Judgement { claim, askings, verdict, witness })
 }

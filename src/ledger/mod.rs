@@ -1,6 +1,7 @@
 //! The ledger of claims that comes with the program, and ledgers of the user's.
 
 mod judge;
+mod recorded;
 
 pub(crate) use judge::{Asking, Judgement, judge};
 
@@ -19,6 +20,8 @@ use crate::terminal;
 const FILES: &[(&str, &str)] = &[
     ("claims/published-experiment.yaml", include_str!("../../claims/published-experiment.yaml")),
     ("claims/folklore.yaml", include_str!("../../claims/folklore.yaml")),
+    ("claims/selftests.yaml", include_str!("../../claims/selftests.yaml")),
+    ("claims/standards.yaml", include_str!("../../claims/standards.yaml")),
     ("claims/threads.yaml", include_str!("../../claims/threads.yaml")),
 ];
 

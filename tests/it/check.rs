@@ -1,6 +1,7 @@
 //! `skmem check`.
 
 use std::fs;
+use std::path::Path;
 
 use crate::support::{skmem, skmem_in};
 
@@ -58,6 +59,52 @@ fn a_claim_with_another_verdict_names_itself_and_what_the_runs_showed() {
     fs::write(dir.path().join("own.yaml"), FLIPPED.replace("confirmed", "refuted")).unwrap();
     let r = skmem_in(dir.path(), &["check", "own.yaml"]).exits(1);
     assert!(r.out.contains("all-of-it-fits: refuted, but not as recorded"), "{}", r.out);
+}
+
+#[test]
+fn a_claim_that_a_recording_contradicts_names_the_kernel_and_the_numbers() {
+    let dir = tempfile::tempdir().unwrap();
+    // The run and the recording differ: the setting halves the budget of the run.
+    let text = FLIPPED
+        .replace("run: budget-overrun", "run: {scenario: budget-overrun, set: [receiver.sockopt.SO_RCVBUF=16KiB]}\n    recorded: a_overrun")
+        .replace("final.recv_q == final.skmem_rb", "final.skmem_rb == 32KiB")
+        .replace("    instead: [final.recv_q == 62464]\n", "");
+    fs::write(dir.path().join("own.yaml"), &text).unwrap();
+    let r = skmem_in(dir.path(), &["check", "own.yaml"]).exits(1);
+    let says = "the recording a_overrun of 6.1: `final.skmem_rb == 32KiB` is false: 65536 against 32768";
+    assert!(r.out.contains(says), "{}", r.out);
+    fs::write(dir.path().join("own.yaml"), text.replace("a_overrun", "a_overun")).unwrap();
+    skmem_in(dir.path(), &["check", "own.yaml"])
+        .exits(2)
+        .says(&["nobody recorded `a_overun`; did you mean `a_overrun`?"]);
+    fs::write(dir.path().join("own.yaml"), text.replace("recorded:", "basis: modell\n    recorded:"))
+        .unwrap();
+    skmem_in(dir.path(), &["check", "own.yaml"])
+        .exits(2)
+        .says(&["there is no basis `modell`", "did you mean `model`?"]);
+}
+
+#[test]
+fn when_the_outcome_changes_the_claims_that_flip_name_themselves_and_the_others_do_not() {
+    let dir = tempfile::tempdir().unwrap();
+    let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("claims/published-experiment.yaml");
+    let shipped = fs::read_to_string(shipped).unwrap();
+    // A model that offered half of the budget would give what this setting gives.
+    let half = "run: {scenario: budget-overrun, set: [receiver.sysctl.net.ipv4.tcp_adv_win_scale=1]}";
+    let changed = shipped.replace("run: budget-overrun\n", &format!("{half}\n"));
+    fs::write(dir.path().join("own.yaml"), changed).unwrap();
+    let r = skmem_in(dir.path(), &["check", "own.yaml"]).exits(1);
+    for (id, flips) in [
+        ("overrun-memory", true),
+        ("overrun-queue", true),
+        ("drop-inside-window", true),
+        ("rcvbuf-is-doubled", false),
+        ("normal-56-kib", false),
+        ("slow-opening-800-kib", false),
+    ] {
+        let named = format!(": claim {id}: recorded as ");
+        assert_eq!(r.out.contains(&named), flips, "{id}:\n{}", r.out);
+    }
 }
 
 #[test]

@@ -17,7 +17,7 @@ pub use line::{
     AckCause, AckRow, AppAction, AppEvent, AppWhat, Entry, MergeRow, MergeWhy, RecordedQueue, Row,
     RowSegment, Step, TxRow,
 };
-pub use raw_write::{describe, write_raw};
+pub use raw_write::{describe, rows_csv, write_raw};
 pub use state::{MemInfo, RecordedState};
 pub use store::{CaseId, Form, LoadError, Store, load};
 pub use summary::{Clock, Determinism, FirstData, Pass, PassDifference, SocketEnd, Summary, SynAck};

@@ -187,6 +187,12 @@ pub fn write_raw(rec: &Recording, dir: &Path) -> io::Result<()> {
     table(&rec.case, LineKind::Tx, &rec.tx, &dir, &TxRow::required())
 }
 
+/// The rows of `rec`, as the file of the recorder holds them: a header and a line for each segment, the end last.
+pub fn rows_csv(rec: &Recording) -> String {
+    use super::raw::CsvLine;
+    csv(&rec.rows, &Row::required())
+}
+
 /// A line as `kind name=value ...`, for reports. Blanks and zeros that say nothing are left out, as are the
 /// columns of the state unless they are among `state`.
 pub fn describe(line: EventRef<'_>, state: &[&str]) -> String {

@@ -16,6 +16,10 @@
 //! on every kernel, `refuted` on every one, or `depends-on-version`, with the kernels on which the claim `holds`.
 //! `instead` says what is true where the claim is not.
 //!
+//! `basis` says where the numbers of the assertions come from: `figure` (they stand in the source), `recording` (a
+//! recorded kernel showed them), `rule` (anyone can compute them from a rule), `model` (the model printed them, and
+//! nothing else is known: the default). `recorded: a_overrun` names a recorded case that must say the same.
+//!
 //! A published table becomes one assertion per cell: `curve: {data: table.csv, table: autotuning, columns: [rcvbuf, copied ± 2%]}`
 //! holds the rows of a run's table against those of a CSV file, in order.
 
@@ -92,6 +96,44 @@ impl fmt::Display for Verdict {
     }
 }
 
+/// Where the numbers of a claim's assertions come from.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Basis {
+    /// They stand in the source.
+    Figure,
+    /// A recorded kernel showed them.
+    Recording,
+    /// They follow from a rule that anyone can compute.
+    Rule,
+    /// The model printed them, and nothing else is known.
+    Model,
+}
+
+impl Basis {
+    /// All of them, the best evidence first.
+    pub const ALL: [Self; 4] = [Self::Figure, Self::Recording, Self::Rule, Self::Model];
+
+    /// The word in a ledger.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Figure => "figure",
+            Self::Recording => "recording",
+            Self::Rule => "rule",
+            Self::Model => "model",
+        }
+    }
+
+    /// What it means, for a reader.
+    pub const fn meaning(self) -> &'static str {
+        match self {
+            Self::Figure => "the figures are those of the source",
+            Self::Recording => "the figures are those of recorded kernels",
+            Self::Rule => "the figures follow from the rule",
+            Self::Model => "the figures are what the model gives",
+        }
+    }
+}
+
 /// One run that a claim asks for.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ClaimRun {
@@ -126,6 +168,10 @@ pub struct Claim {
     pub instead: Vec<Assertion>,
     /// The recorded verdict.
     pub verdict: Verdict,
+    /// Where the numbers come from.
+    pub basis: Basis,
+    /// A recorded case that must say the same on the kernels it was recorded on.
+    pub recorded: Option<String>,
     /// Why it is so, for a reader.
     pub because: String,
     /// Name of the text it is written in.
@@ -212,10 +258,10 @@ pub fn read_ledger(source: &Source, around: &Surroundings<'_>) -> Result<Ledger,
     }
 }
 
-const ROOT: &[&str] = &["title", "about", "source", "claims"];
+const ROOT: &[&str] = &["title", "about", "source", "basis", "claims"];
 const CLAIM: &[&str] = &[
     "id", "says", "source", "kernels", "run", "runs", "shows", "curve", "instead", "verdict", "holds",
-    "because",
+    "basis", "recorded", "because",
 ];
 const RUN: &[&str] = &["scenario", "set", "kernel"];
 const CURVE: &[&str] = &["data", "table", "columns"];
@@ -285,6 +331,7 @@ fn ledger(cx: &mut Context, root: &Node, around: &Surroundings<'_>) -> Option<Le
     let title = fields.text(cx, "title", "a ledger");
     let about = fields.text_or_empty(cx, "about");
     let common = fields.get("source").map(|n| reference(cx, n));
+    let basis = basis(cx, &fields, Basis::Model);
     let items: &[Node] = match fields.get("claims") {
         Some(Node { value: Value::List(items), .. }) => items,
         Some(other) => {
@@ -298,7 +345,7 @@ fn ledger(cx: &mut Context, root: &Node, around: &Surroundings<'_>) -> Option<Le
     };
     let mut claims: Vec<Claim> = Vec::new();
     for item in items {
-        if let Some(claim) = claim(cx, item, common.as_ref(), around) {
+        if let Some(claim) = claim(cx, item, common.as_ref(), basis, around) {
             if claims.iter().any(|c| c.id == claim.id) {
                 cx.error(item.at, format!("two claims are called `{}`", claim.id));
             }
@@ -321,6 +368,7 @@ fn claim(
     cx: &mut Context,
     item: &Node,
     common: Option<&Reference>,
+    common_basis: Basis,
     around: &Surroundings<'_>,
 ) -> Option<Claim> {
     let fields = mapping(cx, item, CLAIM, "a claim");
@@ -351,6 +399,8 @@ fn claim(
     }
     let instead = assertions(cx, &fields, "instead", &vocabulary);
     let verdict = verdict(cx, &fields, &kernels);
+    let recorded = fields.get("recorded").and_then(|node| recorded(cx, node, &runs));
+    let basis = basis(cx, &fields, if recorded.is_some() { Basis::Recording } else { common_basis });
     let because = fields.text_or_empty(cx, "because");
     let (line, column) = cx.sources[item.at.source].line_column(item.at.start);
     let file = cx.sources[item.at.source].name().to_owned();
@@ -364,11 +414,34 @@ fn claim(
         curve,
         instead,
         verdict: verdict?,
+        basis,
+        recorded,
         because,
         file,
         line,
         column,
     })
+}
+
+fn basis(cx: &mut Context, fields: &Map<'_>, default: Basis) -> Basis {
+    let Some(node) = fields.get("basis") else { return default };
+    let word = scalar(cx, node, "basis").unwrap_or_default();
+    let known = Basis::ALL.into_iter().find(|b| b.name() == word);
+    if known.is_none() {
+        let d = cx.error(node.at, format!("there is no basis `{}`", shorten(&word)));
+        d.expected = Some(Basis::ALL.map(Basis::name).join(", "));
+        d.help = nearest(&word, Basis::ALL.map(Basis::name)).map(|n| format!("did you mean `{n}`?"));
+    }
+    known.unwrap_or(default)
+}
+
+/// The recorded case that stands beside a single run.
+fn recorded(cx: &mut Context, node: &Node, runs: &[ClaimRun]) -> Option<String> {
+    let case = scalar(cx, node, "recorded")?;
+    if !matches!(runs, [only] if only.label.is_empty()) {
+        cx.error(node.at, "`recorded` goes with a single `run`: a recording is held against its assertions");
+    }
+    Some(case)
 }
 
 fn kernels(cx: &mut Context, node: Option<&Node>) -> Vec<String> {

@@ -255,7 +255,7 @@ impl<'a, O: Observer> Driver<'a, O> {
         };
         self.snd.established(&handshake);
         self.with(|rx, snd, cx| rx.child_created(cx, snd, &seg));
-        self.segment(seg);
+        self.segment(seg, 0);
         if let Some(v) = self.config.receiver.sockopt.quickack {
             self.with(|rx, snd, cx| rx.set_option(cx, snd, LiveOption::QuickAck(v)));
         }
@@ -265,11 +265,11 @@ impl<'a, O: Observer> Driver<'a, O> {
 
     fn call(&mut self, call: Call) {
         match call {
-            Call::Segment { offset, len, push, fin, header } => {
+            Call::Segment { offset, len, push, fin, gso_size, header } => {
                 let mark = |on, flag| if on { flag } else { Flags::default() };
                 let flags = mark(push, Flags::PSH).with(mark(fin, Flags::FIN));
                 let seg = self.peer_segment(offset, len, flags, header);
-                self.segment(seg);
+                self.segment(seg, gso_size);
             }
             Call::Read(bytes) => self.read += u64::from(self.with(|rx, snd, cx| rx.recv(cx, snd, bytes))),
             Call::Write(bytes) => self.write(bytes),
@@ -323,8 +323,8 @@ impl<'a, O: Observer> Driver<'a, O> {
         }
     }
 
-    /// A segment of the peer reaches the socket.
-    fn segment(&mut self, seg: Segment) {
+    /// A segment of the peer reaches the socket; with a `gso_size`, several that a device below has joined.
+    fn segment(&mut self, seg: Segment, gso_size: u32) {
         self.segments += 1;
         if matches!(self.rx.tcp_state(), TcpState::Close | TcpState::TimeWait) {
             // No socket is left: whoever still sends is told so.
@@ -340,7 +340,11 @@ impl<'a, O: Observer> Driver<'a, O> {
             ..Emitted::default()
         };
         let packet = Packet { flow: 0, way: Direction::Forward, seg, payload: Payload::Data(data) };
-        let (_, buffer) = self.port.device().piece(&packet, 0, 1);
+        let (_, mut buffer) = self.port.device().piece(&packet, 0, 1);
+        if gso_size > 0 && seg.len > gso_size {
+            buffer.gso_size = gso_size;
+            buffer.gso_segs = u16::try_from(seg.len.div_ceil(gso_size)).unwrap_or(u16::MAX);
+        }
         for (_, seg, buffer) in self.port.receive(0, seg, buffer).into_iter().flatten() {
             self.deliver(seg, buffer);
         }

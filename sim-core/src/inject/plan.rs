@@ -93,6 +93,8 @@ pub struct DataRun {
     pub push: bool,
     /// FIN, on the last segment of the run.
     pub fin: bool,
+    /// Bytes of the segments that one packet was joined from before it arrives (`gso_size`); 0: it is one segment.
+    pub gso_size: u32,
     /// Number of segments.
     pub count: u32,
     /// From the begin of one segment to the next in the stream, bytes; `None`: `len`.
@@ -110,6 +112,7 @@ impl Default for DataRun {
             len: 0,
             push: false,
             fin: false,
+            gso_size: 0,
             count: 1,
             stride: None,
             every: None,

@@ -17,6 +17,8 @@ pub enum Call {
         push: bool,
         /// FIN.
         fin: bool,
+        /// Bytes of the segments that it was joined from; 0: it is one segment.
+        gso_size: u32,
         /// The rest of its header.
         header: Header,
     },
@@ -87,13 +89,21 @@ impl Clock<'_> {
                         len: run.len,
                         push: run.push,
                         fin,
+                        gso_size: run.gso_size,
                         header: run.header,
                     });
                 }
             }
             Action::Ack { offset, header } => {
                 let offset = offset.unwrap_or(self.end);
-                self.call(Call::Segment { offset, len: 0, push: false, fin: false, header: *header });
+                self.call(Call::Segment {
+                    offset,
+                    len: 0,
+                    push: false,
+                    fin: false,
+                    gso_size: 0,
+                    header: *header,
+                });
             }
             Action::Read(bytes) => self.call(Call::Read(*bytes)),
             Action::Write(bytes) => self.call(Call::Write(*bytes)),

@@ -153,6 +153,15 @@ static V6_18_INGEST_RELAXED: KernelProfile = KernelProfile {
     ..V6_18
 };
 
+/// Linux 6.18 with the ingest test of 6.17.0 (1d2fbaad7cd8): a segment must fit with its whole truesize, even into an empty
+/// queue. Not recorded; the kernel's history has the rule.
+static V6_18_INGEST_TRUESIZE: KernelProfile = KernelProfile {
+    name: "6.18-ingest-truesize",
+    release: "6.18, ingest test of 6.17.0",
+    ingest: IngestTest::Truesize,
+    ..V6_18
+};
+
 /// Linux 6.1 with a first window of any size, as the patch published with "When the window is not fully open, your TCP
 /// stack is doing more than you think" (2022) allows it, and as every kernel from 6.10 on has it. Not recorded; the
 /// recorded 6.12 opens its window in this way.
@@ -169,7 +178,8 @@ static V6_18_PLAIN_DOUBLING: KernelProfile = KernelProfile {
 };
 
 /// Profiles of kernels that were not recorded: a recorded one with one change.
-pub static VARIANTS: [&KernelProfile; 3] = [&V6_1_INITRWND, &V6_18_INGEST_RELAXED, &V6_18_PLAIN_DOUBLING];
+pub static VARIANTS: [&KernelProfile; 4] =
+    [&V6_1_INITRWND, &V6_18_INGEST_RELAXED, &V6_18_INGEST_TRUESIZE, &V6_18_PLAIN_DOUBLING];
 
 /// The profile of this name, recorded or variant.
 pub fn by_name(name: &str) -> Option<&'static KernelProfile> {

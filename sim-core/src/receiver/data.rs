@@ -42,6 +42,9 @@ impl Receiver {
             return;
         }
         if skb.seq - self.rcv_nxt >= i64::from(self.receive_window()) {
+            if self.kernel.tracks_max_window() {
+                cx.host.counters.beyond_window += 1;
+            }
             self.out_of_window(cx, skb, DropReason::BeyondWindow);
             return;
         }

@@ -21,8 +21,10 @@ fn prediction_word(header_len: u32, flags: Flags, window: u16) -> u32 {
 /// What `tcp_sequence` says.
 enum Acceptable {
     Yes,
-    /// Entirely before or beyond the window.
+    /// Entirely before the window; up to 6.16 also beyond it.
     No,
+    /// Begins beyond the window.
+    Beyond,
     /// Ends beyond the window.
     EndsBeyond,
 }
@@ -222,7 +224,7 @@ impl Receiver {
         match self.acceptable(seg) {
             Acceptable::Yes => {}
             verdict => {
-                if matches!(verdict, Acceptable::EndsBeyond) {
+                if matches!(verdict, Acceptable::Beyond | Acceptable::EndsBeyond) {
                     cx.host.counters.beyond_window += 1;
                 }
                 if !seg.flags.has(Flags::RST) {
@@ -273,7 +275,7 @@ impl Receiver {
             return Acceptable::Yes;
         }
         if seg.seq > limit {
-            return Acceptable::No;
+            return Acceptable::Beyond;
         }
         if self.queue.is_empty() { Acceptable::Yes } else { Acceptable::EndsBeyond }
     }

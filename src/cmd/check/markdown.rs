@@ -12,7 +12,9 @@ const HEAD: &str = "\
 
 What has been said about receive buffers, and what the model says about it. Each claim names its source, the runs that
 settle it and what must be true of them. The verdict is computed: *confirmed* on every kernel that was asked, *refuted* on
-every one, or *depends on the version*. `skmem check` computes all of them again and fails if one has changed.
+every one, or *depends on the version*. Behind the source it says where the numbers come from: from
+the source itself, from recorded kernels, from a rule, or from the model alone, which is the weakest: such a claim says that the model
+has not changed, not that it is right. `skmem check` holds claims that name a recording against it as well. `skmem check` computes all of them again and fails if one has changed.
 
 In the tables a number is what the run showed for the left side of the assertion (and, after *against*, for the right side if that is
 no constant); **bold** means that the assertion is not true there. Lines under *instead* are what is true where the claim is not.
@@ -69,7 +71,7 @@ fn claim(out: &mut String, j: &Judgement<'_>) {
         "" => c.source.name.clone(),
         url => format!("[{}]({url})", c.source.name),
     };
-    let _ = writeln!(out, " \u{b7} source: {source}\n");
+    let _ = writeln!(out, " \u{b7} source: {source} \u{b7} {}\n", basis(j));
     if !c.because.is_empty() {
         let _ = writeln!(out, "{}\n", c.because.trim());
     }
@@ -86,6 +88,15 @@ fn claim(out: &mut String, j: &Judgement<'_>) {
             table_of_curve(out, asking, &curve.columns, asking.shows.get(plain..).unwrap_or_default());
         }
     }
+}
+
+/// Where the numbers come from, and what recorded kernels say to them.
+fn basis(j: &Judgement<'_>) -> String {
+    let mut text = j.claim.basis.meaning().to_owned();
+    if let (Some(witness), Some(case)) = (&j.witness, &j.claim.recorded) {
+        let _ = write!(text, "; the recordings `{case}` of {} agree", witness.kernels.join(", "));
+    }
+    text
 }
 
 fn words(verdict: &str) -> String {
