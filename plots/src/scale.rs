@@ -101,7 +101,13 @@ impl Scale {
             let air = if from_zero { 1.15 } else { 1.0 };
             return Self { kind, low: low / air, high: high * air, log: true };
         }
-        let low = if from_zero { low.min(0.0) } else { low };
+        let low = if from_zero && low < 0.0 {
+            low - (high - low) / 24.0
+        } else if from_zero {
+            0.0
+        } else {
+            low
+        };
         let high = if from_zero && high > 0.0 { high + (high - low) / 24.0 } else { high };
         let high = if high > low { high } else { low + low.abs().max(1.0) };
         Self { kind, low, high, log: false }

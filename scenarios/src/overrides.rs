@@ -178,8 +178,23 @@ pub(crate) fn locate_root(path: &str, out: &mut Vec<String>) -> Result<Option<Ki
             out.extend([end.to_owned(), middle.to_owned(), name.to_owned()]);
             return Ok(Some(kind));
         }
+        // A mistyped short form is nearer to another short form than to a key of the end.
+        if keys::find(section, first).is_none()
+            && nearest(first, section.iter().map(|k| k.name)).is_none()
+            && let Some(near) = nearest(first, short_forms())
+        {
+            let message = format!("`{}` is not a key of `{end}`", shorten(first));
+            return Err((message, Some(format!("did you mean `{near}`?"))));
+        }
     }
     locate(keys::ROOT, path, "a scenario", out)
+}
+
+/// All short forms.
+fn short_forms() -> impl Iterator<Item = &'static str> {
+    let plain =
+        [keys::SOCKOPT, keys::ROUTE, keys::OFFLOAD].into_iter().flat_map(|keys| keys.iter().map(|k| k.name));
+    plain.chain(sysctls::SYSCTLS.iter().filter_map(|s| s.key.name.rsplit('.').next()))
 }
 
 /// `SO_RCVBUF`, `initcwnd`, `tcp_rmem`: names that only one group of an end has.

@@ -71,6 +71,12 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         Some(one) => vec![one],
         None => chosen(&frame, &args.rows),
     };
+    if specs.is_empty() {
+        return Err(Failure::BadInput(format!(
+            "{}: there is nothing to draw, as no axis has more than one value",
+            args.rows.display()
+        )));
+    }
     let folder = || match &args.output {
         Some(folder) => Ok(folder.clone()),
         None if args.rows.is_dir() => Ok(args.rows.join(FOLDER)),

@@ -16,14 +16,57 @@ pub struct Filter {
 
 #[derive(Clone, PartialEq, Debug)]
 enum Expr {
-    Number(f64),
+    Number(f64, Dim),
     Text(String),
-    /// A key that an axis sets: the axis, and the values of its list.
+    /// A key that an axis sets: the axis, the values of its list, and what they count.
     Axis {
         axis: usize,
         listed: Vec<Cell>,
+        dim: Dim,
     },
     Binary(Op, Box<Self>, Box<Self>),
+}
+
+/// What a number counts: numbers that count different things are not compared.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Dim {
+    Plain,
+    Bytes,
+    Time,
+    Rate,
+    /// A product or quotient of such, or a word.
+    Other,
+}
+
+impl Dim {
+    const fn of(quantity: Quantity) -> Self {
+        match quantity {
+            Quantity::Size => Self::Bytes,
+            Quantity::Rate => Self::Rate,
+            Quantity::Time(_) => Self::Time,
+            Quantity::Count | Quantity::Switch => Self::Plain,
+            Quantity::Word => Self::Other,
+        }
+    }
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Plain | Self::Other => "a plain number",
+            Self::Bytes => "a size",
+            Self::Time => "a time",
+            Self::Rate => "a rate",
+        }
+    }
+
+    /// A unit to try.
+    const fn unit(self) -> &'static str {
+        match self {
+            Self::Plain | Self::Other => "",
+            Self::Bytes => "KiB",
+            Self::Time => "ms",
+            Self::Rate => "mbit",
+        }
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -91,9 +134,9 @@ impl Expr {
     /// The value; `None` where it has none, such as after a division by zero: such a point is not run.
     fn value(&self, picks: &[Pick]) -> Option<Cell> {
         Some(match self {
-            Self::Number(n) => Cell::Number(*n),
+            Self::Number(n, _) => Cell::Number(*n),
             Self::Text(t) => Cell::Text(t.clone()),
-            Self::Axis { axis, listed } => match picks.get(*axis)? {
+            Self::Axis { axis, listed, .. } => match picks.get(*axis)? {
                 Pick::Listed(i) => listed.get(*i)?.clone(),
                 Pick::Drawn(n) => Cell::Number(*n as f64),
             },
@@ -264,10 +307,11 @@ impl Parser<'_> {
         let right = self.sum()?;
         // Beside words a number is a version: `kernel >= 6.6`.
         let (left, right) = match (left, right) {
-            (l, Expr::Number(n)) if l.is_words() => return Err(no_words(&l, n)),
-            (Expr::Number(n), r) if r.is_words() => return Err(no_words(&r, n)),
+            (l, Expr::Number(n, _)) if l.is_words() => return Err(no_words(&l, n)),
+            (Expr::Number(n, _), r) if r.is_words() => return Err(no_words(&r, n)),
             sides => sides,
         };
+        comparable(&left, &right)?;
         Ok(Expr::Binary(op, Box::new(left), Box::new(right)))
     }
 
@@ -295,7 +339,7 @@ impl Parser<'_> {
             }
             Token::Sign("-") => {
                 let inner = self.atom()?;
-                Ok(Expr::Binary(Op::Minus, Box::new(Expr::Number(0.0)), Box::new(inner)))
+                Ok(Expr::Binary(Op::Minus, Box::new(Expr::Number(0.0, Dim::Plain)), Box::new(inner)))
             }
             Token::Sign(s) => Err((format!("`{s}` is not expected here"), None)),
             Token::Quoted(t) => Ok(Expr::Text(t.clone())),
@@ -308,7 +352,7 @@ impl Parser<'_> {
         let bundle = self.names.axes.iter().position(|a| a.path().is_none() && a.name == name);
         if let Some(axis) = bundle {
             let listed = self.names.axes[axis].values.iter().map(|v| Cell::Text(v.label.clone())).collect();
-            return Ok(Expr::Axis { axis, listed });
+            return Ok(Expr::Axis { axis, listed, dim: Dim::Other });
         }
         let info = match key_info(name) {
             Ok(info) => info,
@@ -333,7 +377,7 @@ impl Parser<'_> {
             ));
         };
         Ok(match cell(&info, &text) {
-            Cell::Number(n) => Expr::Number(n),
+            Cell::Number(n) => Expr::Number(n, Dim::of(info.quantity)),
             _ => Expr::Text(text),
         })
     }
@@ -347,11 +391,43 @@ impl Parser<'_> {
                 Some(format!("compare `{}` itself", a.name)),
             ));
         };
-        Ok(Expr::Axis { axis, listed: texts.iter().map(|t| cell(info, t)).collect() })
+        let listed = texts.iter().map(|t| cell(info, t)).collect();
+        Ok(Expr::Axis { axis, listed, dim: Dim::of(info.quantity) })
     }
 }
 
+/// Numbers of the same kind can be compared; zero with anything, and bytes with a plain number, as in a scenario.
+fn comparable(left: &Expr, right: &Expr) -> Result<(), Wrong> {
+    let (l, r) = (left.dim(), right.dim());
+    let zero = |e: &Expr| matches!(e, Expr::Number(0.0, _));
+    let bytes = |d: Dim| matches!(d, Dim::Bytes | Dim::Plain);
+    if l == r || l == Dim::Other || r == Dim::Other || zero(left) || zero(right) || (bytes(l) && bytes(r)) {
+        return Ok(());
+    }
+    let bare = |e: &Expr, other: Dim| match e {
+        Expr::Number(n, Dim::Plain) => Some(format!("give {n} a unit, such as {n}{}", other.unit())),
+        _ => None,
+    };
+    let help = bare(left, r).or_else(|| bare(right, l));
+    Err((format!("this compares {} with {}", l.name(), r.name()), help))
+}
+
 impl Expr {
+    /// What its numbers count.
+    fn dim(&self) -> Dim {
+        match self {
+            Self::Number(_, dim) | Self::Axis { dim, .. } => *dim,
+            Self::Text(_) => Dim::Other,
+            Self::Binary(op, a, b) => match (op, a.dim(), b.dim()) {
+                (Op::Plus | Op::Minus, a, b) if a == b => a,
+                (Op::Plus | Op::Minus, Dim::Plain, d) | (Op::Plus | Op::Minus, d, Dim::Plain) => d,
+                (Op::Times, Dim::Plain, d) | (Op::Times | Op::Over, d, Dim::Plain) => d,
+                (Op::Over, a, b) if a == b && a != Dim::Other => Dim::Plain,
+                _ => Dim::Other,
+            },
+        }
+    }
+
     fn is_words(&self) -> bool {
         match self {
             Self::Text(_) => true,
@@ -380,19 +456,26 @@ fn number(text: &str) -> Result<Expr, Wrong> {
     // `5.10` is a version: kernels are the only values with a point and no unit.
     let plain = text.bytes().all(|b| b.is_ascii_digit());
     if plain {
-        return text.parse().map(Expr::Number).map_err(|_| (format!("`{text}` is not a number"), None));
+        return text
+            .parse()
+            .map(|n| Expr::Number(n, Dim::Plain))
+            .map_err(|_| (format!("`{text}` is not a number"), None));
     }
     if text.bytes().all(|b| b.is_ascii_digit() || b == b'.') {
         let factor = text.parse::<f64>().map_err(|_| (format!("`{text}` is not a number"), None))?;
         return Ok(if version(text).is_some_and(|(major, _)| major >= 5) {
             Expr::Text(text.to_owned())
         } else {
-            Expr::Number(factor)
+            Expr::Number(factor, Dim::Plain)
         });
     }
-    let read = [units::parse_size(text), units::parse_time(text), units::parse_rate(text)];
-    match read.iter().find_map(|r| r.as_ref().ok()) {
-        Some(n) => Ok(Expr::Number(*n as f64)),
+    let read = [
+        (units::parse_size(text), Dim::Bytes),
+        (units::parse_time(text), Dim::Time),
+        (units::parse_rate(text), Dim::Rate),
+    ];
+    match read.iter().find_map(|(r, dim)| Some((*r.as_ref().ok()?, *dim))) {
+        Some((n, dim)) => Ok(Expr::Number(n as f64, dim)),
         None => Err((
             format!("`{text}` is not a number with a unit"),
             Some("sizes are B KiB MiB GiB kB MB GB, rates bit kbit mbit gbit, times ns us ms s".to_owned()),

@@ -284,6 +284,15 @@ fn bad_plans_are_refused_before_anything_runs() {
         &["no point passes", "`path.rtt < 5ms` alone leaves 2", "`path.rtt > 5ms` alone leaves 1"],
     );
     bad(&with("axes: {path.rtt: [1ms]}\nwhere: [path.rtt]\n"), &["compares nothing"]);
+    bad(
+        &with("axes: {path.rtt: [1ms, 2ms]}\nwhere: [path.rtt < 5]\n"),
+        &["compares a time with a plain number", "give 5 a unit, such as 5ms"],
+    );
+    bad(
+        &with("axes: {path.rtt: [1ms, 2ms]}\nwhere: [path.rtt * 2 < 64KiB]\n"),
+        &["compares a time with a size"],
+    );
+    bad(&with("axes: {rx.SO_RECVBUF: [16KiB]}\n"), &["p.yaml:2:8", "did you mean `SO_RCVBUF`"]);
     bad(&with("axes: {path.rtt: [1ms]}\nmeasures: [fited]\n"), &["did you mean `fitted`"]);
     bad(&with("axes: {path.rtt: [1ms]}\nrepeat: 0\n"), &["`repeat`"]);
     bad(&with("axis: {path.rtt: [1ms]}\n"), &["did you mean `axes`"]);
@@ -300,6 +309,36 @@ fn ready_plans_can_be_read_and_their_points_run() {
     for (name, _) in sweeps::plans() {
         skmem(&["sweep", name, "--point", "0"]).exits(0).says(&["skmem run "]);
     }
+}
+
+#[test]
+fn ready_plans_draw_the_charts_they_ask_for() {
+    let dir = tempfile::tempdir().unwrap();
+    for (name, charts) in [
+        ("rcvbuf-x-rtt", 4),
+        ("kernel-upgrade-check", 4),
+        ("truesize-x-budget", 4),
+        ("adv-win-scale-x-packet-size", 3),
+    ] {
+        skmem_in(dir.path(), &["sweep", name, "-o", name]).exits(0).says(&[&format!("{charts} charts in")]);
+        let drawn = fs::read_dir(dir.path().join(name).join("charts")).unwrap().count();
+        assert_eq!(drawn, 2 * charts, "{name}");
+    }
+    // What the plans say of themselves.
+    let rows = |name: &str| text(dir.path(), &format!("{name}/rows.csv"));
+    let scale = rows("adv-win-scale-x-packet-size");
+    let broken = scale.lines().skip(1).filter(|l| l.split(',').nth(7) != Some("0"));
+    assert!(
+        broken.clone().count() > 10 && broken.clone().all(|l| l.split(',').nth(3) == Some("0")),
+        "{scale}"
+    );
+    let upgrade = rows("kernel-upgrade-check");
+    let goodput = |kernel: &str, reader: &str| -> f64 {
+        let of = |l: &&str| l.contains(&format!(",{kernel},{reader},80000000,"));
+        upgrade.lines().find(of).unwrap().split(',').nth(6).unwrap().parse().unwrap()
+    };
+    assert!(goodput("6.18", "autotuning") > 1.5 * goodput("6.12", "autotuning"));
+    assert!(goodput("6.12", "no-autotuning") < 0.8 * goodput("6.1", "no-autotuning"));
 }
 
 #[test]
