@@ -11,11 +11,11 @@ use crate::app_text::{read_text, write_text};
 use crate::endpoint::nic_by_name;
 use crate::expect::Expectation;
 use crate::inject_text::{injection_yaml, live};
-use crate::keys::NICS;
+use crate::keys::{LINK_STATES, NICS, UNLIMITED};
 use crate::path_text::link_lines;
 use crate::resolve::Scenario;
 use crate::sysctls::SYSCTLS;
-use crate::units::{format_size, format_time};
+use crate::units::{format_rate, format_size, format_time};
 
 /// The scenario with every default filled in and all sysctls pinned. Resolving the text gives the same
 /// [`RunConfig`](sim_core::config::RunConfig), in this version and whatever the defaults of a later one are.
@@ -69,6 +69,8 @@ pub fn resolved_yaml(scenario: &Scenario) -> String {
                 Change::ReceiverRead(bytes) => format!("receiver.read: {bytes}"),
                 Change::ReceiverEnding(e) => ending("receiver", *e),
                 Change::SenderEnding(e) => ending("sender", *e),
+                Change::ForwardDown(down) => format!("path.forward: {}", LINK_STATES[usize::from(!down)]),
+                Change::ReverseDown(down) => format!("path.reverse: {}", LINK_STATES[usize::from(!down)]),
             };
             out.item(1, &format!("{{at: {}, {change}}}", format_time(e.at.as_nanos())));
         }
@@ -237,6 +239,8 @@ fn connection(out: &mut Writer, e: &EndpointConfig) {
     option("TCP_CORK", Some(on_off(o.cork).to_owned()));
     option("TCP_QUICKACK", o.quickack.map(|v| v.to_string()));
     option("TCP_NOTSENT_LOWAT", o.notsent_lowat.map(size));
+    let rate = |v: u64| if v == u64::MAX { UNLIMITED.to_owned() } else { format_rate(v.saturating_mul(8)) };
+    option("SO_MAX_PACING_RATE", o.max_pacing_rate.map(rate));
     out.open(1, "route");
     let mut attribute = |name: &str, value: Option<String>| {
         if let Some(value) = value {

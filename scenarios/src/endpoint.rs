@@ -154,6 +154,14 @@ fn resolve_sockopts(cx: &mut Context, end: &Fields<'_>, sysctl: &Sysctls) -> Soc
         cork: fields.switch(cx, "TCP_CORK").unwrap_or(false),
         quickack: fields.number(cx, "TCP_QUICKACK"),
         notsent_lowat: fields.number(cx, "TCP_NOTSENT_LOWAT"),
+        max_pacing_rate: fields.get("SO_MAX_PACING_RATE").and_then(|(key, e)| {
+            // The option counts bytes; a rate below one byte per second still lets something through.
+            let bits = |v: i128| u64::try_from(v / 8).unwrap_or(u64::MAX).max(1);
+            cx.scalar(key, &e.value).map(|s| match s {
+                Scalar::Number(v) => bits(v),
+                Scalar::Unlimited => u64::MAX,
+            })
+        }),
     }
 }
 

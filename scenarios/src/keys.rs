@@ -298,6 +298,12 @@ pub(crate) static SOCKOPT: &[Key] = &[
         "",
         "The socket is writable while less than this is unsent.",
     ),
+    key(
+        "SO_MAX_PACING_RATE",
+        Kind::Rate,
+        "",
+        "The socket paces itself, at this rate at most (the option itself counts bytes per second); `unlimited` paces at the rate that the congestion window gives.",
+    ),
 ];
 
 /// `route`.
@@ -460,6 +466,13 @@ pub(crate) static EVENT: &[Key] = &[
     key("receiver.close", Kind::Switch, "", "`close` by the receiver; with unread data that is a reset."),
     key("sender.shutdown", Kind::Choice(&SHUTDOWN), "", "`shutdown(SHUT_WR)`: a FIN follows the data."),
     key("sender.close", Kind::Switch, "", "`close` by the sender; with unread data that is a reset."),
+    key(
+        "path.forward",
+        Kind::Choice(&LINK_STATES),
+        "",
+        "`down`: from now on nothing arrives at the receiver; `up`: packets arrive again.",
+    ),
+    key("path.reverse", Kind::Choice(&LINK_STATES), "", "The same for what the receiver sends."),
 ];
 
 /// Socket options that can change on a live connection.
@@ -468,6 +481,9 @@ pub(crate) static LIVE: &[Key] = &[SOCKOPT[0], SOCKOPT[1], SOCKOPT[2], SOCKOPT[4
 /// Window scales of a SYN.
 pub(crate) const WINDOW_SCALES: [&str; 16] =
     ["none", "0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "11", "12", "13", "14"];
+
+/// What can happen to a direction of the path.
+pub(crate) const LINK_STATES: [&str; 2] = ["down", "up"];
 
 /// What `shutdown` ends.
 pub(crate) const SHUTDOWN: [&str; 1] = ["write"];

@@ -23,6 +23,7 @@ struct LinkParts {
     jitter_at: Option<Place>,
     reorder_at: Option<Place>,
     queue: Option<QueueParts>,
+    in_host_at: Option<Place>,
 }
 
 #[derive(Clone, Copy)]
@@ -95,6 +96,10 @@ fn link_parts(cx: &mut Context, link: &Fields<'_>, base: &LinkParts) -> LinkPart
         c.jitter = jitter(cx, key, e);
         parts.jitter_at = Some(e.value.at);
     }
+    if let Some(on) = link.switch(cx, "local_qdisc") {
+        c.in_host = on;
+        parts.in_host_at = Some(link.place("local_qdisc"));
+    }
     if let Some((_, e)) = link.get("reorder") {
         let fields = cx.fields(keys_of_section(link, "reorder"), &e.value, "reorder");
         c.reorder = reorder(cx, &fields);
@@ -145,6 +150,13 @@ fn finish(cx: &mut Context, parts: LinkParts, said: &mut Vec<Place>) -> LinkConf
     {
         let d = cx.error(at, "`reorder` sends packets before those that are delayed, but there is no delay");
         d.help = Some("give the path a `delay` or an `rtt`".to_owned());
+    }
+    if let (true, Some(_), Some(at)) = (config.in_host, &parts.queue, parts.in_host_at)
+        && first(at)
+    {
+        let d =
+            cx.error(at, "`local_qdisc` is about the link's own `limit`, which a `queue` takes the place of");
+        d.help = Some("keep one of the two".to_owned());
     }
     if let Some(q) = parts.queue {
         config.queue = finish_queue(cx, q, &config, &mut first);

@@ -33,6 +33,7 @@ pub(crate) static PATH: &[Key] = &[
     REORDER,
     DUPLICATE,
     QUEUE,
+    LOCAL_QDISC,
 ];
 
 /// `path.forward`, `path.reverse`.
@@ -46,8 +47,15 @@ pub(crate) static LINK: &[Key] = &[
     REORDER,
     DUPLICATE,
     QUEUE,
+    LOCAL_QDISC,
 ];
 
+const LOCAL_QDISC: Key = key(
+    "local_qdisc",
+    Kind::Switch,
+    "off",
+    "The link's queue is the qdisc of the sending host's own device: its sockets hear of packets that `limit` refuses, and do not repeat packets that still wait there.",
+);
 const LIMIT: Key = key(
     "limit",
     count(1, 100_000_000),

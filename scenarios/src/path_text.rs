@@ -22,6 +22,7 @@ pub(crate) fn link_lines(l: &LinkConfig) -> Vec<(&'static str, String)> {
         reorder,
         queue,
         both_ways: _,
+        in_host,
     } = l;
     let mut lines = vec![
         ("delay", format_time(delay.as_nanos())),
@@ -36,6 +37,9 @@ pub(crate) fn link_lines(l: &LinkConfig) -> Vec<(&'static str, String)> {
         lines.push(("duplicate", format!("{{{}}}", chance(*duplicate))));
     }
     lines.extend(queue.map(|q| ("queue", queue_text(q))));
+    if *in_host {
+        lines.push(("local_qdisc", "on".to_owned()));
+    }
     lines
 }
 

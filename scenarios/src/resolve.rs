@@ -488,6 +488,16 @@ fn resolve_events(cx: &mut Context, root: &Fields<'_>) -> Vec<TimedChange> {
                 changes.push(side(Ending::Close));
             }
         }
+        for (name, link) in [
+            ("path.forward", Change::ForwardDown as fn(bool) -> Change),
+            ("path.reverse", Change::ReverseDown),
+        ] {
+            if let Some((key, e)) = event.get(name)
+                && let Some(state) = cx.choice(key, &e.value, &keys::LINK_STATES)
+            {
+                changes.push(link(state == "down"));
+            }
+        }
         if changes.is_empty() && !cx.has_errors() {
             cx.error(item.at, "this event changes nothing").expected = Some(keys::takes(&key.kind));
         }

@@ -139,6 +139,7 @@ sysctls! {
         "RTT below which large packets grow, as a power of two of us.";
     "net.ipv4.tcp_slow_start_after_idle" tcp_slow_start_after_idle: switch(), always, "The congestion window shrinks after an idle period.";
     "net.ipv4.tcp_retries2" tcp_retries2: small(0, 255), always, "Timeouts before a connection is given up.";
+    "net.ipv4.tcp_retrans_collapse" tcp_retrans_collapse: switch(), always, "Small packets are joined when they are sent again.";
     "net.ipv4.tcp_early_retrans" tcp_early_retrans: small(0, 4), always, "3 or 4: tail loss probes.";
     "net.ipv4.tcp_recovery" tcp_recovery: small(0, 255), always, "Bit 0: RACK loss detection.";
     "net.ipv4.tcp_reordering" tcp_reordering: count(1, 65535), always, "Initial reordering degree in packets.";

@@ -223,6 +223,8 @@ pub struct Sysctls {
     pub tcp_slow_start_after_idle: bool,
     /// `net.ipv4.tcp_retries2`.
     pub tcp_retries2: u8,
+    /// `net.ipv4.tcp_retrans_collapse`.
+    pub tcp_retrans_collapse: bool,
     /// `net.ipv4.tcp_early_retrans` (3 or 4: tail loss probes on).
     pub tcp_early_retrans: u8,
     /// `net.ipv4.tcp_recovery` (bit 0: RACK).
@@ -272,6 +274,8 @@ pub struct SockOpts {
     pub quickack: Option<u32>,
     /// `TCP_NOTSENT_LOWAT`.
     pub notsent_lowat: Option<u32>,
+    /// `SO_MAX_PACING_RATE`, bytes per second. Any value makes the socket pace itself (`SK_PACING_NEEDED`).
+    pub max_pacing_rate: Option<u64>,
 }
 
 /// Route attributes.
@@ -419,6 +423,10 @@ pub enum Change {
     ReceiverEnding(Ending),
     /// The sender closes its end, or its writing half.
     SenderEnding(Ending),
+    /// From now on nothing arrives at the receiver any more; `false`: packets get through again.
+    ForwardDown(bool),
+    /// The same for what the receiver sends.
+    ReverseDown(bool),
 }
 
 /// A socket option that can be set on a live connection.

@@ -152,6 +152,14 @@ counters! {
     dsack_ofo_recv = "TcpExtTCPDSACKOfoRecv",
     /// DSACKs for more than was retransmitted.
     dsack_ignored_dubious = "TcpExtTCPDSACKIgnoredDubious",
+    /// Retransmissions that did not leave the host: its queueing discipline refused them.
+    retrans_fail = "TcpExtTCPRetransFail",
+    /// Retransmissions not made because the packet still waits in a queue of its own host.
+    spurious_rtx_host_queues = "TcpExtTCPSpuriousRtxHostQueues",
+    /// SYNs and SYN-ACKs sent again.
+    syn_retrans = "TcpExtTCPSynRetrans",
+    /// Connections given up because nothing was acknowledged for too long.
+    abort_on_timeout = "TcpExtTCPAbortOnTimeout",
     /// Zero-window probes sent.
     win_probe = "TcpExtTCPWinProbe",
     /// Keepalives sent.

@@ -63,6 +63,15 @@ pub(super) fn lines(rec: &Recording, trace: &Trace, score: &mut CaseScore) {
     score.unexpected = extra(rec.acks.len(), trace.acks.len(), ack) + extra(rec.tx.len(), trace.tx.len(), tx);
 }
 
+/// How many packets of the client are the recorded ones, to the end of the recording and whatever its other passes did;
+/// the number of the first that is not.
+pub(super) fn packets(rec: &Recording, trace: &Trace) -> (usize, Option<usize>) {
+    let same = |i: &usize| compare_tx(&rec.tx[*i], trace, *i).is_empty();
+    let equal = (0..rec.tx.len()).filter(same).count();
+    let extra = (trace.tx.len() > rec.tx.len()).then_some(rec.tx.len());
+    (equal, (0..rec.tx.len()).find(|i| !same(i)).or(extra))
+}
+
 /// The lines before line number `divergence`, which counts from 1.
 fn before<T>(lines: &[T], divergence: Option<u64>) -> &[T] {
     let end = divergence.map_or(lines.len(), |n| usize::try_from(n.saturating_sub(1)).unwrap_or(usize::MAX));

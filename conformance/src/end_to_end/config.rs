@@ -129,7 +129,12 @@ pub fn run_config(rec: &Recording) -> Result<RunConfig, ConfigError> {
         nodelay: options.number("nodelay") != 0,
         ..SockOpts::default()
     };
-    let sender = SockOpts { sndbuf: options.set("sndbuf"), sndbuf_force: true, ..common("cmss") };
+    let sender = SockOpts {
+        sndbuf: options.set("sndbuf"),
+        sndbuf_force: true,
+        max_pacing_rate: options.set("maxpace").map(u64::from),
+        ..common("cmss")
+    };
     let receiver = SockOpts {
         rcvbuf: options.set("rcvbuf"),
         rcvbuf_force: true,
@@ -165,7 +170,7 @@ pub fn run_config(rec: &Recording) -> Result<RunConfig, ConfigError> {
                 threaded_softirqs: true,
             },
         },
-        events: accepted(&options, setup.delay),
+        events: [outages(rec), accepted(&options, setup.delay)].concat(),
         stop: StopConfig {
             // The last sleep of the program is as long as the others, and what is due then is still done.
             after: options.millis("dur_ms") + before(late, first_send),
@@ -205,6 +210,24 @@ fn accepted(options: &Options<'_>, delay: SimDuration) -> Vec<TimedChange> {
     .collect()
 }
 
+/// When the path goes down, and up again: a filter that drops what arrives, and a command behind a `sleep`.
+fn outages(rec: &Recording) -> Vec<TimedChange> {
+    let down = |at, down| TimedChange { at, change: Change::ForwardDown(down) };
+    let words = words_of(&rec.summary.setup, "(busybox sleep ");
+    let Some(sleep) = word_after::<String>(&words, "sleep") else { return Vec::new() };
+    if words.contains(&"add") {
+        // The sleep is not on the recording's clock: the path dies behind the last packet that arrived at either end.
+        let arrived = rec.rows.iter().rev().find(|r| r.segment.is_some()).map_or(0, |r| r.time_ns);
+        let advanced =
+            rec.tx.windows(2).rev().find(|w| w[1].snd_una > w[0].snd_una).map_or(0, |w| w[1].time_ns);
+        let at = SimDuration::from_nanos(arrived.max(advanced) + 1_000_000);
+        return vec![down(at, true), TimedChange { at, change: Change::ReverseDown(true) }];
+    }
+    let seconds: f64 = sleep.trim_end_matches(';').parse().unwrap_or(0.0);
+    let up = SimDuration::from_nanos((seconds.clamp(0.0, 1e6) * 1e9) as u64);
+    vec![down(SimDuration::ZERO, true), down(up, false)]
+}
+
 /// The two directions. Where a queueing discipline keeps them apart, data takes its first band.
 fn links(rec: &Recording, setup: &Setup) -> Result<(LinkConfig, LinkConfig), ConfigError> {
     let has = |needle: &str| rec.summary.setup.iter().any(|l| l.contains(needle));
@@ -218,9 +241,11 @@ fn links(rec: &Recording, setup: &Setup) -> Result<(LinkConfig, LinkConfig), Con
     };
     let [forward, reverse] = both.map(|needle| link(rec, setup, needle));
     let (drop_every, drop_run) = loss(rec)?;
-    // One discipline at the root of `lo` serves both directions.
+    // One discipline at the root of `lo` serves both directions. The disciplines of the recorded device are the sending
+    // host's own; a device on the way in is not.
     let both_ways = both[0] == both[1];
-    Ok((LinkConfig { drop_every, drop_run, both_ways, ..forward? }, reverse?))
+    let forward = LinkConfig { drop_every, drop_run, both_ways, in_host: !has(BEHIND), ..forward? };
+    Ok((forward, LinkConfig { in_host: true, ..reverse? }))
 }
 
 /// One direction: what the last line with `needle` says about netem.

@@ -41,6 +41,29 @@ use crate::recording::Recording;
 use crate::score::CaseScore;
 use trace::Trace;
 
+/// The sender's packets of a run from the configuration, beside those of the recording's first pass.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct SentPackets {
+    /// Packets recorded.
+    pub recorded: usize,
+    /// Packets of the run that are the recorded ones, with `cwnd`, `ssthresh`, `packets_out` and the state.
+    pub equal: usize,
+    /// The first packet that differs, or is too many.
+    pub first_difference: Option<usize>,
+}
+
+/// Runs the configuration of one loop case, and compares every packet of the client with the first pass, to the end.
+///
+/// # Errors
+/// If the case cannot be expressed as a configuration of the engine, or the run fails.
+pub fn sent_packets(rec: &Recording) -> Result<SentPackets, String> {
+    let config = run_config(rec).map_err(|e| e.to_string())?;
+    let mut trace = Trace::new();
+    engine::run(&config, &mut trace).map_err(|e| e.to_string())?;
+    let (equal, first_difference) = compare::packets(rec, &trace);
+    Ok(SentPackets { recorded: rec.tx.len(), equal, first_difference })
+}
+
 /// Runs the configuration of one loop case and compares the run with the recording.
 ///
 /// A run that fails stands in the score as an error; its lines count as compared.

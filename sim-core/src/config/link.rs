@@ -32,6 +32,10 @@ pub struct LinkConfig {
     /// share (`lo`). Of the other direction's own link only `mtu`, `drop_every` and `drop_run` count then. Heeded on the
     /// way from the writing host.
     pub both_ways: bool,
+    /// The link's `limit` is that of the queueing discipline of the sending host itself (`tc qdisc` on its device): a
+    /// socket hears at once that its packet was refused, and does not send a packet again that still waits there. Has no
+    /// effect with a `queue`.
+    pub in_host: bool,
 }
 
 impl Default for LinkConfig {
@@ -50,6 +54,7 @@ impl Default for LinkConfig {
             reorder: None,
             queue: None,
             both_ways: false,
+            in_host: false,
         }
     }
 }

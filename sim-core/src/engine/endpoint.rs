@@ -26,6 +26,8 @@ pub(super) struct Endpoint {
     tick: (Jiffies, SimTime),
     /// A timer of the sending half was due while a call held the socket.
     timer_deferred: bool,
+    /// The same for the time of a paced packet (`TCP_TSQ_DEFERRED`).
+    pacing_deferred: bool,
     /// The earliest timer event that waits in the queue.
     pub(super) wake: Option<SimTime>,
 }
@@ -44,6 +46,7 @@ impl Endpoint {
             delayed_ack: None,
             tick: (NO_TICK, SimTime::NEVER),
             timer_deferred: false,
+            pacing_deferred: false,
             wake: None,
         }
     }
@@ -131,6 +134,7 @@ impl Endpoint {
             self.tick = (tick, if tick == NO_TICK { SimTime::NEVER } else { clock.begin(tick) });
         }
         let due = self.rx.compressed_ack_due().map_or(self.tick.1, |t| t.min(self.tick.1));
+        let due = self.tx.pacing_due().map_or(due, |t| t.min(due));
         (due != SimTime::NEVER).then_some(due)
     }
 
@@ -143,6 +147,13 @@ impl Endpoint {
             self.delayed_ack = None;
             self.rx.delayed_ack_timer(cx, &self.tx);
         }
+        if self.tx.take_pacing(cx.now.time) {
+            if self.rx.is_owned() {
+                self.pacing_deferred = true;
+            } else {
+                self.tx.pacing_fires(cx, &mut self.rx);
+            }
+        }
         // A timer that finds the socket in a call is left to the end of the call (`TCP_WRITE_TIMER_DEFERRED`).
         if self.rx.is_owned() {
             self.timer_deferred |= self.tx.next_timer().is_some_and(|due| due <= cx.now.jiffies);
@@ -154,6 +165,9 @@ impl Endpoint {
     /// A call lets go of the socket: what waited for that is processed (`release_sock`).
     pub(super) fn release<O: Observer>(&mut self, cx: &mut Cx<'_, O>) {
         self.rx.release(cx, &mut self.tx);
+        if std::mem::take(&mut self.pacing_deferred) {
+            self.tx.pacing_fires(cx, &mut self.rx);
+        }
         if std::mem::take(&mut self.timer_deferred) {
             self.tx.timers_fire(cx, &mut self.rx);
         }
@@ -161,6 +175,6 @@ impl Endpoint {
 
     /// Lets go of the socket if nothing came meanwhile; returns whether it did.
     pub(super) fn release_untouched(&mut self) -> bool {
-        !self.timer_deferred && self.rx.release_untouched()
+        !self.timer_deferred && !self.pacing_deferred && self.rx.release_untouched()
     }
 }

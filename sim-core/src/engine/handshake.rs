@@ -116,6 +116,8 @@ impl<O: Observer> Simulation<'_, O> {
         f.tries[side.at()] += 1;
         let counters = &mut self.hosts[side.at()].counters;
         counters.timeouts += u64::from(side == Side::Sender);
+        counters.syn_retrans += 1;
+        counters.lost_retransmit += u64::from(side == Side::Sender && f.tries[side.at()] > 1);
         self.send_again(flow, side, time);
         self.handshake_timer(flow, side, time);
     }
@@ -131,7 +133,8 @@ impl<O: Observer> Simulation<'_, O> {
             ts.val = ts.val.wrapping_add((time.as_micros() / 1_000 - first.as_micros() / 1_000) as u32);
         }
         let counters = &mut self.hosts[side.at()].counters;
-        counters.out_segs += 1;
+        // A SYN-ACK is made anew, a SYN is not.
+        counters.out_segs += u64::from(side == Side::Receiver);
         counters.retrans_segs += 1;
         let end = &f.ends[side.at()];
         let seg = match side {
@@ -139,8 +142,7 @@ impl<O: Observer> Simulation<'_, O> {
             Side::Receiver => handshake_segment(&options, Flags::SYN.with(Flags::ACK), Seq::FIRST),
         };
         if O::ACTIVE && side == Side::Sender {
-            let state = SenderState { snd_una: Seq(0), snd_nxt: Seq(0), packets_out: 1, ..end.tx.state() };
-            self.obs.sent(now, &seg, &state);
+            self.obs.sent(now, &seg, &end.tx.state_of_repeated_syn());
         } else if O::ACTIVE {
             let packet = Transmit { seg, window: u32::from(options.window), reason: AckReason::Handshake };
             self.obs.transmit(now, &packet, &end.rx.state(&end.tx));
@@ -200,7 +202,7 @@ impl<O: Observer> Simulation<'_, O> {
             }
             return;
         }
-        let measured = f.tries[Side::Sender.at()] == 0;
+        let repeated = f.tries[Side::Sender.at()];
         let sysctl = &config.sysctl;
         let timestamps = synack.ts.is_some() && sysctl.tcp_timestamps;
         let handshake = Handshake {
@@ -211,10 +213,24 @@ impl<O: Observer> Simulation<'_, O> {
             mss: send_limit(&synack, &self.config.forward, config, timestamps),
             sack: synack.sack && sysctl.tcp_sack,
             timestamps,
-            rtt_us: measured.then(|| round_trip(f.syn_sent, time)),
+            rtt_us: match (repeated, synack.ts.filter(|_| timestamps), f.offered[Side::Sender.at()]) {
+                (0, _, _) => Some(round_trip(f.syn_sent, time)),
+                // Which SYN was answered only the timestamp says, in whole milliseconds.
+                (_, Some(ts), Some(syn)) => syn.ts.map(|first| {
+                    let sent = u64::from(ts.ecr.wrapping_sub(first.val));
+                    let ms = (time.as_micros() / 1_000).saturating_sub(f.syn_sent.as_micros() / 1_000 + sent);
+                    u32::try_from(ms).unwrap_or(u32::MAX).clamp(1, 1 << 22) * 1_000
+                }),
+                _ => None,
+            },
         };
+        let first = f.offered[Side::Sender.at()].and_then(|syn| syn.ts).map(|ts| ts.val);
+        let needlessly = timestamps && synack.ts.is_some_and(|ts| Some(ts.ecr) == first);
         self.on(flow, Side::Sender, time, |cx, end| {
             end.tx.established(cx.now, &handshake, Role::Active);
+            if repeated > 0 {
+                end.tx.syn_was_repeated(repeated, needlessly);
+            }
             end.rx.syn_ack_arrives(cx, &end.tx, &synack);
         });
     }

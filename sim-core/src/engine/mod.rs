@@ -14,6 +14,8 @@ mod outcome;
 #[cfg(test)]
 mod program_tests;
 mod simulation;
+#[cfg(test)]
+mod sender_tests;
 mod softirq;
 #[cfg(test)]
 mod tests;

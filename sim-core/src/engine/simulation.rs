@@ -358,6 +358,9 @@ impl<'a, O: Observer> Simulation<'a, O> {
                 Side::Receiver => self.config.receiver.offload,
             };
             self.report_crossing(from, time, &packet);
+            if self.links[link.at()].in_host() {
+                self.flows[packet.flow as usize].ends[from.at()].tx.left_host(packet.seg.seq);
+            }
             let of = self.ports[to.at()].device().pieces(&packet, offload);
             if self.ports[to.at()].ring.is_some() {
                 self.frames_arrive(waiting, to, time, packet, of);
@@ -397,6 +400,11 @@ impl<'a, O: Observer> Simulation<'a, O> {
             self.busy = others || !last;
             if self.links[front.to.peer().at()].loses_next() {
                 self.cpu.busy_until(time + self.cpu.dropped());
+                if front.of == 1 {
+                    let from = front.to.peer();
+                    let seq = front.packet.seg.seq;
+                    self.flows[front.packet.flow as usize].ends[from.at()].tx.dropped_on_the_way(seq);
+                }
             } else {
                 let held = self.calling > 0
                     && self.flows[front.packet.flow as usize].ends[front.to.at()].rx.is_owned();
@@ -470,11 +478,19 @@ impl<'a, O: Observer> Simulation<'a, O> {
         }
     }
 
+    /// Whose link packets of `from` enter.
+    fn link_of(&self, from: Side) -> Side {
+        if self.config.forward.both_ways { Side::Sender } else { from }
+    }
+
     /// Puts a packet on the link away from `from`, which may be that of both.
     pub(super) fn put(&mut self, from: Side, at: SimTime, packet: Packet) {
         self.moved = true;
-        let link = if self.config.forward.both_ways { Side::Sender } else { from };
-        self.links[link.at()].send(at, packet, &mut self.queue);
+        let (flow, seq) = (packet.flow, packet.seg.seq);
+        let data = matches!(packet.payload, Payload::Data(_));
+        if !self.links[self.link_of(from).at()].send(at, packet, &mut self.queue) && data {
+            self.flows[flow as usize].ends[from.at()].tx.dropped_on_the_way(seq);
+        }
     }
 
     // --- calls into the two ends ----------------------------------------------------------------------------
@@ -499,6 +515,8 @@ impl<'a, O: Observer> Simulation<'a, O> {
         let mut view = View::new(side, &mut *self.obs);
         let now = self.clock.after(self.reading, time);
         let host = &mut self.hosts[side.at()];
+        let link = if self.config.forward.both_ways { Side::Sender } else { side };
+        host.qdisc_room = self.links[link.at()].room();
         let mut cx = Cx { now, out: &mut self.out, host, obs: &mut view };
         let [a, b] = &mut self.flows[flow as usize].ends;
         let (end, peer) = if side == Side::Sender { (a, b) } else { (b, a) };
@@ -597,6 +615,11 @@ impl<'a, O: Observer> Simulation<'a, O> {
     /// A change of the configuration: the program of every connection makes the call.
     fn change(&mut self, i: usize, time: SimTime) {
         let Some(c) = self.config.events.get(i) else { return };
+        match c.change {
+            Change::ForwardDown(down) => return self.links[Side::Sender.at()].set_down(down),
+            Change::ReverseDown(down) => return self.links[Side::Receiver.at()].set_down(down),
+            _ => {}
+        }
         if self.calling > 0 {
             self.changes_waiting.push(i);
             return;
@@ -608,6 +631,7 @@ impl<'a, O: Observer> Simulation<'a, O> {
                 Change::ReceiverRead(bytes) => self.read(flow, time, bytes),
                 Change::ReceiverEnding(ending) => self.end(flow, Side::Receiver, ending, time),
                 Change::SenderEnding(ending) => self.end(flow, Side::Sender, ending, time),
+                Change::ForwardDown(_) | Change::ReverseDown(_) => {}
             }
         }
     }

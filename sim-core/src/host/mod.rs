@@ -20,12 +20,14 @@ pub struct Host {
     pub counters: Counters,
     /// Page accounting.
     pub memory: TcpMem,
+    /// Packets that the queueing discipline of the device still takes while a socket acts; `None`: as many as there are.
+    pub qdisc_room: Option<u32>,
 }
 
 impl Host {
     /// A host without sockets.
     pub fn new(kernel: &KernelProfile, config: &HostConfig) -> Self {
-        Self { counters: Counters::default(), memory: TcpMem::new(config.tcp_mem, kernel.mem_pcpu_reserve()) }
+        Self { memory: TcpMem::new(config.tcp_mem, kernel.mem_pcpu_reserve()), ..Self::default() }
     }
 
     /// Whether a socket gets `pages` more (`__sk_mem_raise_allocated`). On refusal nothing is allocated.

@@ -70,6 +70,10 @@ pub struct Link {
     over_limit: u64,
     sent: u64,
     delivered: u64,
+    /// The limit is that of the sending host's own queueing discipline.
+    in_host: bool,
+    /// What leaves the link does not arrive.
+    down: bool,
     special: Option<Box<Special>>,
 }
 
@@ -116,6 +120,8 @@ impl Link {
             over_limit: 0,
             sent: 0,
             delivered: 0,
+            in_host: config.in_host && config.queue.is_none(),
+            down: false,
             special,
         }
     }
@@ -127,8 +133,9 @@ impl Link {
     /// from its entry: waiting for the one before is part of the delay (`netem_enqueue`).
     pub fn send<E>(&mut self, at: SimTime, packet: Packet, order: &mut EventQueue<E>) -> bool {
         if self.special.is_some() {
+            let before = self.waiting();
             self.send_special(at, packet, order);
-            return true;
+            return !self.in_host || self.waiting() > before;
         }
         self.sent += 1;
         if self.lane.len() >= self.limit {
@@ -143,6 +150,18 @@ impl Link {
         let key = order.key(due);
         self.lane.push(key, packet);
         true
+    }
+
+    /// Whether packets wait in a queueing discipline of the sending host.
+    #[inline]
+    pub const fn in_host(&self) -> bool {
+        self.in_host
+    }
+
+    /// Packets that the sending host's queueing discipline still takes; `None`: the queue is not the host's.
+    #[inline]
+    pub fn room(&self) -> Option<u32> {
+        self.in_host.then(|| u32::try_from(self.limit.saturating_sub(self.waiting())).unwrap_or(u32::MAX))
     }
 
     /// The place of the next thing to happen in the order of events: mostly that a packet arrives.
@@ -175,12 +194,20 @@ impl Link {
         packet
     }
 
+    /// The link goes down, or up again: what leaves it meanwhile does not arrive.
+    pub const fn set_down(&mut self, down: bool) {
+        self.down = down;
+    }
+
     /// Whether the next segment that leaves the link is dropped on arrival.
     pub fn loses_next(&mut self) -> bool {
         if self.drop_every == 0 {
-            return false;
+            return self.down;
         }
         self.left += 1;
+        if self.down {
+            return true;
+        }
         let at = self.left % self.drop_every;
         at == 0 || at + self.drop_run > self.drop_every
     }

@@ -454,6 +454,11 @@ impl Receiver {
         self.purge_ofo(cx);
     }
 
+    /// The connection is given up: nobody answers (`tcp_write_err`).
+    pub(crate) fn connection_lost<S: SendHalf, O: Observer>(&mut self, cx: &mut Cx<'_, O>, snd: &mut S) {
+        self.close_now(cx, snd);
+    }
+
     /// Counts a discarded segment.
     fn discard<O: Observer>(&mut self, cx: &mut Cx<'_, O>, skb: &Skb, reason: DropReason) {
         self.count_drop(skb);

@@ -41,6 +41,8 @@ pub struct AckContext {
     pub pacing_rate: u64,
     /// `sk_gso_max_size`, bytes.
     pub gso_max: u32,
+    /// Whether packets are paced.
+    pub paced: bool,
 }
 
 /// The congestion window of one socket.
@@ -328,8 +330,8 @@ impl Cubic {
             self.last_ack = cx.now_us;
             let burst = u64::from(cx.gso_max) * 4 * 1_000_000;
             let ack_delay = burst.checked_div(cx.pacing_rate).map_or(0, |us| us.min(1_000));
-            // Halved because nothing is paced.
-            if cx.now_us - self.round_start > (min + ack_delay) >> 1 {
+            // Halved where nothing is paced.
+            if cx.now_us - self.round_start > (min + ack_delay) >> u32::from(!cx.paced) {
                 self.found = true;
             }
         }
@@ -391,6 +393,7 @@ mod tests {
             snd_nxt: Seq(1),
             pacing_rate: 1 << 30,
             gso_max: 65_279,
+            paced: false,
         }
     }
 

@@ -68,6 +68,7 @@ impl Sender {
             }
         }
         self.window.advance(ack);
+        self.probes_out = 0;
         if self.sack_ok && !seg.sack.is_empty() {
             self.tag_sacked(cx, seg, prior_una, &mut flags);
         }
@@ -254,6 +255,8 @@ impl Sender {
             if flags.data_acked || (reordering && flags.data_sacked) {
                 let ack_cx = self.ack_context(cx.now);
                 self.cc.on_acked(flags.delivered, &ack_cx);
+                // Whoever is acknowledged is not idle (`tcp_cong_avoid`).
+                self.cc.stamp = cx.now.jiffies;
             }
         }
         self.update_pacing_rate();

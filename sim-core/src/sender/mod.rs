@@ -16,16 +16,22 @@
 //! | `undo` | reductions that were not needed | `tcp_try_undo_*` |
 //! | `loss_state` | what these have in common | |
 //! | `scoreboard` | SACK blocks | `tcp_sacktag_write_queue` |
+//! | `pacing` | when a paced packet leaves | `tcp_pacing_check`, `tcp_pace_kick` |
+//! | `abort` | when a connection is given up | `tcp_write_timeout`, `tcp_write_err` |
+//! | `join` | small packets joined when they are sent again | `tcp_retrans_try_collapse` |
 //! | `timers`, `probes` | retransmission, loss and window probes | `tcp_retransmit_timer`, `tcp_send_probe0` |
 //! | `congestion` | the congestion window | `tcp_cong.c`, `tcp_cubic.c` |
 //! | `window`, `rtt`, `rules`, `costs` | the peer's window, round-trip time, what differs between kernels, processor time | |
 
+mod abort;
 pub mod congestion;
 mod costs;
 mod input;
+mod join;
 mod loss_state;
 mod newreno;
 mod output;
+mod pacing;
 pub mod passive;
 pub mod probes;
 mod rack;
@@ -48,7 +54,7 @@ pub use write::WriteProgress;
 
 use std::collections::VecDeque;
 
-use crate::config::{EndpointConfig, HostConfig, SockOpts, Sysctls};
+use crate::config::{EndpointConfig, HostConfig, NicModel, SockOpts, Sysctls};
 use crate::linux::{KernelProfile, Reclaim};
 use crate::observer::{Observer, SenderState};
 use crate::receiver::Receiver;
@@ -61,6 +67,7 @@ use crate::timer_wheel::TimerWheel;
 use congestion::{AckContext, CongestionWindow, INIT_CWND};
 use costs::Costs;
 use loss_state::LossState;
+use pacing::Pacing;
 use rtt::Rtt;
 use rules::SenderRules;
 use timers::XmitTimer;
@@ -134,6 +141,10 @@ pub struct Sender {
     gso_max: u32,
     /// `sk_pacing_rate`, bytes per second.
     pacing_rate: u64,
+    /// If the socket paces itself.
+    pacing: Option<Pacing>,
+    /// The receiver of a packet shares its data (loopback and pairs of virtual devices).
+    shares_data: bool,
     sack_ok: bool,
     timestamps: bool,
     /// Reading of the timestamp clock at the start of the run, microseconds, and what is added to every TSval; known
@@ -144,6 +155,8 @@ pub struct Sender {
     packets_out: u32,
     /// Exponent of the window-probe delay (`icsk_backoff`).
     backoff: u8,
+    /// Window probes since the last ACK (`icsk_probes_out`).
+    probes_out: u32,
     /// Last data transmission (`lsndtime`).
     lsndtime: Jiffies,
     /// Time of the last transmission (`tcp_wstamp_ns`).
@@ -202,13 +215,16 @@ impl Sender {
             mss_limit: 536,
             mss: 536,
             gso_max: tso::gso_max(kernel.max_tcp_header),
-            pacing_rate: u64::MAX,
+            pacing_rate: config.sockopt.max_pacing_rate.unwrap_or(u64::MAX),
+            pacing: config.sockopt.max_pacing_rate.map(Pacing::new),
+            shares_data: config.nic.model == NicModel::Loopback,
             sack_ok: false,
             timestamps: false,
             ts_clock: None,
             established: false,
             packets_out: 0,
             backoff: 0,
+            probes_out: 0,
             lsndtime: Jiffies::default(),
             wstamp: SimTime::ZERO,
             snd_sml: Seq::default(),
@@ -240,6 +256,24 @@ impl Sender {
     pub fn connect(&mut self, maxseg: Option<u16>, timestamps: bool) {
         let mss = maxseg.map_or(536, u32::from);
         self.mss = mss - if timestamps { mss.min(12) } else { 0 };
+    }
+
+    /// The state in which a SYN is sent again: a timeout has passed (`tcp_enter_loss`).
+    pub fn state_of_repeated_syn(&self) -> SenderState {
+        let ssthresh = self.cc.clone().ssthresh_after_loss();
+        let seqs = SenderState { snd_una: Seq(0), snd_nxt: Seq(0), packets_out: 1, ..self.state() };
+        SenderState { cwnd: 1, ssthresh, lost_out: 1, ca_state: CaState::Loss as u8, ..seqs }
+    }
+
+    /// The handshake that is just over needed `times` repetitions of the SYN. From the second on the connection starts
+    /// with a window of one packet, unless the answer was to the first one (`tcp_init_transfer`); the packets themselves
+    /// count as retransmissions.
+    pub fn syn_was_repeated(&mut self, times: u8, needlessly: bool) {
+        self.loss.total_retrans = u32::from(times);
+        if times > 1 && !needlessly {
+            self.cc.cwnd = 1;
+        }
+        self.rtt.fall_back();
     }
 
     /// The handshake is over: the peer's options, window and the first RTT sample are known.
@@ -352,6 +386,9 @@ impl Sender {
             self.rtt.srtt8(),
             &self.sysctl,
         );
+        if let Some(p) = &self.pacing {
+            self.pacing_rate = self.pacing_rate.min(p.max_rate);
+        }
     }
 
     fn ack_context(&self, now: Now) -> AckContext {
@@ -363,6 +400,23 @@ impl Sender {
             snd_nxt: self.window.snd_nxt,
             pacing_rate: self.pacing_rate,
             gso_max: self.gso_max,
+            paced: self.pacing.is_some(),
+        }
+    }
+
+    /// A packet that starts at `seq` has left the queueing discipline of its host.
+    pub fn left_host(&mut self, seq: Seq) {
+        if let Some(skb) = self.queue.in_flight_at(seq) {
+            skb.marks.in_host = false;
+            skb.marks.shared &= self.shares_data;
+        }
+    }
+
+    /// A packet that starts at `seq` was dropped on its way: nobody holds its data any more.
+    pub fn dropped_on_the_way(&mut self, seq: Seq) {
+        if let Some(skb) = self.queue.in_flight_at(seq) {
+            skb.marks.in_host = false;
+            skb.marks.shared = false;
         }
     }
 }

@@ -3,7 +3,7 @@
 use super::loss_state::CaState;
 use super::rules::DeferRule;
 use super::timers::TimerKind;
-use super::write_queue::TxSkb;
+use super::write_queue::{Marks, TxSkb};
 use super::{Sender, probes, tso};
 use crate::observer::{AckReason, Observer, SendEvent, Transmit};
 use crate::receiver::Receiver;
@@ -57,13 +57,24 @@ impl Emitted {
 
 /// How far a transmission loop may go.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Push {
+pub(super) enum Push {
     /// Everything that may be sent.
     All,
     /// One packet (`tcp_push_one`).
     One,
     /// One packet even if the congestion window is full (a tail loss probe).
     Probe,
+}
+
+/// What became of an attempt to send a packet again.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Resent {
+    /// It left the host.
+    Sent,
+    /// The queueing discipline of the host refused it.
+    Refused,
+    /// It was not tried: it lies outside the window, or still waits in the host.
+    Not,
 }
 
 /// Why the transmission loop stopped.
@@ -86,7 +97,7 @@ impl Sender {
     ) {
         let stuck = self.write_xmit(cx, rx, mss, nagle_off, cork, Push::All);
         if stuck && self.packets_out == 0 && self.timer.kind().is_none() {
-            let delay = probes::delay(&self.rtt, 0, self.hz);
+            let delay = probes::delay(&self.rtt, 0, self.hz) + self.pacing_ticks(cx.now.time);
             self.timer.arm(TimerKind::WindowProbe, cx.now.jiffies, delay);
         }
     }
@@ -97,7 +108,7 @@ impl Sender {
     }
 
     /// The transmission loop. Returns whether data waits while nothing is in flight.
-    fn write_xmit<O: Observer>(
+    pub(super) fn write_xmit<O: Observer>(
         &mut self,
         cx: &mut Cx<'_, O>,
         rx: &mut Receiver,
@@ -112,7 +123,8 @@ impl Sender {
             tso::autosize(&self.rules, &self.sysctl, self.pacing_rate, self.rtt.min_us(), self.gso_max, mss);
         let mut limits = Limits { cwnd: false, rwnd: false };
         let mut sent = 0;
-        while let Some(skb) = self.queue.unsent.front_mut() {
+        while !self.queue.unsent.is_empty() && !self.pacing_holds(rx) {
+            let Some(skb) = self.queue.unsent.front_mut() else { break };
             if skb.segs == 0 || (skb.segs > 1 && skb.mss != mss) {
                 skb.set_segs(mss);
             }
@@ -155,8 +167,9 @@ impl Sender {
             if skb.len > limit {
                 self.split_unsent(limit, mss);
             }
-            sent += self.send_head(cx, rx, mss);
-            if push != Push::All {
+            let segs = self.send_head(cx, rx, mss);
+            sent += segs;
+            if push != Push::All || segs == 0 {
                 break;
             }
         }
@@ -209,7 +222,7 @@ impl Sender {
         }
     }
 
-    /// Sends the first unsent skb as it is; the number of segments.
+    /// Sends the first unsent skb as it is; the number of segments, 0 if the host's own queue is full.
     fn send_head<O: Observer>(&mut self, cx: &mut Cx<'_, O>, rx: &mut Receiver, mss: u32) -> u32 {
         let Some(head) = self.queue.unsent.front_mut() else { return 0 };
         head.set_segs(mss);
@@ -217,12 +230,20 @@ impl Sender {
         if head.segs > 1 {
             head.flags = head.flags.with(Flags::PSH);
         }
-        self.wstamp = self.wstamp.max(rx.cached_clock());
+        let may_leave = self.wstamp;
+        self.wstamp = may_leave.max(rx.cached_clock());
         head.sent_at = self.wstamp;
         head.delivered_before = self.loss.delivered;
         let skb = *head;
-        self.transmit(cx, rx, &skb, false);
+        if !self.transmit(cx, rx, &skb, false) {
+            return 0;
+        }
+        self.paced(may_leave, skb.len);
         let prior = self.packets_out;
+        if let Some(head) = self.queue.unsent.front_mut() {
+            head.marks.in_host = cx.host.qdisc_room.is_some();
+            head.marks.shared = self.shares_data || head.marks.in_host;
+        }
         self.queue.head_sent();
         self.window.snd_nxt = skb.end_seq();
         self.packets_out += skb.segs;
@@ -235,8 +256,15 @@ impl Sender {
         skb.segs
     }
 
-    /// Hands a packet to the device.
-    fn transmit<O: Observer>(&mut self, cx: &mut Cx<'_, O>, rx: &mut Receiver, skb: &TxSkb, again: bool) {
+    /// Hands a packet to the device. Returns whether the host's queueing discipline took it; if not, the window is
+    /// reduced.
+    fn transmit<O: Observer>(
+        &mut self,
+        cx: &mut Cx<'_, O>,
+        rx: &mut Receiver,
+        skb: &TxSkb,
+        again: bool,
+    ) -> bool {
         if self.in_flight() == 0 && skb.len > 0 {
             let idle = cx.now.jiffies - self.lsndtime;
             self.cc.on_tx_start(cx.now.jiffies, idle);
@@ -248,6 +276,9 @@ impl Sender {
         if skb.len > 0 {
             self.lsndtime = cx.now.jiffies;
             rx.data_sent(cx.now);
+            if let Some(p) = &mut self.pacing {
+                p.count(skb.segs.max(1));
+            }
         }
         let c = &mut cx.host.counters;
         if again {
@@ -272,24 +303,34 @@ impl Sender {
         cx.out.push(Transmit { seg, window, reason: AckReason::Data });
         // The next packet leaves when this one is out of the way.
         self.spend(cx, self.costs.packet());
+        let taken = cx.host.qdisc_room != Some(0);
+        cx.host.qdisc_room = cx.host.qdisc_room.map(|room| room.saturating_sub(1));
+        if !taken {
+            self.enter_cwr();
+        }
+        taken
     }
 
-    /// Sends an skb in flight once more, at most `segs` segments of it (`__tcp_retransmit_skb`). Returns
-    /// whether it was sent.
+    /// Sends an skb in flight once more, at most `segs` segments of it (`__tcp_retransmit_skb`).
     pub(super) fn resend<O: Observer>(
         &mut self,
         cx: &mut Cx<'_, O>,
         rx: &mut Receiver,
         i: usize,
         segs: u32,
-    ) -> bool {
-        let Some(skb) = self.queue.rtx.get(i) else { return false };
+    ) -> Resent {
+        let Some(skb) = self.queue.rtx.get(i) else { return Resent::Not };
+        if skb.marks.in_host {
+            cx.host.counters.spurious_rtx_host_queues += 1;
+            return Resent::Not;
+        }
         let mss = self.mss;
-        let mut room = self.end_of_window() - skb.seq;
+        let edge = self.end_of_window();
+        let mut room = edge - skb.seq;
         // Outside a shrunken window only the very first packet is sent again.
         if room <= 0 {
             if skb.seq != self.window.snd_una {
-                return false;
+                return Resent::Not;
             }
             room = i64::from(mss);
         }
@@ -300,17 +341,28 @@ impl Sender {
         }
         if skb.len > len {
             self.split_in_flight(i, len);
+        } else if skb.len < room.min(mss) {
+            self.join_small(i, room.min(mss), edge);
+            rx.settle_send(cx, self.queue.wmem_queued);
         }
-        let Some(skb) = self.queue.rtx.get_mut(i) else { return false };
-        self.wstamp = self.wstamp.max(rx.cached_clock());
-        skb.sent_at = self.wstamp;
-        skb.delivered_before = self.loss.delivered;
+        let Some(skb) = self.queue.rtx.get_mut(i) else { return Resent::Not };
+        let may_leave = self.wstamp;
+        self.wstamp = may_leave.max(rx.cached_clock());
         // Its ACK says nothing about the round trip any more, a probe's included.
         skb.marks.ever_retrans = true;
-        skb.marks.judged = false;
-        let skb = *skb;
-        self.transmit(cx, rx, &skb, true);
-        true
+        let repeated = TxSkb { sent_at: self.wstamp, delivered_before: self.loss.delivered, ..*skb };
+        if !self.transmit(cx, rx, &repeated, true) {
+            cx.host.counters.retrans_fail += u64::from(repeated.segs.max(1));
+            return Resent::Refused;
+        }
+        self.paced(may_leave, repeated.len);
+        let in_host = cx.host.qdisc_room.is_some();
+        let shared = self.shares_data || in_host;
+        if let Some(skb) = self.queue.rtx.get_mut(i) {
+            *skb = repeated;
+            skb.marks = Marks { judged: false, in_host, shared, ..skb.marks };
+        }
+        Resent::Sent
     }
 
     /// Sends an skb in flight once more and marks it (`tcp_retransmit_skb`).
@@ -320,12 +372,12 @@ impl Sender {
         rx: &mut Receiver,
         i: usize,
         segs: u32,
-    ) -> bool {
-        let Some(asked) = self.queue.rtx.get(i).map(|s| s.segs) else { return false };
+    ) -> Resent {
+        let Some(asked) = self.queue.rtx.get(i).map(|s| s.segs) else { return Resent::Not };
         let sent = self.resend(cx, rx, i, segs);
         let skb = &mut self.queue.rtx[i];
-        let segs = if sent { skb.segs } else { asked };
-        if sent {
+        let segs = if sent == Resent::Sent { skb.segs } else { asked };
+        if sent == Resent::Sent {
             skb.marks.retrans = true;
             self.loss.retrans_out += segs;
         }
@@ -378,7 +430,7 @@ impl Sender {
         }
         let Some(oldest) = self.queue.rtx.front() else { return false };
         let age = clock.since(oldest.sent_at).as_nanos();
-        let srtt_ns = u64::from(self.rtt.srtt8() >> 3) * 1_000;
+        let srtt_ns = u64::from(self.rtt.srtt8()) * (1_000 >> 3);
         let ack_is_far = match self.rules.defer {
             DeferRule::HalfRtt => age < srtt_ns / 2,
             DeferRule::HalfRttAnd1Ms => srtt_ns.saturating_sub(age) > (srtt_ns / 2).min(DEFER_LIMIT_NS),
@@ -459,7 +511,7 @@ impl Sender {
         if rto_us > 0 {
             ticks = ticks.min(self.rtt.micros_to_ticks(rto_us as u64));
         }
-        self.timer.arm(TimerKind::LossProbe, now.jiffies, ticks);
+        self.timer.arm(TimerKind::LossProbe, now.jiffies, ticks + self.pacing_ticks(now.time));
         true
     }
 
@@ -483,7 +535,8 @@ impl Sender {
         if matches!(self.timer.kind(), Some(TimerKind::Reorder | TimerKind::LossProbe)) {
             self.resume_rto(now);
         } else {
-            self.timer.arm(TimerKind::Retransmit, now.jiffies, self.rtt.rto());
+            let ticks = self.rtt.rto() + self.pacing_ticks(now.time);
+            self.timer.arm(TimerKind::Retransmit, now.jiffies, ticks);
         }
     }
 
@@ -494,7 +547,8 @@ impl Sender {
             self.timer.clear();
             return;
         }
-        let ticks = self.rtt.micros_to_ticks(self.rto_delta_us(now).max(1) as u64);
+        let rest = self.rtt.micros_to_ticks(self.rto_delta_us(now).max(1) as u64);
+        let ticks = rest + self.pacing_ticks(now.time);
         self.timer.arm(TimerKind::Retransmit, now.jiffies, ticks);
     }
 
@@ -526,11 +580,11 @@ impl Sender {
                 sent = self.packets_out > before;
             } else if let Some(last) = self.queue.rtx.back().copied() {
                 let mut i = self.queue.rtx.len() - 1;
-                if last.segs > 1 && last.len > (last.segs - 1) * self.mss {
+                if !last.marks.in_host && last.segs > 1 && last.len > (last.segs - 1) * self.mss {
                     self.split_in_flight(i, (last.segs - 1) * self.mss);
                     i += 1;
                 }
-                sent = self.resend(cx, rx, i, 1);
+                sent = self.resend(cx, rx, i, 1) == Resent::Sent;
                 self.loss.tlp_retrans = sent;
             }
         }
@@ -549,15 +603,21 @@ impl Sender {
         if self.packets_out > 0 || self.queue.unsent.is_empty() {
             return;
         }
+        if self.probes_out >= u32::from(self.sysctl.tcp_retries2) {
+            self.give_up(cx, rx);
+            return;
+        }
         self.window_probe(cx, rx);
         if self.packets_out > 0 || self.queue.unsent.is_empty() {
+            self.probes_out = 0;
             self.backoff = 0;
             return;
         }
+        self.probes_out += 1;
         if self.backoff < self.sysctl.tcp_retries2 {
             self.backoff += 1;
         }
-        let delay = probes::delay(&self.rtt, self.backoff, self.hz);
+        let delay = probes::delay(&self.rtt, self.backoff, self.hz) + self.pacing_ticks(cx.now.time);
         self.timer.arm(TimerKind::WindowProbe, cx.now.jiffies, delay);
     }
 
@@ -592,7 +652,7 @@ impl Sender {
                     mss: 0,
                     sent_at: rx.cached_clock(),
                     delivered_before: 0,
-                    marks: super::write_queue::Marks::default(),
+                    marks: Marks::default(),
                 };
                 self.transmit(cx, rx, &probe, false);
             }
@@ -606,7 +666,7 @@ impl Sender {
             self.backoff = 0;
             self.timer.clear_kind(TimerKind::WindowProbe);
         } else {
-            let delay = probes::delay(&self.rtt, self.backoff, self.hz);
+            let delay = probes::delay(&self.rtt, self.backoff, self.hz) + self.pacing_ticks(now.time);
             self.timer.arm(TimerKind::WindowProbe, now.jiffies, delay);
         }
     }

@@ -3,6 +3,7 @@
 use super::Sender;
 use super::congestion::INFINITE_SSTHRESH;
 use super::loss_state::{AckFlags, CaState, Resend};
+use super::output::Resent;
 use super::rules::PrrRule;
 use super::timers::TimerKind;
 use crate::observer::Observer;
@@ -197,6 +198,17 @@ impl Sender {
         self.loss.ca_state = CaState::Recovery;
     }
 
+    /// The queueing discipline of the own host refused a packet: the window is reduced, without a loss
+    /// (`tcp_enter_cwr`).
+    pub(super) fn enter_cwr(&mut self) {
+        self.loss.prior_ssthresh = 0;
+        if self.loss.ca_state < CaState::Cwr {
+            self.loss.undo_marker = None;
+            self.init_reduction();
+            self.loss.ca_state = CaState::Cwr;
+        }
+    }
+
     /// The threshold as it would be remembered now (`tcp_current_ssthresh`).
     pub(super) fn current_ssthresh(&self) -> u32 {
         if self.loss.in_reduction() { self.cc.ssthresh } else { self.cc.idle_ssthresh() }
@@ -288,14 +300,14 @@ impl Sender {
         );
         let mut i = 0;
         let mut head_sent = false;
-        while i < self.queue.rtx.len() {
+        while i < self.queue.rtx.len() && !self.pacing_holds(rx) {
             let marks = self.queue.rtx[i].marks;
             if !marks.lost || marks.sacked || marks.retrans {
                 i += 1;
                 continue;
             }
             let room = self.cc.cwnd.saturating_sub(self.in_flight()).min(max_segs);
-            if room == 0 || !self.retransmit(cx, rx, i, room) {
+            if room == 0 || self.retransmit(cx, rx, i, room) != Resent::Sent {
                 break;
             }
             let segs = self.queue.rtx[i].segs;
@@ -311,7 +323,8 @@ impl Sender {
             i += 1;
         }
         if head_sent {
-            self.timer.arm(TimerKind::Retransmit, cx.now.jiffies, self.rtt.rto());
+            let ticks = self.rtt.rto() + self.pacing_ticks(rx.cached_clock());
+            self.timer.arm(TimerKind::Retransmit, cx.now.jiffies, ticks);
         }
     }
 }

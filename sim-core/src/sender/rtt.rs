@@ -5,6 +5,9 @@ use crate::seq::Seq;
 /// Initial retransmission timeout (`TCP_TIMEOUT_INIT`), milliseconds.
 pub const RTO_INIT_MS: u32 = 1_000;
 
+/// Timeout after a handshake without a sample (`TCP_TIMEOUT_FALLBACK`), milliseconds.
+const RTO_FALLBACK_MS: u32 = 3_000;
+
 /// The estimator. Times are in microseconds, scaled as in `tcp_sock`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Rtt {
@@ -94,6 +97,16 @@ impl Rtt {
         if self.srtt8 != 0 {
             let us = u64::from(self.srtt8 >> 3) + u64::from(self.rttvar);
             self.rto = self.micros_to_ticks(us).min(self.rto_max);
+        }
+    }
+
+    /// The handshake gave no sample, because its SYN was sent again: the timeout becomes three seconds (RFC 6298, 5.7;
+    /// `tcp_init_metrics`).
+    pub fn fall_back(&mut self) {
+        if self.srtt8 == 0 {
+            let us = RTO_FALLBACK_MS * 1_000;
+            (self.rttvar, self.mdev4, self.mdev_max) = (us, us, us);
+            self.rto = self.micros_to_ticks(u64::from(us)).min(self.rto_max);
         }
     }
 

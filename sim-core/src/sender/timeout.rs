@@ -2,6 +2,7 @@
 
 use super::Sender;
 use super::loss_state::{AckFlags, CaState, Resend};
+use super::output::Resent;
 use super::timers::TimerKind;
 use crate::observer::{Observer, SendEvent};
 use crate::receiver::Receiver;
@@ -21,13 +22,23 @@ impl Sender {
             if O::ACTIVE {
                 cx.obs.sending(cx.now, SendEvent::Timeout);
             }
+            if self.unanswered_too_long(rx) {
+                self.give_up(cx, rx);
+                return;
+            }
         }
         self.enter_loss(cx);
         if !closed {
             self.loss.retransmits += 1;
             self.backoff = self.backoff.saturating_add(1);
         }
-        self.retransmit(cx, rx, 0, 1);
+        let resent = self.retransmit(cx, rx, 0, 1);
+        if resent == Resent::Refused && !closed {
+            // The host's own queue is full: the next attempt follows soon (`TCP_RESOURCE_PROBE_INTERVAL`).
+            self.backoff = self.backoff.saturating_sub(1);
+            self.timer.arm(TimerKind::Retransmit, cx.now.jiffies, self.hz / 2);
+            return;
+        }
         self.rtt.back_off();
         self.timer.arm(TimerKind::Retransmit, cx.now.jiffies, self.rtt.rto());
     }

@@ -26,6 +26,10 @@ pub struct Marks {
     /// RACK has found this transmission lost: it has left the list ordered by time, and is not judged again even if
     /// the loss is taken back (`tcp_tsorted_anchor`).
     pub judged: bool,
+    /// It waits in a queueing discipline of its own host (`skb_still_in_host_queue`).
+    pub in_host: bool,
+    /// A packet that holds its data is on its way, or with a receiver that shares it (`skb_cloned`).
+    pub shared: bool,
 }
 
 /// One skb of the send queue.
@@ -65,6 +69,8 @@ impl TxSkb {
     /// with the rest, which is counted anew.
     pub fn split(&mut self, len: u32, mss: u32) -> Self {
         let mut rest = *self;
+        // What waits in the host shares its data with the first part.
+        rest.marks.in_host = false;
         rest.seq = self.seq + len;
         rest.len = self.len - len;
         self.len = len;
@@ -201,6 +207,23 @@ impl WriteQueue {
         self.wmem_queued = 0;
     }
 
+    /// The skb in flight that starts at `seq`.
+    pub fn in_flight_at(&mut self, seq: Seq) -> Option<&mut TxSkb> {
+        let at = self.rtx.partition_point(|s| s.seq < seq);
+        self.rtx.get_mut(at).filter(|s| s.seq == seq)
+    }
+
+    /// The skb at `i` of those in flight takes over the next one, which is freed (`tcp_collapse_retrans`).
+    pub fn join_next(&mut self, i: usize) {
+        let Some(next) = self.rtx.remove(i + 1) else { return };
+        if let Some(skb) = self.rtx.get_mut(i) {
+            skb.len += next.len;
+            skb.flags = skb.flags.with(next.flags);
+            skb.marks.ever_retrans |= next.marks.ever_retrans;
+        }
+        self.wmem_queued -= self.head;
+    }
+
     /// Page fragments that hold the `len` bytes from `seq`.
     pub fn frags(&self, seq: Seq, len: u32) -> u16 {
         if len == 0 {
@@ -271,6 +294,7 @@ impl WriteQueue {
         if let Some(skb) = self.rtx.front_mut() {
             let n = (una - skb.seq).clamp(0, i64::from(skb.len)) as u32;
             skb.seq = skb.seq + n;
+            skb.marks.in_host = false;
             skb.len -= n;
             self.wmem_queued -= n;
         }

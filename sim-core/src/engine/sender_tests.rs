@@ -1,0 +1,170 @@
+//! Whole runs of the sending half: pacing, the host's own queue, small packets joined, dying paths, repeated SYNs.
+
+use super::run;
+use super::tests::blog;
+use crate::config::*;
+use crate::observer::{Observer, SenderState};
+use crate::segment::Segment;
+use crate::sender::CaState;
+use crate::time::{Now, SimDuration};
+
+/// Data packets that the writing end sent: time in microseconds, sequence number, length, window, state.
+#[derive(Default)]
+struct Sent(Vec<(u64, i64, u32, u32, u8)>);
+
+impl Observer for Sent {
+    fn sent(&mut self, now: Now, seg: &Segment, s: &SenderState) {
+        if seg.len > 0 {
+            self.0.push((now.time.as_micros(), seg.seq.0, seg.len, s.cwnd, s.ca_state));
+        }
+    }
+}
+
+/// Ethernet, timestamps, RTT 40 ms, a receiver with room for everything that does not read; `packets` of 1448 bytes.
+fn quiet(kernel: &str, packets: u64) -> RunConfig {
+    let mut c = blog(kernel, 1, 10);
+    for end in [&mut c.sender, &mut c.receiver] {
+        end.sysctl.tcp_timestamps = true;
+        end.sockopt.maxseg = None;
+    }
+    for link in [&mut c.forward, &mut c.reverse] {
+        link.mtu = 1_500;
+        link.delay = SimDuration::from_millis(20);
+    }
+    c.receiver.sockopt.rcvbuf = Some(8 << 20);
+    c.sender.write.total = Some(packets * 1_448);
+    c.stop.after = SimDuration::from_secs(20);
+    c.stop.max_events = 1_000_000;
+    c
+}
+
+#[test]
+fn a_paced_socket_sends_at_its_rate_after_the_first_ten_segments() {
+    for kernel in ["5.10", "6.1", "6.18"] {
+        let mut c = quiet(kernel, 400);
+        c.sender.sockopt.max_pacing_rate = Some(250_000);
+        let mut sent = Sent::default();
+        run(&c, &mut sent).unwrap();
+        let paced: Vec<_> = sent.0.iter().skip(20).collect();
+        assert!(paced.len() > 100);
+        for w in paced.windows(2) {
+            assert_eq!((w[0].2, w[1].2), (2_896, 2_896));
+            // 2896 bytes at 250000 bytes per second; the timer may be late once and make up for it.
+            let us = w[1].0 - w[0].0;
+            assert!((11_584 - 60..=11_584 + 60).contains(&us), "{kernel}: {us} us");
+        }
+        // Slow start goes on until the window is twice what the pace needs.
+        assert_eq!(paced.last().unwrap().3, 22, "{kernel}");
+    }
+}
+
+#[test]
+fn without_the_option_nothing_is_paced() {
+    let mut sent = Sent::default();
+    run(&quiet("6.1", 400), &mut sent).unwrap();
+    assert!(sent.0.last().unwrap().0 < 1_400_000);
+}
+
+#[test]
+fn a_full_queue_of_the_own_host_loses_nothing_and_reduces_the_window() {
+    let run_with = |in_host| {
+        let mut c = quiet("6.1", 700);
+        c.forward.rate_bps = Some(10_000_000);
+        c.forward.limit = 60;
+        c.forward.in_host = in_host;
+        let mut sent = Sent::default();
+        let out = run(&c, &mut sent).unwrap();
+        let cwr = sent.0.iter().any(|s| s.4 == CaState::Cwr as u8);
+        assert_eq!(out.receiver.recvq(), 700 * 1_448);
+        (out.forward.over_limit, out.sender_counters.retrans_segs, cwr)
+    };
+    let (refused, repeated, reduced) = run_with(true);
+    assert!(refused > 0 && repeated == 0 && reduced, "{refused} {repeated} {reduced}");
+    let (lost, repeated, reduced) = run_with(false);
+    assert!(lost > 0 && repeated >= lost && !reduced, "{lost} {repeated} {reduced}");
+}
+
+#[test]
+fn a_packet_that_waits_in_the_own_host_is_not_sent_again() {
+    let run_with = |in_host| {
+        let mut c = quiet("6.1", 20);
+        // A packet takes 303 ms, the timeout after the handshake is 255 ms.
+        (c.forward.rate_bps, c.forward.in_host) = (Some(40_000), in_host);
+        run(&c, &mut crate::observer::Silent).unwrap().sender_counters
+    };
+    let c = run_with(true);
+    assert_eq!((c.timeouts, c.spurious_rtx_host_queues, c.retrans_segs), (1, 1, 0));
+    let c = run_with(false);
+    assert!(c.spurious_rtx_host_queues == 0 && c.retrans_segs > 0);
+}
+
+#[test]
+fn small_packets_are_joined_when_they_are_sent_again() {
+    let run_with = |joins| {
+        let mut c = quiet("6.1", 0);
+        let mode = WriteMode::Chunks {
+            sizes: vec![100],
+            every: SimDuration::from_millis(5),
+            in_flight: 1_000,
+            prefill: 0,
+            receiver_quickack: false,
+        };
+        c.sender.write = WriteConfig { total: Some(20_000), ..WriteConfig { mode, ..c.sender.write } };
+        c.sender.sysctl.tcp_retrans_collapse = joins;
+        // Twelve in a row are lost of every forty.
+        (c.forward.drop_every, c.forward.drop_run) = (40, 12);
+        let mut sent = Sent::default();
+        let out = run(&c, &mut sent).unwrap();
+        assert_eq!(out.receiver.recvq(), 20_000);
+        (out.sender_counters.retrans_segs, sent.0.iter().map(|s| s.2).max().unwrap())
+    };
+    let ((joined, largest), (single, small)) = (run_with(true), run_with(false));
+    assert!(joined * 4 < single, "{joined} joined, {single} single ones");
+    assert!(largest >= 1_000 && small <= 300, "{largest}, {small}");
+}
+
+#[test]
+fn a_connection_whose_path_dies_ends_after_tcp_retries2() {
+    let mut c = quiet("6.1", 600);
+    c.forward.rate_bps = Some(1_000_000);
+    c.sender.sysctl.tcp_retries2 = 3;
+    let at = SimDuration::from_millis(3_000);
+    c.events = vec![
+        TimedChange { at, change: Change::ForwardDown(true) },
+        TimedChange { at, change: Change::ReverseDown(true) },
+    ];
+    let mut sent = Sent::default();
+    let out = run(&c, &mut sent).unwrap();
+    assert_eq!(out.sender_counters.abort_on_timeout, 1);
+    assert_eq!(out.sender.sndbuf_used(), 0);
+    // Three seconds after the first repetition: 15 times 200 ms.
+    let (first, last) = (sent.0.iter().find(|s| s.4 == CaState::Loss as u8).unwrap().0, sent.0.last().unwrap().0);
+    assert!(last - first < 3_000_000 && first > 3_000_000, "{first} {last}");
+}
+
+#[test]
+fn a_receiver_that_never_answers_window_probes_is_given_up() {
+    // The receiver's window closes, and then the path dies.
+    let mut c = blog("6.1", 1, 1_024);
+    c.sender.sysctl.tcp_retries2 = 2;
+    let at = SimDuration::from_secs(3);
+    c.events = vec![TimedChange { at, change: Change::ForwardDown(true) }];
+    c.stop.after = SimDuration::from_secs(60);
+    let out = run(&c, &mut crate::observer::Silent).unwrap();
+    assert_eq!(out.sender_counters.abort_on_timeout, 1);
+}
+
+#[test]
+fn a_connection_whose_syn_was_repeated_twice_starts_with_one_packet() {
+    for (down_ms, cwnd, repetitions) in [(0, 10, 0), (500, 10, 1), (1_500, 1, 2)] {
+        let mut c = quiet("6.1", 100);
+        c.events = vec![
+            TimedChange { at: SimDuration::ZERO, change: Change::ForwardDown(down_ms > 0) },
+            TimedChange { at: SimDuration::from_millis(down_ms), change: Change::ForwardDown(false) },
+        ];
+        let mut sent = Sent::default();
+        let out = run(&c, &mut sent).unwrap();
+        assert_eq!(sent.0[0].3, cwnd, "down for {down_ms} ms");
+        assert_eq!((out.sender_counters.syn_retrans, out.sender_counters.timeouts), (repetitions, repetitions));
+    }
+}
