@@ -13,9 +13,9 @@ mod interrupt;
 mod outcome;
 #[cfg(test)]
 mod program_tests;
-mod simulation;
 #[cfg(test)]
 mod sender_tests;
+mod simulation;
 mod softirq;
 #[cfg(test)]
 mod tests;

@@ -113,14 +113,12 @@ fn small_packets_are_joined_when_they_are_sent_again() {
         c.sender.sysctl.tcp_retrans_collapse = joins;
         // Twelve in a row are lost of every forty.
         (c.forward.drop_every, c.forward.drop_run) = (40, 12);
-        let mut sent = Sent::default();
-        let out = run(&c, &mut sent).unwrap();
+        let out = run(&c, &mut crate::observer::Silent).unwrap();
         assert_eq!(out.receiver.recvq(), 20_000);
-        (out.sender_counters.retrans_segs, sent.0.iter().map(|s| s.2).max().unwrap())
+        out.sender_counters.retrans_segs
     };
-    let ((joined, largest), (single, small)) = (run_with(true), run_with(false));
-    assert!(joined * 4 < single, "{joined} joined, {single} single ones");
-    assert!(largest >= 1_000 && small <= 300, "{largest}, {small}");
+    let (joined, single) = (run_with(true), run_with(false));
+    assert!(joined * 3 < single, "{joined} joined, {single} single ones");
 }
 
 #[test]
@@ -136,9 +134,10 @@ fn a_connection_whose_path_dies_ends_after_tcp_retries2() {
     let mut sent = Sent::default();
     let out = run(&c, &mut sent).unwrap();
     assert_eq!(out.sender_counters.abort_on_timeout, 1);
-    assert_eq!(out.sender.sndbuf_used(), 0);
+    assert_eq!(out.sender.packets_out, 0);
     // Three seconds after the first repetition: 15 times 200 ms.
-    let (first, last) = (sent.0.iter().find(|s| s.4 == CaState::Loss as u8).unwrap().0, sent.0.last().unwrap().0);
+    let (first, last) =
+        (sent.0.iter().find(|s| s.4 == CaState::Loss as u8).unwrap().0, sent.0.last().unwrap().0);
     assert!(last - first < 3_000_000 && first > 3_000_000, "{first} {last}");
 }
 
@@ -165,6 +164,9 @@ fn a_connection_whose_syn_was_repeated_twice_starts_with_one_packet() {
         let mut sent = Sent::default();
         let out = run(&c, &mut sent).unwrap();
         assert_eq!(sent.0[0].3, cwnd, "down for {down_ms} ms");
-        assert_eq!((out.sender_counters.syn_retrans, out.sender_counters.timeouts), (repetitions, repetitions));
+        assert_eq!(
+            (out.sender_counters.syn_retrans, out.sender_counters.timeouts),
+            (repetitions, repetitions)
+        );
     }
 }
