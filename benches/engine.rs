@@ -1,5 +1,6 @@
 //! How fast the engine is: packets per second of one flow in steady state, one whole overrun run, and a bare
-//! event loop of four FIFO lanes as the yardstick.
+//! event loop of four FIFO lanes as the yardstick. Then ratios, each between two things that were timed in turn: many
+//! flows and one, a large window and a small one, a long out-of-order queue and a short one.
 //!
 //!     cargo bench --bench engine              # -- --quick for a rough figure
 
@@ -10,9 +11,8 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use criterion::{Criterion, Throughput, criterion_group};
-use scenarios::gallery_text;
-use sim_core::config::RunConfig;
-use workloads::{bare_loop, config, run};
+use sim_core::engine::Workspace;
+use workloads::{bare_loop, bottleneck, out_of_order, overrun, run, run_in, windowed};
 
 mod workloads;
 
@@ -28,28 +28,81 @@ fn benchmarks(c: &mut Criterion) {
     group.bench_function("bare loop of four lanes", |b| b.iter(|| bare_loop(black_box(PACKETS))));
     group.finish();
 
-    let overrun = config("budget-overrun", gallery_text("budget-overrun").unwrap_or_default());
-    c.bench_function("one overrun run", |b| b.iter(|| run(black_box(&overrun))));
-    ratio(&steady);
+    let (overrun, mut workspace) = (overrun(), Workspace::default());
+    c.bench_function("one overrun run", |b| b.iter(|| run_in(&mut workspace, black_box(&overrun))));
+    c.bench_function("one overrun run, alone", |b| b.iter(|| run(black_box(&overrun))));
+
+    compare([
+        Timed::new("bare loop", PACKETS, || bare_loop(PACKETS)),
+        Timed::new("steady flow", PACKETS, move || run(&steady)),
+    ]);
+    compare([
+        flows("one flow through a bottleneck", 1, 10_000),
+        flows("1000 flows through it", 1_000, 10_000),
+        flows("10000 flows through it", 10_000, 100_000),
+    ]);
+    let window = |what, bytes| {
+        let config = windowed(bytes, PACKETS);
+        Timed::new(what, PACKETS, move || run(&config))
+    };
+    compare([window("window of 128 KiB", 128 << 10), window("window of 64 MiB", 64 << 20)]);
+    let queue = |what, skbs| Timed::new(what, PACKETS, move || out_of_order(skbs, PACKETS));
+    compare([queue("100 skbs out of order", 100), queue("10000 skbs out of order", 10_000)]);
 }
 
-/// The best of a few rounds of each, taken in turn, so that both see the same machine.
-fn ratio(steady: &RunConfig) {
-    let mut best = [Duration::MAX; 2];
-    let timed = |f: &dyn Fn() -> u64| {
-        let start = Instant::now();
-        black_box(f());
-        start.elapsed()
-    };
-    for _ in 0..5 {
-        best[0] = best[0].min(timed(&|| run(steady)));
-        best[1] = best[1].min(timed(&|| bare_loop(PACKETS)));
+/// Something to be timed.
+struct Timed {
+    what: &'static str,
+    /// Packets of it.
+    units: u64,
+    work: Box<dyn Fn() -> u64>,
+    /// What of the work does not count.
+    before: Option<Box<dyn Fn() -> u64>>,
+    best: Duration,
+}
+
+impl Timed {
+    fn new(what: &'static str, units: u64, work: impl Fn() -> u64 + 'static) -> Self {
+        Self { what, units, work: Box::new(work), before: None, best: Duration::MAX }
     }
-    let per_packet = |d: Duration| d.as_secs_f64() * 1e9 / PACKETS as f64;
-    let [engine, bare] = best.map(per_packet);
-    println!("\nsteady flow: {engine:.0} ns per packet = {:.2} million packets per second", 1e3 / engine);
-    println!("bare loop:   {bare:.1} ns per packet = {:.2} million packets per second", 1e3 / bare);
-    println!("ratio:       one packet costs as much as {:.1} packets through the bare loop", engine / bare);
+
+    fn round(&mut self) {
+        let timed = |f: &dyn Fn() -> u64| {
+            let start = Instant::now();
+            black_box(f());
+            start.elapsed()
+        };
+        let before = self.before.as_ref().map_or(Duration::ZERO, |f| timed(f));
+        self.best = self.best.min(timed(&self.work).saturating_sub(before));
+    }
+
+    fn ns(&self) -> f64 {
+        self.best.as_secs_f64() * 1e9 / self.units as f64
+    }
+}
+
+/// Many flows or one: the second half of a run, for in the first connections are made and windows found.
+fn flows(what: &'static str, count: u32, waiting: u32) -> Timed {
+    let (half, whole) = (bottleneck(count, waiting, PACKETS), bottleneck(count, waiting, 2 * PACKETS));
+    Timed { before: Some(Box::new(move || run(&half))), ..Timed::new(what, PACKETS, move || run(&whole)) }
+}
+
+/// Prints the best of a few rounds of each, taken in turn, so that all see the same machine, and how they compare.
+fn compare<const N: usize>(mut all: [Timed; N]) {
+    for _ in 0..5 {
+        all.iter_mut().for_each(Timed::round);
+    }
+    println!();
+    let first = all.first().map_or(f64::NAN, Timed::ns);
+    for t in &all {
+        let ns = t.ns();
+        let rate = 1e3 / ns;
+        println!(
+            "{:<32} {ns:6.1} ns per packet, {rate:6.2} million packets per second, ratio {:.2}",
+            t.what,
+            ns / first
+        );
+    }
 }
 
 criterion_group!(benches, benchmarks);

@@ -6,6 +6,8 @@
 
 use std::hint::black_box;
 
+use sim_core::engine::Workspace;
+
 mod workloads;
 
 fn main() {
@@ -16,15 +18,24 @@ fn main() {
         "steady" => workloads::run(&workloads::steady(size)),
         "bare" => workloads::bare_loop(size),
         "flows-1000" => workloads::run(&workloads::shared(1_000, size)),
-        "flows-10000" => workloads::run(&workloads::shared(10_000, size)),
+        "bottleneck-1" => workloads::run(&workloads::bottleneck(1, 10_000, size)),
+        "bottleneck-1000" => workloads::run(&workloads::bottleneck(1_000, 10_000, size)),
+        "bottleneck-10000" => workloads::run(&workloads::bottleneck(10_000, 100_000, size)),
+        "out-of-order-100" => workloads::out_of_order(100, size),
+        "out-of-order-10000" => workloads::out_of_order(10_000, size),
         "window-128k" => workloads::run(&workloads::windowed(128 << 10, size)),
         "window-1m" => workloads::run(&workloads::windowed(1 << 20, size)),
         "window-64m" => workloads::run(&workloads::windowed(64 << 20, size)),
         "overrun" => {
-            let text = scenarios::gallery_text("budget-overrun").unwrap_or_default();
-            let config = workloads::config("budget-overrun", text);
+            let (config, mut workspace) = (workloads::overrun(), Workspace::default());
+            (0..size).map(|_| workloads::run_in(&mut workspace, black_box(&config))).sum()
+        }
+        "overrun-alone" => {
+            let config = workloads::overrun();
             (0..size).map(|_| workloads::run(black_box(&config))).sum()
         }
+        "sweep" => workloads::sweep(size, true),
+        "sweep-without-digest" => workloads::sweep(size, false),
         other => panic!("no workload is called `{other}`"),
     };
     println!("{name} {size}: {done}");

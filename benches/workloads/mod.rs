@@ -1,11 +1,16 @@
 //! What the benches run: scenarios and the bare loop that the engine is measured against.
 
-use scenarios::{Overrides, Source, resolve};
-use sim_core::config::{FlowsConfig, RunConfig};
-use sim_core::engine;
+use scenarios::{Overrides, Source, gallery_text, resolve};
+use sim_core::config::{Discipline, FlowsConfig, QueueConfig, QueueLimit, RunConfig};
+use sim_core::engine::{self, Workspace};
 use sim_core::observer::Silent;
 use sim_core::queue::{EventQueue, Key, Lane};
 use sim_core::time::{SimDuration, SimTime};
+use sweeps::{Format, Plan};
+
+mod out_of_order;
+
+pub(crate) use out_of_order::out_of_order;
 
 /// One flow whose reader keeps up: full segments through a link of 10 Gbit/s, nothing recorded.
 const STEADY: &str = r#"
@@ -48,6 +53,16 @@ pub(crate) fn shared(count: u32, packets: u64) -> RunConfig {
     c
 }
 
+/// `count` flows that share a bottleneck of 10 Gbit/s which sends packets one by one, with room for `waiting` of them.
+/// With the same number of packets on the way, a packet of many flows and one of a single flow are the same to everybody
+/// on the path: what they cost can be compared.
+pub(crate) fn bottleneck(count: u32, waiting: u32, packets: u64) -> RunConfig {
+    let mut c = shared(count, packets);
+    c.forward.queue =
+        Some(QueueConfig { discipline: Discipline::DropTail, limit: QueueLimit::Packets(waiting) });
+    c
+}
+
 /// The steady flow with a receive window of `window` bytes at most, filled by the round-trip time.
 pub(crate) fn windowed(window: u32, packets: u64) -> RunConfig {
     let mut c = steady(packets);
@@ -66,6 +81,35 @@ pub(crate) fn windowed(window: u32, packets: u64) -> RunConfig {
     c.host.packet_cost = SimDuration::from_nanos(100);
     c.host.tcp_mem = [1 << 40; 3];
     c
+}
+
+/// The gallery's overrun of a budget of 64 KiB.
+pub(crate) fn overrun() -> RunConfig {
+    config("budget-overrun", gallery_text("budget-overrun").unwrap_or_default())
+}
+
+/// Runs without anybody watching, in memory that is there, and returns the segments that reached the receiver.
+pub(crate) fn run_in(workspace: &mut Workspace, config: &RunConfig) -> u64 {
+    match workspace.run(config, &mut Silent) {
+        Ok(outcome) => outcome.segments,
+        Err(e) => panic!("{e}"),
+    }
+}
+
+/// A sweep of `points` such overruns on one thread, from the plan to the bytes of its rows; returns how many those are.
+pub(crate) fn sweep(points: u64, digest: bool) -> u64 {
+    let base = Source::new("budget-overrun", gallery_text("budget-overrun").unwrap_or_default());
+    let digest = if digest { "on" } else { "off" };
+    let text = format!(
+        "base: budget-overrun\ndigest: {digest}\nmeasures: [fitted, peak.skmem_r, window_at_first_drop, dropped]\n\
+         axes: {{path.rtt: {{from: 100ms, to: 300ms, steps: {points}}}, tx.TCP_NODELAY: [on]}}\n"
+    );
+    let plan = match Plan::read(&Source::new("plan", text), &|_| Ok(base.clone())) {
+        Ok(plan) => plan,
+        Err(e) => panic!("{e}"),
+    };
+    let bytes = |point| Format::Csv.row(&plan, &sweeps::row(&plan, point, 0)).len() as u64;
+    plan.points().map(bytes).sum()
 }
 
 /// Runs without anybody watching and returns the segments that reached the receiver.

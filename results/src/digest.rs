@@ -11,6 +11,7 @@ use sim_core::counters::Counters;
 use sim_core::segment::SackList;
 use sim_core::seq::Seq;
 use sim_core::state::SocketState;
+use sim_core::time::SimTime;
 use xxhash_rust::xxh3::Xxh3;
 
 use crate::flows::FlowFigures;
@@ -60,33 +61,60 @@ impl Digest {
 /// Collects integers in a buffer and hashes it when it is full: many small updates are slow.
 struct Hasher {
     inner: Box<Xxh3>,
-    buffer: Vec<u8>,
+    words: Vec<u64>,
+    bytes: Vec<u8>,
 }
 
-/// Bytes gathered before they are hashed.
-const CHUNK: usize = 8192;
+/// An integer as it goes in: the two's-complement pattern of 64 bits.
+fn word(n: impl Into<i64>) -> u64 {
+    n.into() as u64
+}
+
+/// Integers gathered before they are hashed.
+const CHUNK: usize = 1024;
+
+/// Room behind them: what is put in at once is never more.
+const AT_ONCE: usize = 64;
 
 impl Hasher {
     fn new() -> Self {
-        Self { inner: Box::new(Xxh3::new()), buffer: Vec::with_capacity(CHUNK + 8) }
-    }
-
-    fn u64(&mut self, n: u64) {
-        self.buffer.extend_from_slice(&n.to_le_bytes());
-        if self.buffer.len() >= CHUNK {
-            self.inner.update(&self.buffer);
-            self.buffer.clear();
+        Self {
+            inner: Box::new(Xxh3::new()),
+            words: Vec::with_capacity(CHUNK + AT_ONCE),
+            bytes: vec![0; 8 * (CHUNK + AT_ONCE)],
         }
     }
 
+    /// Puts in several integers at once, which is much faster than one by one.
+    #[inline(always)]
+    fn all<const N: usize>(&mut self, integers: [u64; N]) {
+        const { assert!(N <= AT_ONCE) };
+        self.words.extend_from_slice(&integers);
+        if self.words.len() >= CHUNK {
+            self.flush();
+        }
+    }
+
+    #[inline(never)]
+    fn flush(&mut self) {
+        for (bytes, word) in self.bytes.chunks_exact_mut(8).zip(&self.words) {
+            bytes.copy_from_slice(&word.to_le_bytes());
+        }
+        self.inner.update(&self.bytes[..8 * self.words.len()]);
+        self.words.clear();
+    }
+
+    fn u64(&mut self, n: u64) {
+        self.all([n]);
+    }
+
     fn finish(mut self) -> Digest {
-        self.inner.update(&self.buffer);
+        self.flush();
         Digest(self.inner.digest128())
     }
 
     fn i64(&mut self, n: impl Into<i64>) {
-        // The two's-complement pattern.
-        self.u64(n.into() as u64);
+        self.u64(word(n));
     }
 
     fn seq(&mut self, n: Seq) {
@@ -98,6 +126,22 @@ impl Hasher {
         self.u64(u64::from(n.is_some()));
         if let Some(n) = n {
             put(self, n);
+        }
+    }
+
+    /// Several that may be missing, as [`Hasher::opt`] puts them in one by one.
+    #[inline(always)]
+    fn opts<const N: usize>(&mut self, several: [Option<u64>; N]) {
+        const { assert!(2 * N <= AT_ONCE) };
+        let (mut out, mut len) = ([0; AT_ONCE], 0);
+        for n in several {
+            out[len] = u64::from(n.is_some());
+            out[len + 1] = n.unwrap_or(0);
+            len += 1 + usize::from(n.is_some());
+        }
+        self.words.extend_from_slice(&out[..len]);
+        if self.words.len() >= CHUNK {
+            self.flush();
         }
     }
 
@@ -121,8 +165,7 @@ impl Hasher {
 
     fn row(&mut self, row: &TraceRow) {
         let TraceRow { idx, time, arrival, state, acked, outcome } = row;
-        self.u64(*idx);
-        self.u64(time.as_nanos());
+        self.all([*idx, time.as_nanos()]);
         self.opt(arrival.as_ref(), Self::arrival);
         self.state(state);
         self.i64(*acked);
@@ -148,17 +191,10 @@ impl Hasher {
             gso_size,
             gso_segs,
         } = *a;
-        for n in [seq, end_seq, ack] {
-            self.seq(n);
-        }
-        for n in [len, truesize, data_len, head_size, tailroom, gso_size] {
-            self.i64(n);
-        }
-        for n in
-            [window, nr_frags, gso_segs, u16::from(flags.0), u16::from(sack_blocks), u16::from(head_frag)]
-        {
-            self.i64(n);
-        }
+        self.all([seq, end_seq, ack].map(|n| word(n.0)));
+        self.all([len, truesize, data_len, head_size, tailroom, gso_size].map(u64::from));
+        self.all([window, nr_frags, gso_segs].map(u64::from));
+        self.all([flags.0, sack_blocks, u8::from(head_frag)].map(u64::from));
         self.opt(ts, |h, t| {
             h.i64(t.val);
             h.i64(t.ecr);
@@ -179,19 +215,20 @@ impl Hasher {
             reads,
             read_bytes,
         } = *o;
-        for n in [
-            coalesced,
-            merge_refused,
-            collapsed,
-            skbs_collapsed,
-            pruned,
-            ofo_pruned,
-            dropped,
-            acks_sent,
-            reads,
-        ] {
-            self.i64(n);
-        }
+        self.all(
+            [
+                coalesced,
+                merge_refused,
+                collapsed,
+                skbs_collapsed,
+                pruned,
+                ofo_pruned,
+                dropped,
+                acks_sent,
+                reads,
+            ]
+            .map(u64::from),
+        );
         self.u64(read_bytes);
         // The reason by its name: reordering the enum must not change digests.
         self.opt(drop_reason, |h, r| h.list(r.name().as_bytes(), |h, b| h.i64(*b)));
@@ -201,14 +238,8 @@ impl Hasher {
         // `reason` explains a decision whose effect is recorded; it may be refined without changing a run.
         let AckRow { time, after_idx, flags, seq, ack, len, window, win_raw, ts, sack, reason: _, state } =
             row;
-        self.u64(time.as_nanos());
-        self.u64(*after_idx);
-        self.i64(flags.0);
-        self.seq(*seq);
-        self.seq(*ack);
-        self.i64(*len);
-        self.i64(*window);
-        self.i64(*win_raw);
+        self.all([time.as_nanos(), *after_idx, word(flags.0), word(seq.0), word(ack.0)]);
+        self.all([word(*len), word(*window), word(*win_raw)]);
         self.opt(*ts, |h, t| {
             h.i64(t.val);
             h.i64(t.ecr);
@@ -249,28 +280,27 @@ impl Hasher {
             retransmission,
         } = *row;
         self.u64(time_ns);
-        for n in [seq, ack, snd_una, snd_nxt] {
-            self.i64(n);
-        }
-        for n in [
-            len,
-            cwnd,
-            ssthresh,
-            snd_wnd,
-            packets_out,
-            retrans_out,
-            sacked_out,
-            lost_out,
-            srtt8_us,
-            mss_cache,
-            rto,
-            u32::from(win_raw),
-            u32::from(ca_state),
-            u32::from(flags.0),
-            u32::from(retransmission),
-        ] {
-            self.i64(n);
-        }
+        self.all([seq, ack, snd_una, snd_nxt].map(word));
+        self.all(
+            [
+                len,
+                cwnd,
+                ssthresh,
+                snd_wnd,
+                packets_out,
+                retrans_out,
+                sacked_out,
+                lost_out,
+                srtt8_us,
+                mss_cache,
+                rto,
+                u32::from(win_raw),
+                u32::from(ca_state),
+                u32::from(flags.0),
+                u32::from(retransmission),
+            ]
+            .map(u64::from),
+        );
     }
 
     fn state(&mut self, s: &SocketState) {
@@ -329,61 +359,52 @@ impl Hasher {
             advmss,
             state,
         } = *s;
-        for n in [rcvbuf, rmem, fwd_alloc] {
-            self.i64(n);
-        }
-        for n in [rcv_wup, rcv_nxt, copied_seq, drs_seq, rcv_rtt_seq, snd_una, snd_nxt] {
-            self.seq(n);
-        }
-        for n in [
-            rcv_ssthresh,
-            window_clamp,
-            rcv_wnd,
-            ato,
-            rcv_mss,
-            last_seg_size,
-            backlog_len,
-            lowat,
-            qlen,
-            drs_space,
-            rcv_rtt,
-            rcv_rtt_tsecr,
-            ts_recent,
-            drops,
-            pred_flags,
-            snd_wnd,
-            advmss,
-        ] {
-            self.i64(n);
-        }
-        for n in [
-            quick,
-            pingpong,
-            ack_pending.0,
-            ack_retry,
-            userlocks,
-            num_sacks,
-            comp_ack,
-            rcv_wscale,
-            snd_wscale,
-            state as u8,
-        ] {
-            self.i64(n);
-        }
-        for n in [owned, ofo, dup_sack] {
-            self.i64(n);
-        }
+        self.all([rcvbuf, rmem, fwd_alloc].map(word));
+        self.all([rcv_wup, rcv_nxt, copied_seq, drs_seq, rcv_rtt_seq, snd_una, snd_nxt].map(|n| word(n.0)));
+        self.all(
+            [
+                rcv_ssthresh,
+                window_clamp,
+                rcv_wnd,
+                ato,
+                rcv_mss,
+                last_seg_size,
+                backlog_len,
+                lowat,
+                qlen,
+                drs_space,
+                rcv_rtt,
+                rcv_rtt_tsecr,
+                ts_recent,
+                drops,
+                pred_flags,
+                snd_wnd,
+                advmss,
+            ]
+            .map(u64::from),
+        );
+        self.all(
+            [
+                quick,
+                pingpong,
+                ack_pending.0,
+                ack_retry,
+                userlocks,
+                num_sacks,
+                comp_ack,
+                rcv_wscale,
+                snd_wscale,
+                state as u8,
+            ]
+            .map(u64::from),
+        );
+        self.all([owned, ofo, dup_sack].map(u64::from));
         self.u64(drs_time.as_nanos());
-        self.opt(scaling_ratio, Self::i64);
-        self.opt(rcv_mwnd_seq, Self::seq);
-        for n in [ack_timeout, delack_expires, lrcvtime, rcv_tstamp] {
-            self.opt(n, |h, j| h.i64(j.0));
-        }
-        for n in [tail_len, tail_truesize, ofo_last_len, ofo_last_truesize] {
-            self.opt(n, Self::i64);
-        }
-        for n in [rcv_rtt_time, tcp_mstamp] {
-            self.opt(n, |h, t| h.u64(t.as_nanos()));
-        }
+        let [a, b, c, d] = [ack_timeout, delack_expires, lrcvtime, rcv_tstamp].map(|n| n.map(|j| word(j.0)));
+        let [e, f, g, h] =
+            [tail_len, tail_truesize, ofo_last_len, ofo_last_truesize].map(|n| n.map(u64::from));
+        let [i, j] = [rcv_rtt_time, tcp_mstamp].map(|n| n.map(SimTime::as_nanos));
+        let (ratio, limit) = (scaling_ratio.map(u64::from), rcv_mwnd_seq.map(|n| word(n.0)));
+        self.opts([ratio, limit, a, b, c, d, e, f, g, h, i, j]);
     }
 }

@@ -48,6 +48,26 @@ pub struct TraceRecorder {
     elsewhere: bool,
 }
 
+/// The memory of a trace's rows, which the next trace can use.
+#[derive(Debug, Default)]
+pub struct RowMemory {
+    rows: Vec<TraceRow>,
+    acks: Vec<AckRow>,
+    reads: Vec<ReadRow>,
+    tx: Vec<TxRecord>,
+}
+
+impl From<Trace> for RowMemory {
+    fn from(trace: Trace) -> Self {
+        let Trace { mut rows, mut acks, mut reads, mut tx, .. } = trace;
+        rows.clear();
+        acks.clear();
+        reads.clear();
+        tx.clear();
+        Self { rows, acks, reads, tx }
+    }
+}
+
 impl TraceRecorder {
     /// A recorder that holds up to [`DEFAULT_ROW_LIMIT`] rows of each kind.
     pub fn new(setup: Setup) -> Self {
@@ -56,11 +76,20 @@ impl TraceRecorder {
 
     /// A recorder that holds up to `limit` rows of each kind.
     pub fn with_limit(limit: usize, setup: Setup) -> Self {
+        Self::made(RowMemory::default(), limit, setup)
+    }
+
+    /// A recorder as [`TraceRecorder::new`] makes it, in the memory of a trace that is no longer needed.
+    pub fn in_memory_of(memory: RowMemory, setup: Setup) -> Self {
+        Self::made(memory, DEFAULT_ROW_LIMIT, setup)
+    }
+
+    fn made(RowMemory { rows, acks, reads, tx }: RowMemory, limit: usize, setup: Setup) -> Self {
         Self {
-            rows: Vec::new(),
-            acks: Vec::new(),
-            reads: Vec::new(),
-            tx: Vec::new(),
+            rows,
+            acks,
+            reads,
+            tx,
             backlog_drops: 0,
             meter: Meter::new(setup),
             first_wup: None,

@@ -95,7 +95,7 @@ fn csv_row(plan: &Plan, row: &Row) -> Vec<u8> {
     match &row.result {
         Ok(f) => {
             fields.extend(f.measures.iter().map(|m| m.map_or_else(String::new, |n| n.to_string())));
-            fields.push(f.digest.clone());
+            fields.push(f.digest.clone().unwrap_or_default());
             fields.push(String::new());
         }
         Err(e) => {

@@ -31,7 +31,7 @@ mod tune;
 pub use advice::{Advice, advice, candidates_csv};
 pub use axis::{Axis, AxisValue, Pick, Setting};
 pub use chart_spec::{ChartKind, ChartSpec, FEW, Goal, default_charts};
-pub use evaluate::{Figures, Row, figures, row};
+pub use evaluate::{Figures, Row, figures, measure, row};
 pub use filter::Filter;
 pub use format::{Format, columns};
 pub use frame::{Frame, FrameAxis, FrameMeasure, FramePoint, FrameValue};

@@ -74,6 +74,7 @@ impl Manifest {
             ("seed", plan.space.seed.to_string()),
             ("measures", plan.measures.join(", ")),
         ];
+        let digest = (!plan.digest).then(|| ("digest", "off".to_owned()));
         let mut units = BTreeMap::new();
         for a in plan.space.axes.iter().filter(|a| !a.quantity.unit().is_empty()) {
             units.insert(a.name.clone(), a.quantity.unit().to_owned());
@@ -85,7 +86,7 @@ impl Manifest {
             schema: 1,
             plan: plan.name.clone(),
             model: model(),
-            decides: decides.into_iter().map(|(k, v)| (k.to_owned(), v)).collect(),
+            decides: decides.into_iter().chain(digest).map(|(k, v)| (k.to_owned(), v)).collect(),
             shard: shard.to_string(),
             columns: crate::format::columns(plan),
             axes: plan.space.axes.iter().filter(|a| !a.is_seed()).map(|a| a.name.clone()).collect(),
@@ -150,7 +151,7 @@ pub fn model() -> String {
         if let Ok(figures) =
             resolve(&source, &overrides).map_err(drop).and_then(|s| figures(&s, &[]).map_err(drop))
         {
-            seen.push_str(&figures.digest);
+            seen.push_str(&figures.digest.unwrap_or_default());
         }
     }
     format!("{}-{:016x}", env!("CARGO_PKG_VERSION"), xxh3_128(seen.as_bytes()) as u64)

@@ -46,6 +46,8 @@ pub struct Plan {
     pub measures: Vec<String>,
     /// The same, found.
     pub metrics: Vec<&'static Metric>,
+    /// Whether a row has the digest of its run's trace; without it no trace is kept, and the run is faster.
+    pub digest: bool,
     /// Rows that may be run.
     pub most_rows: u64,
     /// Wall-clock time after which a sweep stops and keeps what it has, ns.
@@ -64,9 +66,9 @@ const MOST_ROWS: u64 = 10_000_000;
 /// The figures of a plan that names none.
 const MEASURES: [&str; 5] = ["goodput", "fitted", "peak.skmem_r", "peak.rcv_win", "dropped"];
 
-const KEYS: [&str; 12] = [
-    "name", "about", "base", "axes", "repeat", "seed", "sample", "where", "measures", "budget", "charts",
-    "tune",
+const KEYS: [&str; 13] = [
+    "name", "about", "base", "axes", "repeat", "seed", "sample", "where", "measures", "digest", "budget",
+    "charts", "tune",
 ];
 
 /// How many points are tried to find out whether a value fits any of them.
@@ -179,6 +181,7 @@ fn read_root(
     }
     let sample = read_sample(m, root).unwrap_or(Sample::Grid);
     let measures = read_measures(m, root);
+    let digest = read_digest(m, root);
     let (most_rows, time) = read_budget(m, root);
     let tune = root.get("tune").and_then(|e| objective::read(m, e, &axes));
     let names: Vec<&str> = axes.iter().filter(|a| !a.is_seed()).map(|a| a.name.as_str()).collect();
@@ -202,6 +205,7 @@ fn read_root(
         repeat,
         metrics: measures.iter().filter_map(|name| metrics::find(name)).collect(),
         measures,
+        digest,
         most_rows,
         time,
         charts,
@@ -320,6 +324,20 @@ pub(crate) fn words<'n>(m: &mut Mistakes, entry: &'n Entry) -> Vec<(Place, &'n s
         }
     }
     out
+}
+
+fn read_digest(m: &mut Mistakes, root: &Node) -> bool {
+    let Some(entry) = root.get("digest") else { return true };
+    match entry.value.scalar() {
+        Some("on") => true,
+        Some("off") => false,
+        _ => {
+            let found = units::shorten(&entry.value.flow());
+            m.error(entry.value.at, format!("`digest`: `{found}` is not possible")).expected =
+                Some("on or off".to_owned());
+            true
+        }
+    }
 }
 
 fn read_measures(m: &mut Mistakes, root: &Node) -> Vec<String> {

@@ -13,7 +13,7 @@ use results::{Metric, metrics};
 use scenarios::Overrides;
 
 use crate::axis::{Axis, Pick, Setting};
-use crate::evaluate::figures;
+use crate::evaluate::measure;
 use crate::objective::TunePlan;
 use crate::parallel;
 use crate::plan::Plan;
@@ -153,7 +153,7 @@ fn evaluated(plan: &Plan, tune: &TunePlan, conditions: &[Overrides], picks: Vec<
         let mut o = condition.clone();
         set(&mut o, &plan.space.axes, &c.picks);
         let scenario = plan.base.template.resolve(&o).map_err(|e| e.to_string());
-        let run = match scenario.and_then(|s| figures(&s, &wanted)) {
+        let run = match scenario.and_then(|s| measure(&s, &wanted)) {
             Ok(run) => run,
             Err(e) => {
                 c.error = Some(e);
@@ -161,14 +161,14 @@ fn evaluated(plan: &Plan, tune: &TunePlan, conditions: &[Overrides], picks: Vec<
                 return c;
             }
         };
-        c.runs.push(run.measures[0]);
+        c.runs.push(run[0]);
         for (i, rule) in tune.constraints.iter().enumerate() {
             // A figure that a run does not have breaks no bound: no drop, no window at the first drop.
-            let Some(v) = run.measures[i + 1] else { continue };
+            let Some(v) = run[i + 1] else { continue };
             c.worst[i] = Some(c.worst[i].map_or(v, |w| rule.worse(w, v)));
             c.fits &= rule.holds(v);
         }
-        c.memory = c.memory.max(run.measures.last().copied().flatten().unwrap_or(0));
+        c.memory = c.memory.max(run.last().copied().flatten().unwrap_or(0));
     }
     let values: Vec<i64> = c.runs.iter().copied().flatten().collect();
     c.objective = tune.over_runs.of(&values);

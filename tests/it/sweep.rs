@@ -111,6 +111,28 @@ axes:
     }
 }
 
+#[test]
+fn without_digests_the_figures_are_the_same() {
+    let dir = folder(PLAN);
+    let d = dir.path();
+    sweep(d, &["-o", "with", "--format", "both"]).exits(0);
+    fs::write(d.join("p.yaml"), format!("{PLAN}digest: off\n")).unwrap();
+    sweep(d, &["-o", "without", "--format", "both"]).exits(0);
+    let (with, without) = (text(d, "with/rows.csv"), text(d, "without/rows.csv"));
+    assert_eq!(with.lines().count(), without.lines().count());
+    for (a, b) in with.lines().zip(without.lines()).skip(1) {
+        let (a, b): (Vec<&str>, Vec<&str>) = (a.split(',').collect(), b.split(',').collect());
+        let digest = a.len() - 2;
+        assert_eq!((a[digest].len(), b[digest]), (32, ""));
+        assert_eq!((&a[..digest], &a[digest + 1..]), (&b[..digest], &b[digest + 1..]));
+    }
+    assert!(text(d, "without/rows.jsonl").lines().all(|l| l.contains("\"digest\":null")));
+    // The rows of one cannot be mixed with those of the other.
+    sweep(d, &["-o", "with", "--resume"]).exits(2).says(&["cannot be mixed"]);
+    fs::write(d.join("p.yaml"), format!("{PLAN}digest: perhaps\n")).unwrap();
+    sweep(d, &["--dry-run"]).exits(2).says(&["`digest`: `perhaps` is not possible", "on or off"]);
+}
+
 /// Waits until a file has some bytes.
 fn grown(path: &Path, bytes: u64) {
     let begun = Instant::now();

@@ -64,8 +64,14 @@ impl<O: Observer> Simulation<'_, O> {
 
     #[inline(always)]
     pub(super) fn schedule_applications(&mut self, flow: FlowId) {
-        for thread in 0..2 {
-            self.schedule_thread(flow, thread);
+        let threads = &self.flows[flow as usize].threads;
+        // A thread that waits, or is in a call, looks for itself when it goes on.
+        let [first, second] = [0, 1].map(|at| !threads[at].waits && threads[at].round.is_none());
+        if first {
+            self.schedule_thread(flow, 0);
+        }
+        if second {
+            self.schedule_thread(flow, 1);
         }
     }
 
@@ -74,7 +80,6 @@ impl<O: Observer> Simulation<'_, O> {
             return;
         }
         let t = &mut self.flows[flow as usize].threads[usize::from(thread)];
-        // A thread that waits, or is in a call, looks for itself when it goes on.
         if t.waits || t.round.is_some() {
             return;
         }

@@ -1,6 +1,8 @@
 //! One end of a connection: its socket and its timers.
 
-use crate::config::{Ending, EndpointConfig, HostConfig, LiveOption};
+use std::sync::Arc;
+
+use crate::config::{Ending, EndpointConfig, HostConfig, LiveOption, Sysctls};
 use crate::linux::KernelProfile;
 use crate::observer::Observer;
 use crate::receiver::Receiver;
@@ -33,8 +35,14 @@ pub(super) struct Endpoint {
 }
 
 impl Endpoint {
-    pub(super) fn new(kernel: &'static KernelProfile, config: &EndpointConfig, host: &HostConfig) -> Self {
-        let mut rx = Receiver::new(kernel, config.sysctl.clone(), config.route.clone());
+    /// A closed end; `sysctl` are those of `config`, shared with other ends.
+    pub(super) fn new(
+        kernel: &'static KernelProfile,
+        config: &EndpointConfig,
+        host: &HostConfig,
+        sysctl: &Arc<Sysctls>,
+    ) -> Self {
+        let mut rx = Receiver::new(kernel, Arc::clone(sysctl), config.route.clone());
         // Time since boot: jiffies begin five minutes before their 32-bit overflow.
         let initial = 0u32.wrapping_sub(300 * host.hz);
         let uptime_ticks = u64::from((host.jiffies as u32).wrapping_sub(initial));
@@ -42,7 +50,7 @@ impl Endpoint {
         rx.set_skb_layout(host.skb);
         Self {
             rx,
-            tx: Sender::new(kernel, config, host),
+            tx: Sender::with_sysctls(kernel, config, host, Arc::clone(sysctl)),
             delayed_ack: None,
             tick: (NO_TICK, SimTime::NEVER),
             timer_deferred: false,

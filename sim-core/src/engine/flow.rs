@@ -1,10 +1,12 @@
 //! One connection of a run: its two ends, its programs, and how far its handshake has come.
 
+use std::sync::Arc;
+
 use super::endpoint::Endpoint;
 use super::outcome::{BlockedTime, FlowOutcome};
 use super::threads::Thread;
 use crate::app::Program;
-use crate::config::RunConfig;
+use crate::config::{EndpointConfig, RunConfig, Sysctls};
 use crate::path::Direction;
 use crate::segment::SynOptions;
 use crate::seq::Seq;
@@ -81,11 +83,19 @@ pub(super) struct Flow {
 }
 
 impl Flow {
-    /// Connection `id` of the run, closed.
-    pub(super) fn new(config: &RunConfig, id: FlowId) -> Self {
+    /// Connection `id` of the run, closed. `hosts` are the sysctls of the two hosts.
+    pub(super) fn new(config: &RunConfig, id: FlowId, hosts: &[Arc<Sysctls>; 2]) -> Self {
         let (sender, receiver) = (config.sender_of(id), config.receiver_of(id));
+        let end = |end: &EndpointConfig, side: Side| {
+            let host = &hosts[side.at()];
+            if end.sysctl == **host {
+                Endpoint::new(config.kernel, end, &config.host, host)
+            } else {
+                Endpoint::new(config.kernel, end, &config.host, &Arc::new(end.sysctl.clone()))
+            }
+        };
         Self {
-            ends: [sender, receiver].map(|end| Endpoint::new(config.kernel, end, &config.host)),
+            ends: [end(sender, Side::Sender), end(receiver, Side::Receiver)],
             programs: [sender, receiver].map(|end| Program::new(&end.write, &end.read)),
             threads: [Thread::default(), Thread::default()],
             syn_sent: SimTime::ZERO,

@@ -1,6 +1,7 @@
 //! The event loop.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use super::calls::{is_direct, waits_for_calls};
 use super::cpu::Cpu;
@@ -165,14 +166,15 @@ fn host(config: &RunConfig) -> Host {
 /// The connections of a run, closed, in the memory of those of an earlier one.
 fn open_flows(flows: &mut Vec<Flow>, config: &RunConfig) {
     let count = config.flows.count();
+    let hosts = [&config.sender, &config.receiver].map(|end| Arc::new(end.sysctl.clone()));
     flows.truncate(count as usize);
     for (id, old) in (0..).zip(flows.iter_mut()) {
-        let mut new = Flow::new(config, id);
+        let mut new = Flow::new(config, id, &hosts);
         new.take_memory(old);
         *old = new;
     }
     let there = u32::try_from(flows.len()).unwrap_or(u32::MAX);
-    flows.extend((there..count).map(|id| Flow::new(config, id)));
+    flows.extend((there..count).map(|id| Flow::new(config, id, &hosts)));
 }
 
 impl<'a, O: Observer> Simulation<'a, O> {
@@ -443,7 +445,7 @@ impl<'a, O: Observer> Simulation<'a, O> {
             packet.become_segment(*whole, *done);
         }
         let port = &mut self.ports[to.at()];
-        let buffer = port.device().buffer(packet, &packet.seg, *of == 1 && !packet.is_cut());
+        let buffer = port.device().buffer(packet, &packet.seg, *of == 1);
         if port.joins() {
             for (flow, seg, buffer) in port.receive(packet.flow, packet.seg, buffer).into_iter().flatten() {
                 self.deliver(flow, to, time, &seg, buffer);

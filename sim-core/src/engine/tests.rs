@@ -200,6 +200,48 @@ fn connections_share_a_link_and_none_starves() {
     assert!(r.forward.over_limit > 0 && r.sender_counters.retrans_segs > 0);
 }
 
+/// Jain's index of fairness, in thousandths: 1000 if all get the same.
+fn jain(shares: impl Iterator<Item = u64> + Clone) -> u64 {
+    let n = shares.clone().count() as u128;
+    let sum: u128 = shares.clone().map(u128::from).sum();
+    let squares: u128 = shares.map(|x| u128::from(x) * u128::from(x)).sum();
+    (sum * sum * 1_000 / (n * squares).max(1)) as u64
+}
+
+#[test]
+fn fifty_connections_share_a_bottleneck_roughly_by_chance_and_evenly_by_fair_queueing() {
+    let codel = CodelConfig { target: SimDuration::from_millis(5), interval: SimDuration::from_millis(100) };
+    let fair = Discipline::FqCodel { codel, quantum: 1_514, flows: 65_535 };
+    let even = [Discipline::DropTail, fair].map(|discipline| {
+        let flows = FlowsConfig::Alike { count: 50, spread: SimDuration::from_millis(500) };
+        let mut config = shared(flows);
+        config.forward.queue = Some(QueueConfig { discipline, limit: QueueLimit::Packets(500) });
+        config.forward.limit = 10_000;
+        let r = run(&config, &mut Silent).unwrap();
+        // The link carries 12.5 MB/s for 20 s, of which 1448 of 1514 bytes are data.
+        assert!(r.read > 12_500_000 * 20 / 1_514 * 1_448 * 9 / 10, "{}", r.read);
+        jain(r.flows.iter().map(|f| f.read))
+    });
+    assert!(even[0] >= 800 && even[1] >= 990, "{even:?}");
+}
+
+#[test]
+fn ten_thousand_connections_in_one_run_all_get_their_bytes() {
+    let flows = FlowsConfig::Alike { count: 10_000, spread: SimDuration::from_millis(500) };
+    let mut config = shared(flows);
+    config.forward.rate_bps = Some(10_000_000_000);
+    config.forward.limit = 100_000;
+    config.reverse.limit = 100_000;
+    config.host.packet_cost = SimDuration::from_nanos(100);
+    config.host.tcp_mem = [1 << 40; 3];
+    config.sender.write.total = Some(15_000);
+    config.stop.bytes = Some(150_000_000);
+    let r = run(&config, &mut Silent).unwrap();
+    assert_eq!((r.flows.len(), r.read), (10_000, 150_000_000));
+    assert!(r.flows.iter().all(|f| f.read == 15_000));
+    assert_eq!((r.forward.over_limit, r.sender_counters.retrans_segs), (0, 0));
+}
+
 #[test]
 fn connections_start_spread_over_time_or_when_they_say() {
     let spread =

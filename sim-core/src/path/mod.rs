@@ -77,7 +77,7 @@ impl Packet {
 
     /// Whether it is a segment that was cut from a larger packet.
     pub(crate) fn is_cut(&self) -> bool {
-        matches!(self.payload, Payload::Data(e) if e.gso_size > 0) && self.segments() == 1
+        matches!(self.payload, Payload::Data(e) if e.gso_size > 0 && self.seg.len <= e.gso_size)
     }
 
     /// The header of the `n`th segment: PSH and FIN are only on the last.

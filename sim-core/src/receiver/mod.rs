@@ -40,6 +40,7 @@ mod sockopt;
 mod window;
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use crate::config::{Route, Sysctls};
 use crate::linux::{KernelProfile, PayloadRatio};
@@ -130,7 +131,7 @@ struct ReadCall {
 #[derive(Clone, Debug)]
 pub struct Receiver {
     kernel: &'static KernelProfile,
-    sysctl: Sysctls,
+    sysctl: Arc<Sysctls>,
     route: Route,
     state: TcpState,
 
@@ -197,8 +198,9 @@ pub struct Receiver {
 }
 
 impl Receiver {
-    /// A closed socket with the defaults of its kernel and host.
-    pub fn new(kernel: &'static KernelProfile, sysctl: Sysctls, route: Route) -> Self {
+    /// A closed socket with the defaults of its kernel and host. The sockets of a host may share its sysctls.
+    pub fn new(kernel: &'static KernelProfile, sysctl: impl Into<Arc<Sysctls>>, route: Route) -> Self {
+        let sysctl = sysctl.into();
         let ratio = match kernel.ratio {
             PayloadRatio::AdvWinScale => 0,
             PayloadRatio::Measured { initial, .. } => initial,

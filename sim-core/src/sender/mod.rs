@@ -53,6 +53,7 @@ pub use passive::PassiveSender;
 pub use write::WriteProgress;
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use crate::config::{EndpointConfig, HostConfig, NicModel, SockOpts, Sysctls};
 use crate::linux::{KernelProfile, Reclaim};
@@ -115,7 +116,7 @@ pub enum Role {
 #[derive(Clone, Debug)]
 pub struct Sender {
     rules: SenderRules,
-    sysctl: Sysctls,
+    sysctl: Arc<Sysctls>,
     nodelay: bool,
     cork: bool,
     notsent_lowat: u32,
@@ -188,6 +189,16 @@ impl Sender {
     /// # Panics
     /// If `host.hz` is not a tick rate (see [`JiffyClock::new`]).
     pub fn new(kernel: &KernelProfile, config: &EndpointConfig, host: &HostConfig) -> Self {
+        Self::with_sysctls(kernel, config, host, Arc::new(config.sysctl.clone()))
+    }
+
+    /// As [`Sender::new`], with the sysctls of `config` that other sockets have, too.
+    pub(crate) fn with_sysctls(
+        kernel: &KernelProfile,
+        config: &EndpointConfig,
+        host: &HostConfig,
+        sysctl: Arc<Sysctls>,
+    ) -> Self {
         let hz = host.hz;
         let SockOpts { sndbuf, sndbuf_force, nodelay, cork, notsent_lowat, .. } = config.sockopt;
         let rto_min_us = config
@@ -196,7 +207,7 @@ impl Sender {
             .map_or(config.sysctl.tcp_rto_min_us, |d| u32::try_from(d.as_micros()).unwrap_or(u32::MAX));
         let mut s = Self {
             rules: SenderRules::of(kernel),
-            sysctl: config.sysctl.clone(),
+            sysctl,
             nodelay,
             cork,
             notsent_lowat: notsent_lowat.unwrap_or(config.sysctl.tcp_notsent_lowat),

@@ -54,24 +54,16 @@ impl Sender {
     pub fn write_some<O: Observer>(&mut self, cx: &mut Cx<'_, O>, rx: &mut Receiver) -> WriteProgress {
         // Nothing that it depends on changes before something is sent.
         let goal = self.size_goal();
+        let max_frags = self.layout.max_frags();
         while self.writing.left > 0 {
-            let room = self.queue.unsent.back().map_or(0, |t| goal.saturating_sub(t.len));
-            if room == 0
-                && let Some(stop) = self.next_skb(cx, rx)
-            {
-                return stop;
+            let mut room = self.queue.unsent.back().map_or(0, |t| goal.saturating_sub(t.len));
+            if room == 0 {
+                if let Some(stop) = self.next_skb(cx, rx) {
+                    return stop;
+                }
+                room = goal;
             }
-            let room = if room == 0 { goal } else { room };
-            let fits = self.queue.fits(room.min(self.writing.left), self.layout.max_frags());
-            let granted = if fits == 0 { 0 } else { self.memory_for(cx, rx, fits) };
-            if granted < fits && granted == 0 {
-                self.queue.remove_empty_tail();
-                rx.settle_send(cx, self.queue.wmem_queued);
-                return self.no_room();
-            }
-            let n = granted;
-            self.queue.append(n);
-            rx.settle_send(cx, self.queue.wmem_queued);
+            let n = self.queue.fits(room.min(self.writing.left), max_frags);
             if n == 0 {
                 // No free fragment slot: the skb ends here.
                 self.queue.mark_push();
@@ -80,6 +72,14 @@ impl Sender {
                 }
                 continue;
             }
+            let n = self.memory_for(cx, rx, n);
+            if n == 0 {
+                self.queue.remove_empty_tail();
+                rx.settle_send(cx, self.queue.wmem_queued);
+                return self.no_room();
+            }
+            let len = self.queue.append(n);
+            rx.settle_send(cx, self.queue.wmem_queued);
             if self.writing.copied == 0
                 && let Some(tail) = self.queue.unsent.back_mut()
             {
@@ -88,7 +88,7 @@ impl Sender {
             self.writing.copied += n;
             self.writing.left -= n;
             self.spend(cx, self.costs.copy(n));
-            if self.writing.left == 0 || self.queue.unsent.back().is_some_and(|t| t.len < goal) {
+            if self.writing.left == 0 || len < goal {
                 continue;
             }
             let before = cx.out.len();

@@ -171,23 +171,24 @@ impl WriteQueue {
         self.head
     }
 
-    /// Copies `n` bytes to the end of the last unsent skb; no more than [`WriteQueue::fits`] said.
-    pub fn append(&mut self, n: u32) {
+    /// Copies `n` bytes to the end of the last unsent skb, no more than [`WriteQueue::fits`] said; returns how many it
+    /// then holds.
+    pub fn append(&mut self, n: u32) -> u32 {
         if n == 0 {
-            return;
+            return 0;
         }
         let new_frag = self.frag_used == 0;
         let write_seq = self.write_seq;
         if new_frag {
             self.frag_starts.push_back(write_seq);
         }
-        if let Some(tail) = self.unsent.back_mut() {
-            tail.len += n;
-            tail.segs = 0;
-        }
         self.frag_used += n;
         self.write_seq = write_seq + n;
         self.wmem_queued += n;
+        let Some(tail) = self.unsent.back_mut() else { return 0 };
+        tail.len += n;
+        tail.segs = 0;
+        tail.len
     }
 
     /// The last unsent skb carries the FIN.
