@@ -400,7 +400,8 @@ fn claim(
     let instead = assertions(cx, &fields, "instead", &vocabulary);
     let verdict = verdict(cx, &fields, &kernels);
     let recorded = fields.get("recorded").and_then(|node| recorded(cx, node, &runs));
-    let basis = basis(cx, &fields, if recorded.is_some() { Basis::Recording } else { common_basis });
+    let weakest = if recorded.is_some() { Basis::Recording } else { Basis::Model };
+    let basis = basis(cx, &fields, if common_basis == Basis::Model { weakest } else { common_basis });
     let because = fields.text_or_empty(cx, "because");
     let (line, column) = cx.sources[item.at.source].line_column(item.at.start);
     let file = cx.sources[item.at.source].name().to_owned();

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use scenarios::claims::{ClaimRun, Judged, Ledger};
+use scenarios::claims::{Basis, ClaimRun, Judged, Ledger};
 
 use crate::ledger::{Asking, Judgement};
 use crate::terminal;
@@ -12,9 +12,10 @@ const HEAD: &str = "\
 
 What has been said about receive buffers, and what the model says about it. Each claim names its source, the runs that
 settle it and what must be true of them. The verdict is computed: *confirmed* on every kernel that was asked, *refuted* on
-every one, or *depends on the version*. Behind the source it says where the numbers come from: from
-the source itself, from recorded kernels, from a rule, or from the model alone, which is the weakest: such a claim says that the model
-has not changed, not that it is right. `skmem check` holds claims that name a recording against it as well. `skmem check` computes all of them again and fails if one has changed.
+every one, or *depends on the version*. Behind the source it says where the numbers come from: from the source itself,
+from recorded kernels, from a rule, or from the model alone, which is the weakest: such a claim says that the model has
+not changed, not that it is right. `skmem check` computes all of them again, holds those that name a recording against
+it as well, and fails if one has changed.
 
 In the tables a number is what the run showed for the left side of the assertion (and, after *against*, for the right side if that is
 no constant); **bold** means that the assertion is not true there. Lines under *instead* are what is true where the claim is not.
@@ -42,6 +43,13 @@ pub(super) fn document(ledgers: &[&Ledger], judged: &[Judgement<'_>]) -> String 
             count("depends-on-version")
         );
     }
+    out.push_str("\n| where the numbers come from | claims |\n|---|---|\n");
+    for basis in Basis::ALL {
+        let n = judged.iter().filter(|j| j.claim.basis == basis).count();
+        let _ = writeln!(out, "| {} | {n} |", basis.meaning());
+    }
+    let witnessed = judged.iter().filter(|j| j.witness.is_some()).count();
+    let _ = writeln!(out, "| held against recordings as well | {witnessed} |");
     for ledger in ledgers {
         let _ = write!(out, "\n## {}\n\n{}\n", ledger.title, ledger.about.trim());
         for j in of(ledger) {
