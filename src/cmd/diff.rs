@@ -74,11 +74,12 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
             return Err(Failure::BadInput(format!("{} ends neither in .png nor in .svg", path.display())));
         }
     };
-    let (a, b) = (open(&args.a, args.table)?, open(&args.b, args.table)?);
-    let found = compare(&a, &b, &rules).map_err(Failure::BadInput)?;
-    terminal::data(&text(args, &a, &b, &found))?;
+    let (first, second) = (open(&args.a, args.table)?, open(&args.b, args.table)?);
+    let (a, b) = (&first.table, &second.table);
+    let found = compare(a, b, &rules).map_err(Failure::BadInput)?;
+    terminal::data(&text(args, &first, &second, &found))?;
     if let Some(path) = &args.output {
-        let chart = overlay(args, &a, &b, &found).map_err(Failure::FellShort)?;
+        let chart = overlay(args, a, b, &found).map_err(Failure::FellShort)?;
         let failed = |e: plots::ChartError| Failure::FellShort(e.to_string());
         let picture =
             if svg { chart.svg().map_err(failed)?.into_bytes() } else { chart.png().map_err(failed)? };
@@ -107,16 +108,24 @@ fn rules(args: &Args) -> Result<Rules, Failure> {
     Ok(Rules { by: args.by.clone(), columns: args.columns.clone(), tolerances })
 }
 
-/// The table that a word of the command line means.
-fn open(word: &str, table: Table) -> Result<TraceTable, Failure> {
+/// One of the two: its rows, and the kernel they are of if that is known.
+struct Side {
+    table: TraceTable,
+    kernel: Option<String>,
+}
+
+/// What a word of the command line means.
+fn open(word: &str, table: Table) -> Result<Side, Failure> {
     let bad = |e: results::ReadError| Failure::BadInput(e.to_string());
     let path = Path::new(word);
+    let file = |table: TraceTable| Side { table, kernel: None };
     if path.is_dir() {
-        return TraceTable::open(&path.join("trace.csv")).map_err(bad);
+        return TraceTable::open(&path.join("trace.csv")).map(file).map_err(bad);
     }
     if path.extension().is_some_and(|e| e.eq_ignore_ascii_case("csv")) {
-        let file = File::open(path).map_err(|e| Failure::BadInput(format!("cannot read {word}: {e}")))?;
-        return TraceTable::read_any(file, word).map_err(bad);
+        let opened = File::open(path).map_err(|e| Failure::BadInput(format!("cannot read {word}: {e}")))?;
+        let table = TraceTable::read_any(opened, word).map_err(bad)?;
+        return Ok(Side { table, kernel: None });
     }
     if recorded::is_file(word) {
         return recorded_rows(&recorded::open_file(word)?, word, table);
@@ -145,13 +154,16 @@ fn open(word: &str, table: Table) -> Result<TraceTable, Failure> {
         Table::Trace => trace_csv(&trace)?,
         Table::Autotuning => autotuning_csv(&trace),
     };
-    TraceTable::read_any(csv.as_slice(), word).map_err(bad)
+    let table = TraceTable::read_any(csv.as_slice(), word).map_err(bad)?;
+    Ok(Side { table, kernel: Some(named.scenario.kernel().to_owned()) })
 }
 
 /// A recording has the rows of a trace, and no table of autotuning.
-fn recorded_rows(rec: &Recording, word: &str, table: Table) -> Result<TraceTable, Failure> {
+fn recorded_rows(rec: &Recording, word: &str, table: Table) -> Result<Side, Failure> {
     match table {
-        Table::Trace => recorded::table(rec, word),
+        Table::Trace => {
+            Ok(Side { table: recorded::table(rec, word)?, kernel: Some(format!("{}, recorded", rec.kernel)) })
+        }
         Table::Autotuning => Err(Failure::BadInput(format!(
             "{word} is a recording, which has no table of autotuning steps; leave out --table"
         ))),
@@ -173,14 +185,19 @@ fn autotuning_csv(trace: &Trace) -> Vec<u8> {
     csv.into_bytes()
 }
 
-fn text(args: &Args, a: &TraceTable, b: &TraceTable, found: &Comparison) -> String {
+fn text(args: &Args, first: &Side, second: &Side, found: &Comparison) -> String {
+    let (a, b) = (&first.table, &second.table);
+    let of = |side: &Side| {
+        let kernel = side.kernel.as_ref().map(|k| format!(", kernel {k}")).unwrap_or_default();
+        format!("{}{kernel}", terminal::count(side.table.len(), "row"))
+    };
     let by = if found.by.is_empty() { "their order" } else { &found.by };
     let mut text = format!(
         "A  {} ({})\nB  {} ({})\n{} in both, told by {by}; {} only in A, {} only in B\n",
         args.a,
-        terminal::count(a.len(), "row"),
+        of(first),
         args.b,
-        terminal::count(b.len(), "row"),
+        of(second),
         terminal::count(found.pairs.len(), "row"),
         found.only_a,
         found.only_b

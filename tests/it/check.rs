@@ -108,6 +108,16 @@ fn when_the_outcome_changes_the_claims_that_flip_name_themselves_and_the_others_
 }
 
 #[test]
+fn what_the_published_experiment_says_stands_on_its_figures_and_on_recordings() {
+    let r = skmem(&["check", "overrun-memory", "overrun-13-rcvqdrops", "--format", "json"]).exits(0);
+    let json: serde_json::Value = serde_json::from_str(&r.out).unwrap();
+    let kernels = |n: usize| json["claims"][n]["recorded_kernels"].as_array().unwrap().len();
+    assert_eq!(json["claims"][0]["basis"], "figure");
+    assert_eq!(json["claims"][0]["recording"], "a_overrun");
+    assert_eq!((kernels(0), kernels(1)), (5, 2));
+}
+
+#[test]
 fn one_claim_can_be_checked_by_its_name() {
     let r = skmem(&["check", "drop-inside-window"]).exits(0);
     assert_eq!(r.out.lines().count(), 2, "{}", r.out);
@@ -138,6 +148,7 @@ fn json_and_junit_say_the_same_as_the_text() {
     let claim = &json["claims"][0];
     assert_eq!((&claim["verdict"], &claim["recorded"]), (&"refuted".into(), &"confirmed".into()));
     assert_eq!(claim["kernels"][0]["shows"][0]["left"], "62464");
+    assert_eq!((&claim["basis"], &claim["recording"]), (&"model".into(), &serde_json::Value::Null));
     let r = skmem_in(dir.path(), &args("junit")).exits(1);
     assert!(r.out.contains("<testsuite name=\"claims\" tests=\"1\" failures=\"1\">"), "{}", r.out);
     assert!(r.out.contains("name=\"budget-overrun\" tests=\"21\" failures=\"0\""), "{}", r.out);

@@ -62,6 +62,8 @@ fn a_run_is_held_against_a_packed_recording_of_the_kernel() {
         skmem_in(dir.path(), &["diff", "normal-window", file, "--columns", columns, "-o", "o.png"]).exits(0);
     assert!(r.out.contains("60 rows in both, told by idx; 0 only in A, 0 only in B"), "{}", r.out);
     assert!(fs::metadata(dir.path().join("o.png")).unwrap().len() > 10_000);
+    assert!(r.out.contains("A  normal-window (60 rows, kernel 6.1)\n"), "{}", r.out);
+    assert!(r.out.contains("b_normal.rec (60 rows, kernel 6.1, recorded)\n"), "{}", r.out);
     // The same recording by its name.
     skmem(&["diff", "normal-window", "b_normal@6.1", "--columns", columns]).exits(0);
     // Another kernel parts from it at once, as far as the budget allows.

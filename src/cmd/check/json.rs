@@ -36,6 +36,8 @@ fn claim(j: &Judgement<'_>) -> Value {
         "id": c.id, "says": c.says, "source": {"name": c.source.name, "url": c.source.url},
         "place": format!("{}:{}:{}", c.file, c.line, c.column), "passed": j.passed(),
         "recorded": c.verdict.to_string(), "verdict": j.verdict.to_string(),
+        "basis": c.basis.name(), "recording": c.recorded,
+        "recorded_kernels": j.witness.as_ref().map(|w| w.kernels.as_slice()).unwrap_or_default(),
         "kernels": j.askings.iter().map(asking).collect::<Vec<_>>(),
     })
 }
