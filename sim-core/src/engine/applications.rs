@@ -136,6 +136,27 @@ impl<O: Observer> Simulation<'_, O> {
         self.apps_waiting = waiting;
     }
 
+    /// A poll of the soft interrupts' thread is over and has left something behind: whoever it woke goes first. It has had
+    /// more of the processor than a program that waited.
+    pub(super) fn applications_preempt(&mut self) {
+        if self.calling > 0 {
+            return;
+        }
+        let mut waiting = std::mem::take(&mut self.apps_waiting);
+        for (flow, thread) in waiting.drain(..) {
+            self.flows[flow as usize].threads[usize::from(thread)].waits = false;
+            let time = self.cpu.begin(SimTime::ZERO);
+            if self.calling == 0 && self.thread_due(flow, thread).is_some_and(|due| due <= time) {
+                self.run_thread(flow, thread, time);
+            } else {
+                self.schedule_thread(flow, thread);
+            }
+        }
+        // What came to wait meanwhile stays.
+        waiting.append(&mut self.apps_waiting);
+        self.apps_waiting = waiting;
+    }
+
     /// A thread works until its programs have nothing more to do now, or a call is interrupted.
     pub(super) fn run_thread(&mut self, flow: FlowId, thread: u8, begin: SimTime) {
         let turns = turns(self.config.host.calls.one_thread, thread);

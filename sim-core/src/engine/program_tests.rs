@@ -159,6 +159,31 @@ fn a_low_water_mark_wakes_the_reader_for_so_many_bytes() {
 }
 
 #[test]
+fn a_reader_takes_the_processor_from_the_soft_interrupts_thread_when_a_poll_ends() {
+    // 500 segments back to back, faster than they are processed.
+    let mut c = pair("6.1", 20, burst(500_000, Ending::Stay), ReadConfig::asap(1 << 20));
+    c.sender.route.initcwnd = Some(500);
+    c.sender.sockopt =
+        SockOpts { maxseg: Some(1_000), sndbuf: Some(4 << 20), sndbuf_force: true, ..c.sender.sockopt };
+    c.sender.offload = Offload { tso: false, gso: false, gro: false };
+    c.receiver.sockopt.rcvbuf = Some(2 << 20);
+    c.receiver.sockopt.rcvbuf_force = true;
+    c.receiver.sockopt.rcvlowat = Some(20_000);
+    c.host.packet_cost = SimDuration::from_micros(60);
+    let largest = |c: &RunConfig| {
+        let mut reads = Reads::default();
+        assert!(run(c, &mut reads).unwrap().read > 480_000, "what is left is below the mark");
+        reads.0.into_iter().max().unwrap()
+    };
+    let alone = largest(&c);
+    assert!(alone > 300_000, "soft interrupts go on while there is something to do: {alone}");
+    c.host.calls.threaded_softirqs = true;
+    // A poll takes 64 segments; the mark is reached in the middle of the one before at worst.
+    let shared = largest(&c);
+    assert!((64_000..=84_000).contains(&shared), "{shared}");
+}
+
+#[test]
 fn a_slow_reader_sets_the_pace_of_the_writer() {
     // 1 MB/s.
     let work = Work { per_call: SimDuration::ZERO, rate_bps: Some(8_000_000) };

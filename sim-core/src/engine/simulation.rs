@@ -421,7 +421,10 @@ impl<'a, O: Observer> Simulation<'a, O> {
             if last {
                 waiting.pop_front();
             }
-            self.turns.processed(!self.busy);
+            let left_some = self.turns.processed(!self.busy);
+            if left_some && self.config.host.calls.threaded_softirqs {
+                self.applications_preempt();
+            }
         }
         if !self.busy {
             for to in [Side::Receiver, Side::Sender] {

@@ -5,8 +5,8 @@ const NETDEV_MAX_BACKLOG: u32 = 1_000;
 
 /// `net.core.dev_weight` times `dev_weight_tx_bias`, packets.
 const DEV_TX_WEIGHT: u32 = 64;
-/// `net.core.netdev_budget`, segments.
-const NETDEV_BUDGET: u32 = 300;
+/// `net.core.dev_weight` of the processor's own queue, segments: what one poll of it may take (`process_backlog`).
+const DEV_RX_WEIGHT: u32 = 64;
 
 /// How many segments wait for the processor (`softnet_data`). It takes all that wait at once, works through them,
 /// and meanwhile new ones gather; these are limited.
@@ -23,7 +23,7 @@ pub(super) struct InputQueue {
 ///
 /// The transmitting one moves due packets from the queueing discipline to the device, at most
 /// [`DEV_TX_WEIGHT`] at a time; the receiving one works through what has gathered, at most
-/// [`NETDEV_BUDGET`] segments. Whoever was woken by the other waits for the next round, in which transmitting
+/// [`DEV_RX_WEIGHT`] segments. Whoever was woken by the other waits for the next round, in which transmitting
 /// comes first. A packet sent while receiving moves what is due as well (`qdisc_run`).
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Turns {
@@ -61,7 +61,7 @@ impl Turns {
         }
         self.transmit -= 1;
         if self.transmit == 0 {
-            self.receive = NETDEV_BUDGET;
+            self.receive = DEV_RX_WEIGHT;
         }
     }
 
@@ -70,7 +70,7 @@ impl Turns {
         self.transmit = 0;
         self.inline = self.idle;
         if self.receive == 0 {
-            self.receive = NETDEV_BUDGET;
+            self.receive = DEV_RX_WEIGHT;
         }
     }
 
@@ -81,12 +81,15 @@ impl Turns {
         }
     }
 
-    /// A segment was processed; `empty` says that it was the last that waited.
-    pub(super) fn processed(&mut self, empty: bool) {
+    /// A segment was processed; `empty` says that it was the last that waited. Returns whether a poll ends that leaves
+    /// something behind.
+    pub(super) fn processed(&mut self, empty: bool) -> bool {
         self.receive -= 1;
-        if empty || self.receive == 0 {
+        let ends = self.receive == 0;
+        if empty || ends {
             *self = Self { idle: self.idle, receive: 0, transmit: 0, inline: self.idle };
         }
+        ends && !empty
     }
 }
 
