@@ -6,6 +6,7 @@ mod cmd;
 mod failure;
 mod input;
 mod ledger;
+mod parquet_file;
 mod plan_input;
 mod progress;
 mod recorded;

@@ -7,7 +7,7 @@ use results::output::{is_gone, write_file};
 use sweeps::{Format, Merge};
 
 use crate::failure::Failure;
-use crate::terminal;
+use crate::{parquet_file, terminal};
 
 /// Arguments of `merge`.
 #[derive(Debug, clap::Args)]
@@ -18,7 +18,7 @@ pub(crate) struct Args {
     /// The folders of the shards, in any order
     #[arg(required = true, value_name = "DIR")]
     shards: Vec<PathBuf>,
-    /// Write the rows to this file: .csv, or .jsonl for JSON Lines
+    /// Write the rows to this file: .csv, .jsonl for JSON Lines, or .parquet
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
 }
@@ -27,8 +27,13 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let format = match args.output.extension().and_then(|e| e.to_str()) {
         Some("csv") => Format::Csv,
         Some("jsonl") => Format::JsonLines,
+        Some("parquet") => {
+            parquet_file::available()?;
+            Format::Csv
+        }
         _ => {
-            return Err(Failure::BadInput(format!("{} is neither .csv nor .jsonl", args.output.display())));
+            let shown = args.output.display();
+            return Err(Failure::BadInput(format!("{shown} is neither .csv nor .jsonl nor .parquet")));
         }
     };
     if args.output.exists() {
@@ -38,7 +43,17 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let merge = Merge::new(&args.shards, format).map_err(Failure::BadInput)?;
     remove_stale(&args.output);
     let shown = args.output.display().to_string();
-    write_file(&args.output, |f| merge.write(f).map_err(crate::failure::write_failure(&shown)))?;
+    let merged =
+        |target: &Path| write_file(target, |f| merge.write(f).map_err(crate::failure::write_failure(&shown)));
+    if args.output.extension().is_some_and(|e| e == "parquet") {
+        // By way of the text, which has a name of its own until then.
+        let text = args.output.with_extension("parquet.csv");
+        let made = merged(&text).and_then(|()| parquet_file::write(&text, merge.manifest(), &args.output));
+        let _ = std::fs::remove_file(&text);
+        made?;
+    } else {
+        merged(&args.output)?;
+    }
     let shards = terminal::count(args.shards.len(), "shard");
     terminal::note(&format!("{} rows of {shards} written to {shown}", merge.rows));
     if merge.errors > 0 {

@@ -6,12 +6,12 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use clap::ValueEnum;
-use sweeps::{Ended, Format, Plan, Point, Shard, Store, StoreError, Table, row, sweep};
+use sweeps::{Ended, Format, Manifest, Plan, Point, Shard, Store, StoreError, Table, row, sweep};
 
 use crate::cmd::chart;
 use crate::failure::Failure;
 use crate::progress::Progress;
-use crate::{claims, plan_input, terminal};
+use crate::{claims, parquet_file, plan_input, terminal};
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
 enum RowFormat {
@@ -21,6 +21,8 @@ enum RowFormat {
     Jsonl,
     /// Both
     Both,
+    /// rows.csv, and rows.parquet when all rows are there
+    Parquet,
 }
 
 /// Arguments of `sweep`.
@@ -65,7 +67,7 @@ pub(crate) struct Args {
 impl Args {
     fn formats(&self) -> &'static [Format] {
         match self.format {
-            RowFormat::Csv => &[Format::Csv],
+            RowFormat::Csv | RowFormat::Parquet => &[Format::Csv],
             RowFormat::Jsonl => &[Format::JsonLines],
             RowFormat::Both => &[Format::Csv, Format::JsonLines],
         }
@@ -91,6 +93,9 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     }
     if let Some(number) = args.point {
         return one_point(&plan, number, args);
+    }
+    if args.format == RowFormat::Parquet {
+        parquet_file::available()?;
     }
     let stop = claims::stop_on_interrupt();
     let mut store = match &args.output {
@@ -137,6 +142,10 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     print(&plan, &table)?;
     if let Some(dir) = &args.output {
         terminal::note(&format!("{rows} rows written to {}", dir.display()));
+        if args.format == RowFormat::Parquet {
+            let manifest = Manifest::read(dir).map_err(Failure::FellShort)?;
+            parquet_file::write(&dir.join(Format::Csv.file()), &manifest, &dir.join("rows.parquet"))?;
+        }
         // The charts of a part would be taken for those of the whole.
         if !args.no_charts && args.shard == Shard::WHOLE && args.formats().contains(&Format::Csv) {
             let n = chart::of_sweep(&plan, dir)?;

@@ -18,6 +18,8 @@ mod merge;
 mod mistakes;
 mod objective;
 mod parallel;
+#[cfg(feature = "parquet")]
+mod parquet_rows;
 mod plan;
 mod range;
 mod run;
@@ -39,6 +41,8 @@ pub use gallery::{plan_text, plans};
 pub use manifest::{Done, MANIFEST, Manifest, model};
 pub use merge::Merge;
 pub use objective::{Constraint, Over, TunePlan};
+#[cfg(feature = "parquet")]
+pub use parquet_rows::write_parquet;
 pub use plan::{Base, Plan};
 pub use range::{Range, Scale};
 pub use run::{Ended, sweep};

@@ -76,6 +76,12 @@ impl Merge {
         Ok(Self { shards, format, rows, errors })
     }
 
+    /// What the rows are rows of.
+    pub fn manifest(&self) -> &Manifest {
+        // There is at least one shard.
+        &self.shards[0].1
+    }
+
     /// Writes all rows in the order of their points.
     ///
     /// # Errors

@@ -334,6 +334,26 @@ fn ready_plans_can_be_read_and_their_points_run() {
 }
 
 #[test]
+fn a_parquet_file_holds_the_rows_or_the_build_says_that_it_has_none() {
+    let dir = folder(PLAN);
+    let d = dir.path();
+    if !cfg!(feature = "parquet") {
+        sweep(d, &["-o", "out", "--format", "parquet"]).exits(2).says(&["--features parquet"]);
+        assert!(!d.join("out").exists());
+        return;
+    }
+    sweep(d, &["-o", "out", "--format", "parquet", "--no-charts"]).exits(0);
+    for k in ["1", "2"] {
+        sweep(d, &["-o", k, "--shard", &format!("{k}/2"), "--no-charts"]).exits(0);
+    }
+    skmem_in(d, &["merge", "2", "1", "-o", "all.parquet"]).exits(0);
+    let whole = fs::read(d.join("out/rows.parquet")).unwrap();
+    assert!(whole.starts_with(b"PAR1") && whole.ends_with(b"PAR1"));
+    assert!(fs::read(d.join("all.parquet")).unwrap() == whole);
+    assert!(!d.join("all.parquet.csv").exists());
+}
+
+#[test]
 fn ready_plans_draw_the_charts_they_ask_for() {
     let dir = tempfile::tempdir().unwrap();
     for (name, charts) in [
