@@ -167,3 +167,30 @@ fn a_key_of_another_mode_says_whose_it_is() {
     refused(&with("receiver: {read: {mode: never, rate: 1mbit}}"), (2, 32), &["`mode: asap`"]);
     refused(&with("sender: {write: {mode: burst, request: 1}}"), (2, 31), &["`mode: request-response`"]);
 }
+
+#[test]
+fn a_pacing_rate_needs_a_unit_counts_bits_and_survives_the_round_trip() {
+    let rate = |v: &str| format!("sender: {{sockopt: {{SO_MAX_PACING_RATE: {v}}}}}");
+    let scenario = good(&with(&rate("2mbit")));
+    assert_eq!(scenario.config.sender.sockopt.max_pacing_rate, Some(250_000));
+    assert_eq!(good(&resolved_yaml(&scenario)).config, scenario.config);
+    assert_eq!(good(&with(&rate("unlimited"))).config.sender.sockopt.max_pacing_rate, Some(u64::MAX));
+    assert_eq!(good(&with("sender: {}")).config.sender.sockopt.max_pacing_rate, None);
+    refused(&with(&rate("250000")), (2, 40), &["SO_MAX_PACING_RATE"]);
+    refused(&with(&rate("0mbit")), (2, 40), &["nothing would ever arrive"]);
+    let near = "sender: {sockopt: {SO_MAX_PACING_RAT: 2mbit}}";
+    refused(&with(near), (2, 20), &["did you mean `SO_MAX_PACING_RATE`?"]);
+}
+
+#[test]
+fn a_direction_goes_down_and_up_and_a_qdisc_can_be_the_hosts_own() {
+    let text = "path: {rtt: 40ms, limit: 60, forward: {local_qdisc: on}}\nevents:\n  - {at: 3s, path.forward: down, path.reverse: down}\n  - {at: 4s, path.reverse: up}";
+    let scenario = good(&with(text));
+    let changes: Vec<_> = scenario.config.events.iter().map(|e| e.change.clone()).collect();
+    assert_eq!(changes, [Change::ForwardDown(true), Change::ReverseDown(true), Change::ReverseDown(false)]);
+    assert!(scenario.config.forward.in_host && !scenario.config.reverse.in_host);
+    assert_eq!(good(&resolved_yaml(&scenario)).config, scenario.config);
+    refused(&with("events: [{at: 3s, path.forward: dwon}]"), (2, 33), &["did you mean `down`?"]);
+    let two = "path: {rate: 1mbit, queue: {kind: drop-tail, limit: 10}, local_qdisc: on}";
+    refused(&with(two), (2, 71), &["keep one of the two"]);
+}
