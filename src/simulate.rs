@@ -2,6 +2,7 @@
 
 use plots::{Chart, ChartRow, ChartSettings, rows_from_trace};
 use results::flows::FlowFigures;
+use results::hosts::HostReport;
 use results::surroundings::Surround;
 use results::{Measured, Meter, RunInfo, Setup, Summary, Trace, TraceRecorder, metrics};
 use scenarios::{Diagnostic, Outcome, Scenario, Severity, evaluate};
@@ -23,6 +24,8 @@ pub(crate) struct Run {
     pub(crate) summary: Summary,
     /// The connections.
     pub(crate) flows: Vec<FlowFigures>,
+    /// The hosts; nothing of a script.
+    pub(crate) hosts: HostReport,
 }
 
 /// What is kept of a run.
@@ -55,6 +58,7 @@ struct End {
     /// The connections; none of a script.
     flows: Vec<FlowFigures>,
     surround: Surround,
+    hosts: HostReport,
 }
 
 /// Runs a scenario and keeps what is asked for.
@@ -74,7 +78,13 @@ pub(crate) fn run(scenario: &Scenario, keep: Keep) -> Result<Run, String> {
             let trace = trace.map_err(|e| format!("{}: {e}", scenario.name))?;
             let measured = trace.measured.clone().with_flows(&end.flows).with_surroundings(end.surround);
             let info = RunInfo { flows: end.flows.clone(), surround: end.surround, ..info(scenario) };
-            Ok(Run { measured, summary: Summary::new(&trace, &info), trace: Some(trace), flows: end.flows })
+            Ok(Run {
+                measured,
+                summary: Summary::new(&trace, &info),
+                trace: Some(trace),
+                flows: end.flows,
+                hosts: end.hosts,
+            })
         }
         Keep::Measures => {
             let mut meter = Meter::new(setup);
@@ -83,7 +93,7 @@ pub(crate) fn run(scenario: &Scenario, keep: Keep) -> Result<Run, String> {
             let measured = measured.with_flows(&end.flows).with_surroundings(end.surround);
             let info = RunInfo { flows: end.flows.clone(), surround: end.surround, ..info(scenario) };
             let summary = Summary::of(&measured, None, &info);
-            Ok(Run { measured, trace: None, summary, flows: end.flows })
+            Ok(Run { measured, trace: None, summary, flows: end.flows, hosts: end.hosts })
         }
     }
 }
@@ -106,8 +116,9 @@ fn watched<O: Observer>(scenario: &Scenario, obs: &mut O) -> Result<End, String>
         None => {
             let o = engine::run(&scenario.config, obs).map_err(failed)?;
             let (flows, surround) = (FlowFigures::of(&o), Surround::of(&o));
+            let hosts = HostReport::of(&o, scenario.config.kernel);
             let (receiver, sender) = (o.receiver_counters, o.sender_counters);
-            End { time: o.ended, state: o.receiver, receiver, sender, flows, surround }
+            End { time: o.ended, state: o.receiver, receiver, sender, flows, surround, hosts }
         }
         Some(plan) => {
             let o = inject::run_injection(&scenario.config, plan, obs).map_err(failed)?;
@@ -119,6 +130,7 @@ fn watched<O: Observer>(scenario: &Scenario, obs: &mut O) -> Result<End, String>
                 sender,
                 flows: Vec::new(),
                 surround: Surround::default(),
+                hosts: HostReport::default(),
             }
         }
     })

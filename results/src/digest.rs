@@ -17,6 +17,10 @@ use xxhash_rust::xxh3::Xxh3;
 use crate::flows::FlowFigures;
 use crate::record::{AckRow, Arrival, Outcome, ReadRow, Trace, TraceRow, TxRecord};
 
+/// Counters that a digest covers in any case. One that was added later counts only where it is not 0, so that a new counter
+/// moves the digests of those runs in which it says something.
+const FIRST_COUNTERS: usize = 62;
+
 /// Goes into the digest first. It changes with what the digest covers or how.
 const LAYOUT: u64 = 1;
 
@@ -153,7 +157,14 @@ impl Hasher {
     }
 
     fn counters(&mut self, c: &Counters) {
-        self.list(&c.values(), |h, n| h.u64(*n));
+        let values = c.values();
+        let (first, later) = values.split_at(FIRST_COUNTERS.min(values.len()));
+        self.list(first, |h, n| h.u64(*n));
+        // With its place, so that two counters cannot be taken for each other.
+        for (at, n) in later.iter().enumerate().filter(|(_, n)| **n > 0) {
+            self.u64(at as u64);
+            self.u64(*n);
+        }
     }
 
     fn sack(&mut self, s: &SackList) {

@@ -6,6 +6,7 @@
 //! * [`csv_write`] and [`csv_read`]: `trace.csv`, `acks.csv`, `tx.csv`, `reads.csv`;
 //! * [`digest`]: one number for a whole trace;
 //! * [`flows`]: several connections side by side;
+//! * [`hosts`]: sockstat, `ss -s` and the log of both hosts;
 //! * [`surroundings`]: what became of packets outside the sockets;
 //! * [`summary`]: the run in figures, `summary.json`;
 //! * [`cells`]: single numbers of a trace by name, [`autotuning`]: the steps of the budget;
@@ -23,6 +24,7 @@ pub mod csv_write;
 pub mod digest;
 pub mod figures;
 pub mod flows;
+pub mod hosts;
 pub mod measures;
 pub mod metrics;
 pub mod output;

@@ -11,7 +11,7 @@ use sim_core::counters::Counters;
 use crate::columns::{self, Class, FileColumn};
 use crate::measures::{Histogram, Measured, PEAKS};
 use crate::record::TraceRow;
-use crate::surroundings::SURROUNDINGS;
+use crate::surroundings::{HOSTS, SURROUNDINGS};
 
 /// What a metric counts.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -60,6 +60,7 @@ enum Source {
     Peak(usize),
     Counter(Side, usize),
     Path(usize),
+    Host(usize),
 }
 
 impl std::fmt::Debug for Source {
@@ -70,6 +71,7 @@ impl std::fmt::Debug for Source {
             Self::Peak(_) => "Peak",
             Self::Counter(..) => "Counter",
             Self::Path(_) => "Path",
+            Self::Host(_) => "Host",
         })
     }
 }
@@ -89,6 +91,7 @@ impl Metric {
             Source::Final(c) => c.value(run.closing()).int(),
             Source::Peak(at) => run.peak().get(at).copied(),
             Source::Path(at) => run.surround().get(at),
+            Source::Host(at) => run.surround().of_hosts(at),
             Source::Counter(side, at) => {
                 let of = |c: &Counters| c.values().get(at).copied().map_or(0, signed);
                 Some(match side {
@@ -206,6 +209,18 @@ pub static MEASURES: &[Measure] = measures! {
         "Their lengths together.";
     "sndbuf_longest_ns" Nanoseconds |m| m.sndbuf().longest_ns,
         "The longest of them.";
+    "sndbuf_wait_p50_ns" Nanoseconds |m| percentile(m.sndbuf_waits(), 50),
+        "How long a single such wait was: half of them were no longer. Percentiles are nearest ranks, at most 1/64 too large.";
+    "sndbuf_wait_p90_ns" Nanoseconds |m| percentile(m.sndbuf_waits(), 90),
+        "The same for 90 % of the waits.";
+    "sndbuf_wait_p99_ns" Nanoseconds |m| percentile(m.sndbuf_waits(), 99),
+        "The same for 99 % of the waits.";
+    "pressure_stalls" Count |m| m.refused().count,
+        "Those of the waits for room that began because the host refused memory (tcp_mem), or had made the buffer smaller for want of it.";
+    "pressure_ns" Nanoseconds |m| m.refused().total_ns,
+        "Their lengths together.";
+    "pressure_longest_ns" Nanoseconds |m| m.refused().longest_ns,
+        "The longest of them.";
     "rwnd_limited_stalls" Count |m| m.rwnd().count,
         "Times in which the receiver's window kept data back at the sender.";
     "rwnd_limited_ns" Nanoseconds |m| m.rwnd().total_ns,
@@ -256,6 +271,10 @@ pub static MEASURES: &[Measure] = measures! {
         "Times a queue was collapsed.";
     "collapse_copied" Bytes Measured::collapse_copied,
         "Payload that collapses copied.";
+    "collapse_stall_ns" Nanoseconds |m| m.collapse_stall().total_ns,
+        "Time that collapses kept the processor from everything else (host.copy_rate).";
+    "collapse_stall_longest_ns" Nanoseconds |m| m.collapse_stall().longest_ns,
+        "The longest of these stalls.";
     "collapse_freed" Bytes Measured::collapse_freed,
         "Memory that collapses gave back, net of what they allocated.";
     "queue_delay_p50_ns" Nanoseconds |m| percentile(m.queue_delay(), 50),
@@ -327,7 +346,13 @@ static METRICS: LazyLock<Vec<Metric>> = LazyLock::new(|| {
         doc: s.doc,
         source: Source::Path(at),
     });
-    measures.chain(last).chain(peaks).chain(path).chain(counters).collect()
+    let hosts = HOSTS.iter().enumerate().map(|(at, s)| Metric {
+        name: Cow::Owned(format!("host.{}", s.name)),
+        unit: s.unit,
+        doc: s.doc,
+        source: Source::Host(at),
+    });
+    measures.chain(last).chain(peaks).chain(path).chain(hosts).chain(counters).collect()
 });
 
 /// All metrics, whether or not a particular run has the number.

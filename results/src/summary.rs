@@ -72,6 +72,9 @@ pub struct Summary {
     /// What became of packets on the path and at the devices; nothing of a script.
     #[serde(default, skip_serializing_if = "Figures::is_empty")]
     pub path: Figures,
+    /// Sockets and memory of both hosts; nothing of a script.
+    #[serde(default, skip_serializing_if = "Figures::is_empty")]
+    pub host: Figures,
     /// All connections together, if there were several; whatever is said of a socket is then said of the first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub flows: Option<FlowsSummary>,
@@ -109,6 +112,7 @@ impl Summary {
             warnings,
             inferred,
             path: run.surround().figures(),
+            host: run.surround().host_figures(),
             flows: FlowsSummary::new(&flows),
         }
     }
@@ -122,6 +126,7 @@ impl Summary {
                 .get(crate::columns::find::<crate::record::TraceRow>(n).map_or(n, |c| c.column().name)),
             Some(("peak", n)) => self.peak.get(n),
             Some(("path", n)) => self.path.get(n),
+            Some(("host", n)) => self.host.get(n),
             Some(("counters", n)) => counter(&self.counters, n),
             Some(("receiver_counters", n)) => counter(&self.receiver_counters, n),
             Some(("sender_counters", n)) => counter(&self.sender_counters, n),

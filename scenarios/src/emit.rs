@@ -58,6 +58,9 @@ pub fn resolved_yaml(scenario: &Scenario) -> String {
     out.line(1, "call_cost", &format_time(c.host.calls.cost.as_nanos()));
     out.line(1, "one_thread", on_off(c.host.calls.one_thread));
     out.line(1, "threadirqs", on_off(c.host.calls.threaded_softirqs));
+    if c.host.copy_rate > 0 {
+        out.line(1, "copy_rate", &format_size(c.host.copy_rate));
+    }
     out.line(1, "cache_line", &c.host.skb.cache_line().to_string());
     out.line(1, "max_skb_frags", &c.host.skb.max_frags().to_string());
     if !c.events.is_empty() {
@@ -66,6 +69,7 @@ pub fn resolved_yaml(scenario: &Scenario) -> String {
             let change = match &e.change {
                 Change::ReceiverOption(o) => format!("receiver.sockopt: {{{}}}", live(o)),
                 Change::SenderOption(o) => format!("sender.sockopt: {{{}}}", live(o)),
+                Change::Snapshot(name) => format!("snapshot: {}", quoted(name)),
                 Change::ReceiverRead(bytes) => format!("receiver.read: {bytes}"),
                 Change::ReceiverEnding(e) => ending("receiver", *e),
                 Change::SenderEnding(e) => ending("sender", *e),

@@ -444,6 +444,12 @@ pub(crate) static HOST: &[Key] = &[
         "SMP_CACHE_BYTES, to which the structures of an skb are aligned: 64 on x86-64, 128 on some arm64 and ppc64.",
     ),
     key(
+        "copy_rate",
+        size(1 << 20, 1 << 50),
+        "",
+        "Bytes per second at which a collapse copies; meanwhile the processor does nothing else. Without it copying takes no time.",
+    ),
+    key(
         "max_skb_frags",
         count(17, 45),
         "17",
@@ -457,6 +463,12 @@ pub(crate) static EVENT: &[Key] = &[
     key("receiver.sockopt", Kind::Section(LIVE), "", "Socket options that the receiver sets."),
     key("sender.sockopt", Kind::Section(LIVE), "", "Socket options that the sender sets."),
     key("receiver.read", bytes(1, 1 << 30), "", "Bytes that the receiver reads."),
+    key(
+        "snapshot",
+        Kind::Name,
+        "",
+        "Nobody does anything: sockets and memory of both hosts are noted under this name, for sockstat.txt.",
+    ),
     key(
         "receiver.shutdown",
         Kind::Choice(&SHUTDOWN),

@@ -416,6 +416,7 @@ fn resolve_host(
         since_tick: SimDuration::from_nanos(since_tick),
         jiffies: jiffies?,
         tcp_mem: tcp_mem?,
+        copy_rate: host.number(cx, "copy_rate").unwrap_or(0),
         packet_cost: SimDuration::from_nanos(packet_cost?),
         calls: resolve_calls(cx, &host),
     })
@@ -471,6 +472,16 @@ fn resolve_events(cx: &mut Context, root: &Fields<'_>) -> Vec<TimedChange> {
         ] {
             if let Some((_, e)) = event.get(name) {
                 changes.extend(live_options(cx, &e.value, name).into_iter().map(side));
+            }
+        }
+        if let Some((key, e)) = event.get("snapshot")
+            && let Some(name) = cx.text(key, &e.value)
+        {
+            if is_name(name) {
+                changes.push(Change::Snapshot(name.to_owned()));
+            } else {
+                let message = format!("`{}` cannot be the name of a snapshot", units::shorten(name));
+                cx.error(e.value.at, message).expected = Some(keys::takes(&Kind::Name));
             }
         }
         if let Some(bytes) = event.number(cx, "receiver.read") {

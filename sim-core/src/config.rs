@@ -399,6 +399,8 @@ pub struct HostConfig {
     pub calls: CallConfig,
     /// Sizes of skb structures.
     pub skb: SkbLayout,
+    /// Bytes per second at which a collapse copies; 0: in no time.
+    pub copy_rate: u64,
 }
 
 /// A change in the middle of a run, as the call a program would make.
@@ -413,6 +415,8 @@ pub struct TimedChange {
 /// A call in the middle of a run.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Change {
+    /// Nobody does anything: the condition of both hosts is noted under this name.
+    Snapshot(String),
     /// A socket option of the receiver.
     ReceiverOption(LiveOption),
     /// A socket option of the sender.

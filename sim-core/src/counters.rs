@@ -166,6 +166,18 @@ counters! {
     keep_alive = "TcpExtTCPKeepAlive",
     /// Writes held back by autocorking.
     auto_corking = "TcpExtTCPAutoCorking",
+    /// Resets sent.
+    out_rsts = "TcpOutRsts",
+    /// Connections reset because a program closed with unread data.
+    abort_on_close = "TcpExtTCPAbortOnClose",
+    /// Connections reset because data came that nobody will read.
+    abort_on_data = "TcpExtTCPAbortOnData",
+    /// Orphans reset because there were too many, or too little memory.
+    abort_on_memory = "TcpExtTCPAbortOnMemory",
+    /// Records of ended connections that ran out.
+    time_waited = "TcpExtTW",
+    /// Connections ended without a record, because there were too many.
+    time_wait_overflow = "TcpExtTCPTimeWaitOverflow",
 }
 
 #[cfg(test)]

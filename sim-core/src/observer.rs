@@ -7,7 +7,7 @@ use crate::segment::Segment;
 use crate::seq::Seq;
 use crate::skb::{MergeRefusal, Skb};
 use crate::state::SocketState;
-use crate::time::{Now, SimTime};
+use crate::time::{Now, SimDuration, SimTime};
 
 /// Which queue an event concerns.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -93,6 +93,8 @@ pub enum PruneStep {
         removed: u32,
         /// Bytes copied.
         copied: u32,
+        /// How long that kept the processor.
+        stall: SimDuration,
     },
     /// Out-of-order data was dropped.
     OfoPruned {
@@ -293,9 +295,14 @@ pub enum SendEvent {
         asked: u32,
         /// Bytes that the send buffer took.
         took: u32,
+        /// Whether the host refused memory, or had made the send buffer smaller for want of it.
+        refused: bool,
     },
     /// The program waits until the socket is writable.
-    WaitsForRoom,
+    WaitsForRoom {
+        /// As in [`SendEvent::Wrote`].
+        refused: bool,
+    },
 }
 
 /// Receives the records of a run. All methods do nothing by default.

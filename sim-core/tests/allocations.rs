@@ -51,6 +51,7 @@ fn bulk(kernel: &str, packets: u64) -> RunConfig {
             since_tick: SimDuration::ZERO,
             jiffies: 4_294_967_296,
             tcp_mem: [188_888, 251_851, 377_776],
+            copy_rate: 0,
             packet_cost: SimDuration::from_nanos(100),
             calls: CallConfig::default(),
         },

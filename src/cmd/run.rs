@@ -8,6 +8,7 @@ use plots::{TerminalStyle, terminal_chart};
 use rayon::prelude::*;
 use results::csv_write::{write_acks, write_reads, write_trace, write_tx};
 use results::flows::{FlowFigures, flows_table, write_flows};
+use results::hosts::HostReport;
 use results::record::TraceRow;
 use results::report::{ReportOptions, report};
 use results::{ColumnSet, OutputDir, Trace};
@@ -44,8 +45,8 @@ enum PlotFormat {
 #[command(after_help = "\
 Without -o a report and a small chart are printed and nothing is written. With -o DIR the folder is filled under a \
 temporary name and renamed when it is complete; a folder that exists is never overwritten. It holds trace.csv (one \
-line per segment that reached the receiving socket), acks.csv, tx.csv, reads.csv, summary.json, chart.png and \
-chart.svg; of several flows also flows.csv, one line each, and the trace is that of the first. Several scenarios get a folder each below DIR. A scenario with several `kernels` is run on each: one line \
+line per segment that reached the receiving socket), acks.csv, tx.csv, reads.csv, summary.json, sockstat.txt (sockets and \
+memory of both hosts; dmesg.txt if their kernels logged anything), chart.png and chart.svg; of several flows also flows.csv, one line each, and the trace is that of the first. Several scenarios get a folder each below DIR. A scenario with several `kernels` is run on each: one line \
 per kernel and a table of all, and below DIR one more folder with a chart that lays them side by side.
 
 A scenario that does not show what its `expect` says ends with exit code 1. Where --set, --kernel or --seed change \
@@ -227,6 +228,9 @@ fn finished(named: &Named, run: &Run, args: &Args) -> Result<Finished, Failure> 
                 "The socket, the answers and the chart are those of flow 0, the counters those of all.\n\n",
             );
         }
+        if !run.hosts.brief.is_empty() {
+            text.push_str(&format!("Host memory (/proc/net/sockstat)\n{}\n", run.hosts.brief));
+        }
         text.push_str(&expectations);
         let style = TerminalStyle {
             width: terminal::width().min(100),
@@ -304,6 +308,7 @@ fn one_line(run: &Run, outcomes: &[Outcome<'_>], binding: impl Fn(&Outcome<'_>) 
 struct Files<'a> {
     trace: Option<(&'a Trace, &'a ColumnSet)>,
     flows: &'a [FlowFigures],
+    hosts: &'a HostReport,
     summary: String,
     png: Option<Vec<u8>>,
     svg: Option<String>,
@@ -325,6 +330,7 @@ impl<'a> Files<'a> {
         }
         Ok(Self {
             flows: &run.flows,
+            hosts: &run.hosts,
             trace: run.trace.as_ref().filter(|_| args.trace == TraceFormat::Csv).map(|t| (t, columns)),
             summary: run.summary.to_json().map_err(|e| failed(e.to_string()))?,
             png,
@@ -345,6 +351,11 @@ impl<'a> Files<'a> {
             dir.file("flows.csv", |f| write_flows(f, self.flows).map_err(write_failure("flows.csv")))?;
         }
         bytes(dir, "summary.json", self.summary.as_bytes())?;
+        for (name, text) in [("sockstat.txt", &self.hosts.sockstat), ("dmesg.txt", &self.hosts.dmesg)] {
+            if !text.is_empty() {
+                bytes(dir, name, text.as_bytes())?;
+            }
+        }
         if let Some(png) = &self.png {
             bytes(dir, "chart.png", png)?;
         }

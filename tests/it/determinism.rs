@@ -8,7 +8,7 @@ use crate::support::{command, listing, ran, run_under, simulate, skmem, whole_ga
 
 /// Digests of the gallery. They hold in every build profile and on every platform; a change of the model that moves
 /// one is noted in the change log.
-const DIGESTS: [(&str, &str); 87] = [
+const DIGESTS: [(&str, &str); 92] = [
     ("budget-overrun", "d9e14e4c0236b5dc16c661457d7ac42a"),
     ("normal-window", "d7fd32eda346d05d0891f0c34f5f7c02"),
     ("adv-win-scale-minus-2", "f0ffb368440c940504630100a27babba"),
@@ -96,6 +96,11 @@ const DIGESTS: [(&str, &str); 87] = [
     ("bufferbloat", "90aee931a15d4d938f6cff15109e372f"),
     ("bufferbloat-small-queue", "77862b25fa091b4bae305d5908b35000"),
     ("bufferbloat-small-window", "faa475780d61f2aa3f60278779ed88af"),
+    ("memory-500-connections", "b7c4af7e9ff68b34b07648ca68d76955"),
+    ("memory-2000-connections", "18a88e53dd3217fc7cbb8f9a21378b91"),
+    ("memory-orphans", "9c81f1599daa1f5160ddafd3cb38b65f"),
+    ("pressure-blocks-writers", "82fa42ce99ef78def413971db34df3fc"),
+    ("collapse-stall", "91b2d238a121a9e43c838c1cfd051eef"),
 ];
 
 /// Name and digest of every scenario of the gallery, on each of its kernels.

@@ -10,6 +10,7 @@ mod diff;
 mod documentation;
 mod expectations;
 mod flows;
+mod hosts;
 mod licences;
 mod measures;
 mod output;

@@ -9,7 +9,16 @@ fn the_folder_holds_trace_summary_and_both_charts() {
     let dir = tempfile::tempdir().unwrap();
     let r = skmem_in(dir.path(), &["run", "budget-overrun", "-o", "a/b"]).exits(0).says(&["written to a/b"]);
     assert!(r.out.contains("Digest"));
-    let files = ["acks.csv", "chart.png", "chart.svg", "reads.csv", "summary.json", "trace.csv", "tx.csv"];
+    let files = [
+        "acks.csv",
+        "chart.png",
+        "chart.svg",
+        "reads.csv",
+        "sockstat.txt",
+        "summary.json",
+        "trace.csv",
+        "tx.csv",
+    ];
     assert_eq!(listing(&dir.path().join("a/b")), files);
     assert_eq!(listing(&dir.path().join("a"))[0], "b/", "no temporary folder is left");
     let trace = fs::read_to_string(dir.path().join("a/b/trace.csv")).unwrap();
@@ -31,8 +40,10 @@ fn several_scenarios_get_a_folder_each() {
     let expected = [
         "out/",
         "out/budget-overrun/",
+        "out/budget-overrun/sockstat.txt",
         "out/budget-overrun/summary.json",
         "out/quickack/",
+        "out/quickack/sockstat.txt",
         "out/quickack/summary.json",
     ];
     assert_eq!(listing(dir.path()), expected);

@@ -162,6 +162,7 @@ pub fn run_config(rec: &Recording) -> Result<RunConfig, ConfigError> {
             since_tick: SimDuration::from_nanos(clock.jiffy0_time_ns.min(0).unsigned_abs()),
             jiffies: u64::from(clock.jiffies_at_t0),
             tcp_mem: [188_888, 251_851, 377_776],
+            copy_rate: 0,
             packet_cost: SimDuration::from_nanos(packet_cost),
             // The traffic program serves both sockets, and the recorded kernels were booted with `threadirqs`.
             calls: CallConfig {

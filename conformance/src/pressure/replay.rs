@@ -179,10 +179,7 @@ impl Machine {
             sysctl: kernel.default_sysctls(),
             clock: JiffyClock::new(HZ, SimDuration::from_nanos(since_tick % tick)),
             wheel: TimerWheel::new(0),
-            host: Host {
-                memory: TcpMem::new([188_888, 251_851, 377_776], kernel.mem_pcpu_reserve()),
-                ..Host::default()
-            },
+            host: Host::with_memory(TcpMem::new([188_888, 251_851, 377_776], kernel.mem_pcpu_reserve())),
             device: Device::new(NicModel::Tun.into(), kernel, SkbLayout::default()),
             sockets: BTreeMap::new(),
             rcvbuf: None,

@@ -317,6 +317,7 @@ impl Command {
                     fin: marks.contains('f'),
                 }
             }
+            "fin" => Self::Data { socket: socket()?, offset: number(2)?, len: 0, push: false, fin: true },
             "ack" => Self::Ack { socket: socket()?, offset: number(3)? },
             "r" => Self::Read { socket: socket()?, len: size(2)? },
             "w" => Self::Write { socket: socket()?, len: size(2)? },

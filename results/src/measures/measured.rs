@@ -217,6 +217,21 @@ impl Measured {
         &self.m.sending.timeout
     }
 
+    /// How long each single wait for room in the send buffer was, ns.
+    pub const fn sndbuf_waits(&self) -> &Histogram {
+        &self.m.sending.sndbuf_waits
+    }
+
+    /// Waits of the writer because the host refused memory.
+    pub const fn refused(&self) -> &Stall {
+        &self.m.sending.refused
+    }
+
+    /// How long collapses kept the processor from everything else.
+    pub const fn collapse_stall(&self) -> &Stall {
+        &self.m.collapse_stall
+    }
+
     /// Times in which the writer waits for room in the send buffer: from a write that was cut short (or a poll
     /// that found the socket full) to the next write that gets something in.
     pub const fn sndbuf(&self) -> &Stall {

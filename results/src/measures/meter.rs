@@ -39,6 +39,8 @@ pub struct Meter {
     pub(super) payload_at_peak: i64,
     pub(super) collapse_copied: u64,
     pub(super) collapse_freed: i64,
+    /// How long collapses kept the processor.
+    pub(super) collapse_stall: Stall,
     pub(super) bursts: Bursts,
     /// When the receiver was full for the first time, and bursts until then.
     pub(super) full: Option<(SimTime, u64)>,
@@ -78,9 +80,31 @@ pub(super) struct Sending {
     pub(super) rtt: Samples,
     pub(super) timeout: Stall,
     pub(super) sndbuf: Stall,
+    /// How long each of these waits was, ns.
+    pub(super) sndbuf_waits: Histogram,
+    /// Those of them that a refusal of the host began.
+    pub(super) refused: Stall,
     pub(super) rwnd: Stall,
     /// The last ACK that moved `snd_una`, or the first packet after everything was acknowledged.
     progress: Option<SimTime>,
+}
+
+impl Sending {
+    /// The writer waits from `t` on, if it does not wait already; `refused`: for want of memory.
+    fn wait(&mut self, t: SimTime, refused: bool) {
+        self.sndbuf.begin(t);
+        if refused {
+            self.refused.begin(t);
+        }
+    }
+
+    /// The writer goes on at `t`, if it waited.
+    fn end_wait(&mut self, t: SimTime) {
+        if let Some(ns) = self.sndbuf.end(t) {
+            self.sndbuf_waits.add(ns, 1);
+        }
+        self.refused.end(t);
+    }
 }
 
 /// Samples of which the mean and the deviation are wanted; microseconds.
@@ -150,14 +174,10 @@ impl Meter {
     ) -> Measured {
         self.see(state);
         self.bursts.finish(state.rcv_nxt);
-        for stall in [
-            &mut self.zero_window,
-            &mut self.sending.timeout,
-            &mut self.sending.sndbuf,
-            &mut self.sending.rwnd,
-        ] {
+        for stall in [&mut self.zero_window, &mut self.sending.timeout, &mut self.sending.rwnd] {
             stall.end(now);
         }
+        self.sending.end_wait(now);
         let closing = TraceRow {
             idx: self.packets + 1,
             time: now,
@@ -244,15 +264,15 @@ impl Observer for Meter {
             SendEvent::Rtt { us } => s.rtt.add(us),
             SendEvent::Timeout => s.timeout.begin(s.progress.unwrap_or(now.time)),
             SendEvent::Pushed { window } => s.rwnd.set(window, now.time),
-            SendEvent::Wrote { began, asked, took } => {
+            SendEvent::Wrote { began, asked, took, refused } => {
                 if took > 0 {
-                    s.sndbuf.end(began);
+                    s.end_wait(began);
                 }
                 if took < asked {
-                    s.sndbuf.begin(now.time);
+                    s.wait(now.time, refused);
                 }
             }
-            SendEvent::WaitsForRoom => s.sndbuf.begin(now.time),
+            SendEvent::WaitsForRoom { refused } => s.wait(now.time, refused),
         }
     }
 
@@ -291,8 +311,9 @@ impl Observer for Meter {
         match rule {
             Rule::Merged { queue: Queue::Receive | Queue::OutOfOrder, .. } => self.coalesced += 1,
             Rule::Prune(PruneStep::Called) => self.pruned += 1,
-            Rule::Prune(PruneStep::Collapse { rmem_before, rmem_after, copied, .. }) => {
+            Rule::Prune(PruneStep::Collapse { rmem_before, rmem_after, copied, stall, .. }) => {
                 self.collapsed += 1;
+                self.collapse_stall.note(stall.as_nanos());
                 self.collapse_copied += u64::from(copied);
                 self.collapse_freed += i64::from(rmem_before) - i64::from(rmem_after);
             }

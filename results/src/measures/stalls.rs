@@ -23,18 +23,28 @@ impl Stall {
         }
     }
 
-    /// It ends at `t`, if it had begun.
-    pub fn end(&mut self, t: SimTime) {
-        if let Some(since) = self.since.take() {
-            let ns = t.since(since).as_nanos();
-            self.total_ns += ns;
-            self.longest_ns = self.longest_ns.max(ns);
-        }
+    /// It ends at `t`, if it had begun; returns how long it was then, ns.
+    pub fn end(&mut self, t: SimTime) -> Option<u64> {
+        let ns = t.since(self.since.take()?).as_nanos();
+        self.total_ns += ns;
+        self.longest_ns = self.longest_ns.max(ns);
+        Some(ns)
     }
 
     /// Begins or ends it.
     pub fn set(&mut self, on: bool, t: SimTime) {
-        if on { self.begin(t) } else { self.end(t) }
+        if on {
+            self.begin(t);
+        } else {
+            self.end(t);
+        }
+    }
+
+    /// One of `ns` nanoseconds, if that is any time.
+    pub fn note(&mut self, ns: u64) {
+        self.count += u64::from(ns > 0);
+        self.total_ns += ns;
+        self.longest_ns = self.longest_ns.max(ns);
     }
 
     /// Whether it goes on.

@@ -100,6 +100,7 @@ pub(crate) fn trace() -> Trace {
         rmem_after: 8448,
         removed: 2,
         copied: 6144,
+        stall: SimDuration::ZERO,
     };
     r.rule(now(1650), Rule::Prune(collapse));
     let full = SocketState { rcv_wup: Seq(2049), rcv_ssthresh: 2048, ..state(6144, 8448) };

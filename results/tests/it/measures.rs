@@ -132,15 +132,28 @@ fn timeouts_in_a_row_are_one_stall_from_the_last_progress_to_the_next() {
 #[test]
 fn the_writer_waits_from_a_write_cut_short_to_the_next_that_gets_something_in() {
     let mut m = meter(None, None);
-    let wrote = |began: u64, asked, took| SendEvent::Wrote { began: now(began).time, asked, took };
+    let wrote = |began: u64, asked, took| SendEvent::Wrote {
+        began: now(began).time,
+        asked,
+        took,
+        refused: took > 0 && took < asked,
+    };
     m.sending(now(10), wrote(10, 100, 100));
     m.sending(now(20), wrote(15, 100, 40));
     m.sending(now(70), wrote(70, 60, 0));
     m.sending(now(121), wrote(120, 60, 60));
-    m.sending(now(200), SendEvent::WaitsForRoom);
+    m.sending(now(200), SendEvent::WaitsForRoom { refused: false });
     let run = end(m, 250, 0);
     let names = ["sndbuf_stalls", "sndbuf_ns", "sndbuf_longest_ns"];
     assert_eq!(values(&run, names), [Some(2), Some(150_000_000), Some(100_000_000)]);
+    // One wait began with a refusal; single waits of 100 and 50 ms, to 1/64.
+    let names = ["pressure_stalls", "pressure_ns", "pressure_longest_ns"];
+    assert_eq!(values(&run, names), [Some(1), Some(100_000_000), Some(100_000_000)]);
+    let [p50, p99] = values(&run, ["sndbuf_wait_p50_ns", "sndbuf_wait_p99_ns"]).map(Option::unwrap);
+    assert!(
+        (50_000_000..51_000_000).contains(&p50) && (100_000_000..102_000_000).contains(&p99),
+        "{p50} {p99}"
+    );
 }
 
 #[test]
@@ -190,7 +203,14 @@ fn merges_collapses_and_drops_are_shares_and_sums() {
     }
     let collapse = |before, after, copied| {
         let queue = Queue::Receive;
-        Rule::Prune(PruneStep::Collapse { queue, rmem_before: before, rmem_after: after, removed: 1, copied })
+        Rule::Prune(PruneStep::Collapse {
+            queue,
+            rmem_before: before,
+            rmem_after: after,
+            removed: 1,
+            copied,
+            stall: SimDuration::from_nanos(u64::from(copied)),
+        })
     };
     m.rule(now(50), Rule::Prune(PruneStep::Called));
     m.rule(now(50), collapse(9_000, 6_000, 3_000));
@@ -202,6 +222,7 @@ fn merges_collapses_and_drops_are_shares_and_sums() {
         values(&run, ["collapsed", "collapse_copied", "collapse_freed"]),
         [Some(2), Some(3500), Some(2900)]
     );
+    assert_eq!(values(&run, ["collapse_stall_ns", "collapse_stall_longest_ns"]), [Some(3500), Some(3000)]);
     assert_eq!(values(&run, ["coalesced_permille", "dropped", "pruned"]), [Some(750), Some(1), Some(1)]);
     // 1000 bytes cost 2256 on arrival; in the queue of this fixture a byte costs a byte.
     let names = ["payload_arrival_permille", "payload_permille", "payload_peak_permille"];

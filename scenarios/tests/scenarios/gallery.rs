@@ -3,9 +3,17 @@
 use scenarios::{Overrides, Source, gallery, gallery_text, resolve, template};
 
 /// Warnings, and what is inferred, of the scenarios that are about just that; the others have none.
-const SAID: [(&str, &str); 10] = [
+const SAID: [(&str, &str); 20] = [
     ("slow-opening-patched", "kernel 6.1-initrwnd: inferred from 6.1.187 (a variant that was not recorded)"),
+    ("tiny-sends-unbounded", "receiver.nic page: no recording of this device"),
     ("page-per-packet", "receiver.nic page: no recording of this device"),
+    ("half-page-per-packet", "receiver.nic half-page: no recording of this device"),
+    ("page-16k-per-packet", "receiver.nic page-16k: no recording of this device"),
+    ("header-room", "receiver.nic half-page: no recording of this device"),
+    ("cache-line-128", "receiver.nic page: no recording of this device"),
+    ("cache-line-128", "host.cache_line 128, host.max_skb_frags 17: the recorded kernels have 64 and 17"),
+    ("pathological-truesize", "receiver.nic with explicit figures: not a recorded device"),
+    ("strict-budget-stall", "receiver.nic page-16k: no recording of this device"),
     ("rcvbuf-on-a-long-path", "SO_RCVBUF 4MiB is capped at net.core.rmem_max, 212992 bytes"),
     (
         "drs-50ms-before",
@@ -17,6 +25,8 @@ const SAID: [(&str, &str); 10] = [
     ("drs-50ms-after", "receiver.nic with explicit figures: not a recorded device"),
     ("drs-50ms-after", "host.hz 1000: the recorded kernels have 250"),
     ("drs-50ms-after", "host.cache_line 32, host.max_skb_frags 17: the recorded kernels have 64 and 17"),
+    ("low-rtt-autotuning", "receiver.nic with explicit figures: not a recorded device"),
+    ("collapse-stall", "receiver.nic page: no recording of this device"),
 ];
 
 #[test]

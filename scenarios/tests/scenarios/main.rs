@@ -5,6 +5,7 @@ mod files;
 mod flows;
 mod gallery;
 mod good_input;
+mod hosts;
 mod inject;
 mod kernels;
 mod overrides;

@@ -209,12 +209,13 @@ impl<O: Observer> Simulation<'_, O> {
                 let (call, wait) = f.programs[side.at()].write_call(round.begin, &view);
                 if wait {
                     end.tx.wait_for_room();
+                    let refused = end.tx.is_pressed();
                     if side == Side::Sender {
-                        f.blocked.begin(round.begin, false);
+                        f.blocked.begin(round.begin, refused);
                     }
                     if O::ACTIVE && side == Side::Sender {
                         self.watch(flow);
-                        self.obs.sending(self.clock.now(round.begin), SendEvent::WaitsForRoom);
+                        self.obs.sending(self.clock.now(round.begin), SendEvent::WaitsForRoom { refused });
                     }
                 }
                 Some((side, call?))
@@ -240,13 +241,13 @@ impl<O: Observer> Simulation<'_, O> {
                 if program.waits_to_write_back() {
                     tx.wait_for_room();
                 }
-                let short = tx.is_short_of_memory();
+                let (short, pressed) = (tx.is_short_of_memory(), tx.is_pressed());
                 if call.side() == Side::Sender {
                     if n > 0 {
                         f.blocked.end(begin);
                     }
                     if n < len {
-                        f.blocked.begin(begin, short);
+                        f.blocked.begin(begin, pressed);
                     }
                 }
                 if n == 0 && short {

@@ -218,7 +218,7 @@ impl<O: Observer> Simulation<'_, O> {
         if self.flows[flow as usize].ends[side.at()].rx.backlog_waiting() == 0 {
             return false;
         }
-        self.on(flow, side, time, |cx, end| end.rx.drain_one(cx, &mut end.tx));
+        self.on(flow, side, time, |cx, end| end.drain_one(cx));
         self.cpu.busy_until(time + self.cpu.backlogged());
         true
     }

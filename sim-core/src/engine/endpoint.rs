@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::lifecycle::Lifecycle;
 use crate::config::{Ending, EndpointConfig, HostConfig, LiveOption, Sysctls};
 use crate::linux::KernelProfile;
 use crate::observer::Observer;
@@ -15,7 +16,7 @@ use crate::time::{Jiffies, JiffyClock, Now, SimTime};
 use crate::timer_wheel::TimerWheel;
 
 /// No timer is armed.
-const NO_TICK: Jiffies = Jiffies(i64::MAX);
+pub(super) const NO_TICK: Jiffies = Jiffies(i64::MAX);
 
 /// Socket and armed timers.
 #[derive(Clone, Debug)]
@@ -32,6 +33,8 @@ pub(super) struct Endpoint {
     pacing_deferred: bool,
     /// The earliest timer event that waits in the queue.
     pub(super) wake: Option<SimTime>,
+    /// Who holds it, and what becomes of it when nobody does.
+    pub(super) life: Lifecycle,
 }
 
 impl Endpoint {
@@ -56,6 +59,7 @@ impl Endpoint {
             timer_deferred: false,
             pacing_deferred: false,
             wake: None,
+            life: Lifecycle::new(config, host),
         }
     }
 
@@ -81,18 +85,23 @@ impl Endpoint {
 
     /// A segment arrives. Where no socket is left, whoever still sends is told so.
     pub(super) fn segment_arrives<O: Observer>(&mut self, cx: &mut Cx<'_, O>, seg: &Segment, buffer: Buffer) {
+        if self.life.is_record() && self.record_takes(cx, seg) {
+            return;
+        }
         match self.rx.tcp_state() {
             TcpState::Close if !seg.flags.has(Flags::RST) => {
                 cx.host.counters.in_segs += 1;
                 self.rx.reset_in_answer(cx, &self.tx, seg);
             }
-            // The peer has not seen the last ACK.
-            TcpState::TimeWait if seg.flags.has(Flags::FIN) || seg.len > 0 => {
-                cx.host.counters.in_segs += 1;
-                self.rx.answer_in_time_wait(cx, &self.tx);
-            }
             _ => self.rx.segment_arrives(cx, &mut self.tx, seg, buffer),
         }
+        self.note_state(cx);
+    }
+
+    /// One segment of the backlog is processed (`__release_sock`).
+    pub(super) fn drain_one<O: Observer>(&mut self, cx: &mut Cx<'_, O>) {
+        self.rx.drain_one(cx, &mut self.tx);
+        self.note_state(cx);
     }
 
     /// The program closes its end, or its writing half. Returns whether there was anything to close.
@@ -105,17 +114,17 @@ impl Endpoint {
                 if may_shut {
                     self.rx.shutdown_write();
                     self.tx.shutdown(cx, &mut self.rx);
+                    self.note_state(cx);
                 }
                 may_shut
             }
             Ending::Close => {
-                if self.rx.tcp_state() == TcpState::Close {
-                    return false;
-                }
-                if self.rx.close(cx, &mut self.tx) && may_shut {
+                let anything = self.rx.tcp_state() != TcpState::Close;
+                if anything && self.rx.close(cx, &mut self.tx) && may_shut {
                     self.tx.shutdown(cx, &mut self.rx);
                 }
-                true
+                self.let_go(cx);
+                anything
             }
         }
     }
@@ -125,7 +134,7 @@ impl Endpoint {
     pub(super) fn next_timer(&mut self, clock: &JiffyClock, wheel: &TimerWheel, now: Now) -> Option<SimTime> {
         // One that was deferred waits for the end of the call, not for a time.
         let transmit = if self.timer_deferred { None } else { self.tx.next_timer() };
-        let mut tick = transmit.unwrap_or(NO_TICK);
+        let mut tick = transmit.unwrap_or(NO_TICK).min(self.life.timer());
         match self.rx.delayed_ack_due() {
             None => self.delayed_ack = None,
             Some(due) => {
@@ -162,11 +171,15 @@ impl Endpoint {
                 self.tx.pacing_fires(cx, &mut self.rx);
             }
         }
+        if self.life.timer() <= cx.now.jiffies {
+            self.life_timer(cx);
+        }
         // A timer that finds the socket in a call is left to the end of the call (`TCP_WRITE_TIMER_DEFERRED`).
         if self.rx.is_owned() {
             self.timer_deferred |= self.tx.next_timer().is_some_and(|due| due <= cx.now.jiffies);
-        } else {
+        } else if !self.life.is_orphan() || !self.orphan_is_given_up(cx) {
             self.tx.timers_fire(cx, &mut self.rx);
+            self.note_state(cx);
         }
     }
 
@@ -179,6 +192,7 @@ impl Endpoint {
         if std::mem::take(&mut self.timer_deferred) {
             self.tx.timers_fire(cx, &mut self.rx);
         }
+        self.note_state(cx);
     }
 
     /// Lets go of the socket if nothing came meanwhile; returns whether it did.

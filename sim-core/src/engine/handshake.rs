@@ -63,6 +63,7 @@ impl<O: Observer> Simulation<'_, O> {
         let end = &mut f.ends[Side::Sender.at()];
         let options = end.rx.active_open(&mut cx, mss, maxseg);
         end.tx.connect(maxseg, options.ts.is_some());
+        end.begins(host);
         host.counters.out_segs += 1;
         let seg = handshake_segment(&options, Flags::SYN, Seq(0));
         if O::ACTIVE {
@@ -232,6 +233,7 @@ impl<O: Observer> Simulation<'_, O> {
                 end.tx.syn_was_repeated(repeated, needlessly);
             }
             end.rx.syn_ack_arrives(cx, &end.tx, &synack);
+            end.note_state(cx);
         });
     }
 
@@ -261,6 +263,7 @@ impl<O: Observer> Simulation<'_, O> {
         self.on(flow, Side::Receiver, time, |cx, end| {
             end.tx.established(cx.now, &handshake, Role::Passive);
             end.rx.child_created(cx, &end.tx, seg);
+            end.begins(cx.host);
         });
     }
 

@@ -10,6 +10,7 @@ mod endpoint;
 mod flow;
 mod handshake;
 mod interrupt;
+mod lifecycle;
 mod outcome;
 #[cfg(test)]
 mod program_tests;
@@ -22,7 +23,7 @@ mod tests;
 mod threads;
 mod views;
 
-pub use outcome::{BlockedTime, FlowOutcome, HostOutcome, RunError, RunOutcome};
+pub use outcome::{BlockedTime, FlowOutcome, HostOutcome, NamedSnapshot, RunError, RunOutcome};
 
 use crate::config::RunConfig;
 use crate::observer::Observer;

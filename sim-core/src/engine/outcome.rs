@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::counters::Counters;
-use crate::host::TcpMem;
+use crate::host::{Host, HostSnapshot, LogMessage};
 use crate::observer::SenderState;
 use crate::path::{LinkStats, RingStats};
 use crate::queue::BudgetExceeded;
@@ -49,6 +49,8 @@ pub struct RunOutcome {
     pub receiver_host: HostOutcome,
     /// Memory of the writing host.
     pub sender_host: HostOutcome,
+    /// Both hosts at the moments that the configuration names, in order of time.
+    pub snapshots: Vec<NamedSnapshot>,
     /// Each flow by its number.
     pub flows: Vec<FlowOutcome>,
 }
@@ -83,7 +85,7 @@ pub struct FlowOutcome {
 pub struct BlockedTime {
     /// The send buffer was full, in all.
     pub by_buffer: SimDuration,
-    /// The host refused memory, in all.
+    /// The host refused memory, or had made the buffer smaller for want of it, in all.
     pub by_memory: SimDuration,
     /// The longest single wait of either kind.
     pub longest: SimDuration,
@@ -106,8 +108,17 @@ impl BlockedTime {
     }
 }
 
+/// Both hosts at a moment that the configuration names.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct NamedSnapshot {
+    /// Its name.
+    pub name: String,
+    /// The writing and the reading host.
+    pub hosts: [HostSnapshot; 2],
+}
+
 /// The memory that the sockets of one host shared.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct HostOutcome {
     /// `net.ipv4.tcp_mem`, pages.
     pub limits: [u64; 3],
@@ -123,10 +134,21 @@ pub struct HostOutcome {
     pub under_pressure: bool,
     /// Its sockets, listeners included.
     pub sockets: u64,
+    /// The host at the end.
+    pub at_end: HostSnapshot,
+    /// The host when most pages were charged.
+    pub at_peak: HostSnapshot,
+    /// The most orphans at any time.
+    pub orphan_peak: u64,
+    /// The most records of ended connections at any time.
+    pub time_wait_peak: u64,
+    /// What the kernel wrote to its log.
+    pub log: Vec<(SimTime, LogMessage)>,
 }
 
 impl HostOutcome {
-    pub(super) fn of(m: &TcpMem) -> Self {
+    pub(super) fn of(host: &Host, ended: SimTime) -> Self {
+        let m = &host.memory;
         Self {
             limits: [m.low, m.pressure, m.high],
             allocated: m.allocated,
@@ -135,6 +157,11 @@ impl HostOutcome {
             refusals: m.refusals,
             under_pressure: m.under_pressure(),
             sockets: m.sockets.exact(),
+            at_end: host.snapshot(ended),
+            at_peak: m.at_peak,
+            orphan_peak: m.orphan_peak,
+            time_wait_peak: m.time_wait_peak,
+            log: host.log.lines().to_vec(),
         }
     }
 }

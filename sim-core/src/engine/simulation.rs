@@ -7,7 +7,7 @@ use super::calls::{is_direct, waits_for_calls};
 use super::cpu::Cpu;
 use super::endpoint::Endpoint;
 use super::flow::{Flow, FlowId, Side};
-use super::outcome::{HostOutcome, RunError, RunOutcome};
+use super::outcome::{HostOutcome, NamedSnapshot, RunError, RunOutcome};
 use super::softirq::{InputQueue, Turns};
 use super::views::View;
 use crate::config::{Change, LiveOption, RunConfig};
@@ -20,7 +20,7 @@ use crate::segment::{Flags, Segment};
 use crate::send_half::{Cx, SendHalf};
 use crate::seq::Seq;
 use crate::skb::Buffer;
-use crate::time::{JiffyClock, Now, SimTime};
+use crate::time::{JiffyClock, Now, SimDuration, SimTime};
 use crate::timer_wheel::TimerWheel;
 use rand_chacha::ChaCha8Rng;
 
@@ -131,6 +131,8 @@ pub(super) struct Simulation<'a, O: Observer> {
     /// Changes that were due while a thread was in a call.
     pub(super) changes_waiting: Vec<usize>,
     pub(super) out: Vec<Transmit>,
+    /// Both hosts at the moments that the configuration names.
+    snapshots: Vec<NamedSnapshot>,
     pub(super) obs: &'a mut O,
     /// The clocks as they were last read.
     reading: Now,
@@ -156,10 +158,14 @@ pub(super) struct Simulation<'a, O: Observer> {
     moved: bool,
 }
 
-/// A host as it starts; `sockets` will hold memory.
-fn host(config: &RunConfig) -> Host {
+/// A host as it starts; the reading one has a socket that listens.
+fn host(config: &RunConfig, side: Side) -> Host {
     let mut host = Host::new(config.kernel, &config.host);
-    (0..config.flows.count()).for_each(|_| host.memory.sockets.created());
+    if side == Side::Receiver {
+        let m = &mut host.memory;
+        m.sockets.created();
+        (m.census.used, m.census.inuse) = (1, 1);
+    }
     host
 }
 
@@ -201,7 +207,7 @@ impl<'a, O: Observer> Simulation<'a, O> {
                 Link::in_memory_of(reverse, &config.reverse, config.seed, Direction::Reverse),
             ],
             ports,
-            hosts: [host(config), host(config)],
+            hosts: [host(config, Side::Sender), host(config, Side::Receiver)],
             flows,
             waiting,
             cpu: Cpu::new(config.host.packet_cost),
@@ -216,6 +222,7 @@ impl<'a, O: Observer> Simulation<'a, O> {
             calling: 0,
             changes_waiting: Vec::new(),
             out,
+            snapshots: Vec::new(),
             obs,
             reading: JiffyClock::new(config.host.hz, config.host.since_tick).now(SimTime::ZERO),
             watched: 0,
@@ -313,8 +320,9 @@ impl<'a, O: Observer> Simulation<'a, O> {
         };
         let flows: Vec<_> = self.flows.iter().map(outcome).collect();
         Ok(RunOutcome {
-            receiver_host: HostOutcome::of(&receiver_host.memory),
-            sender_host: HostOutcome::of(&sender_host.memory),
+            receiver_host: HostOutcome::of(receiver_host, ended),
+            sender_host: HostOutcome::of(sender_host, ended),
+            snapshots: self.snapshots.clone(),
             receiver: first.receiver,
             sender: first.sender,
             receiver_counters: receiver_host.counters.clone(),
@@ -527,7 +535,14 @@ impl<'a, O: Observer> Simulation<'a, O> {
         let (end, peer) = if side == Side::Sender { (a, b) } else { (b, a) };
         let result = act(&mut cx, end);
         end.rx.settle_send(&mut cx, end.tx.wmem_queued());
-        let now = cx.now;
+        let mut now = cx.now;
+        let mut time = time;
+        // What a collapse copied kept the processor: packets leave, and everything else goes on, that much later.
+        let stall = cx.host.take_stall();
+        if stall > SimDuration::ZERO {
+            now = self.clock.now(now.time + stall);
+            time += stall;
+        }
         peer.rx.release_shared(end.tx.snd_una());
         self.reading = now;
         self.cpu.busy_until(now.time);
@@ -629,8 +644,14 @@ impl<'a, O: Observer> Simulation<'a, O> {
             self.changes_waiting.push(i);
             return;
         }
+        if let Change::Snapshot(name) = &c.change {
+            let hosts = self.hosts.each_ref().map(|h| h.snapshot(time));
+            self.snapshots.push(NamedSnapshot { name: name.clone(), hosts });
+            return;
+        }
         for flow in 0..self.config.flows.count() {
             match c.change {
+                Change::Snapshot(_) => {}
                 Change::ReceiverOption(o) => self.change_option(flow, Side::Receiver, o, time),
                 Change::SenderOption(o) => self.change_option(flow, Side::Sender, o, time),
                 Change::ReceiverRead(bytes) => self.read(flow, time, bytes),

@@ -64,6 +64,7 @@ pub(super) fn blog(kernel: &str, aws: i8, initcwnd: u32) -> RunConfig {
             since_tick: SimDuration::from_nanos(1_535_000),
             jiffies: 4_294_893_289,
             tcp_mem: [188_888, 251_851, 377_776],
+            copy_rate: 0,
             packet_cost: SimDuration::from_nanos(24_821),
             calls: CallConfig::default(),
         },

@@ -1,7 +1,8 @@
 //! `net.ipv4.tcp_mem` and the pages allocated against it.
 
+use super::census::{Census, HostSnapshot};
 use super::sockets::SocketCount;
-use crate::time::Jiffies;
+use crate::time::{Jiffies, SimTime};
 
 /// `SK_MEMORY_PCPU_RESERVE` (`net.core.mem_pcpu_rsv` where it can be set), pages of 4096 bytes: 1 MiB.
 pub const MEM_PCPU_RESERVE: i64 = 256;
@@ -44,6 +45,14 @@ pub struct TcpMem {
     pub refusals: u64,
     /// Sockets that share the memory.
     pub sockets: SocketCount,
+    /// The same sockets by their condition.
+    pub census: Census,
+    /// The host when most pages were charged.
+    pub at_peak: HostSnapshot,
+    /// The most orphans there were.
+    pub orphan_peak: u64,
+    /// The most records of ended connections there were.
+    pub time_wait_peak: u64,
     /// Changes that the processor has not yet passed on (`per_cpu_fw_alloc`).
     unseen: i64,
     /// How many it may hold back; 0: none.
@@ -69,6 +78,10 @@ impl TcpMem {
             peak: 0,
             refusals: 0,
             sockets: SocketCount::default(),
+            census: Census::default(),
+            at_peak: HostSnapshot::default(),
+            orphan_peak: 0,
+            time_wait_peak: 0,
             unseen: 0,
             reserve,
         }
@@ -86,11 +99,26 @@ impl TcpMem {
     }
 
     /// Adds pages without asking (`sk_memory_allocated_add`).
-    pub fn add(&mut self, pages: i64) {
+    pub fn add(&mut self, time: SimTime, pages: i64) {
         self.unseen += pages;
-        self.peak = self.peak.max(self.charged());
         if self.unseen >= self.reserve {
             self.pass_on();
+        }
+        if self.charged() > self.peak {
+            self.peak = self.charged();
+            self.at_peak = self.snapshot(time);
+        }
+    }
+
+    /// The host as it is now.
+    pub fn snapshot(&self, time: SimTime) -> HostSnapshot {
+        HostSnapshot {
+            time,
+            census: self.census,
+            alloc: self.sockets.exact(),
+            mem: self.allocated,
+            charged: self.charged(),
+            pressure: self.under_pressure(),
         }
     }
 

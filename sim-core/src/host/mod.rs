@@ -1,17 +1,26 @@
 //! What the sockets of one host share: counters, the memory limits of `tcp_mem`, and the number of sockets.
 
+mod census;
+mod log;
 mod memory;
+mod orphans;
 mod sizing;
 mod sockets;
 
+pub use census::{Census, HostSnapshot};
+pub use log::{KernelLog, LogMessage};
 pub use memory::{Held, MEM_PCPU_RESERVE, TcpMem};
+pub use orphans::OrphanCache;
 pub use sizing::{MemoryDefaults, free_buffer_pages};
 pub use sockets::SocketCount;
 
 use crate::config::HostConfig;
 use crate::counters::Counters;
 use crate::linux::KernelProfile;
-use crate::time::Now;
+use crate::time::{Now, SimDuration, SimTime};
+
+/// Up to this much queued for sending a socket is not blamed for a lack of memory (`SOCK_MIN_SNDBUF`), bytes.
+const MIN_SNDBUF: u32 = 4_608;
 
 /// Shared state of one host.
 #[derive(Clone, Debug, Default)]
@@ -22,12 +31,92 @@ pub struct Host {
     pub memory: TcpMem,
     /// Packets that the queueing discipline of the device still takes while a socket acts; `None`: as many as there are.
     pub qdisc_room: Option<u32>,
+    /// What was written to the kernel's log.
+    pub log: KernelLog,
+    orphans: OrphanCache,
+    /// Bytes per second at which a collapse copies; 0: in no time.
+    copy_rate: u64,
+    /// Time that collapses have taken and that the engine has not yet accounted for.
+    stall: SimDuration,
 }
 
 impl Host {
     /// A host without sockets.
     pub fn new(kernel: &KernelProfile, config: &HostConfig) -> Self {
-        Self { memory: TcpMem::new(config.tcp_mem, kernel.mem_pcpu_reserve()), ..Self::default() }
+        Self {
+            memory: TcpMem::new(config.tcp_mem, kernel.mem_pcpu_reserve()),
+            copy_rate: config.copy_rate,
+            ..Self::default()
+        }
+    }
+
+    /// A host without sockets that shares `memory`.
+    pub fn with_memory(memory: TcpMem) -> Self {
+        Self { memory, ..Self::default() }
+    }
+
+    /// The host as it is now.
+    pub fn snapshot(&self, time: SimTime) -> HostSnapshot {
+        self.memory.snapshot(time)
+    }
+
+    /// A program lets go of a connection (`inet_csk_prepare_for_destroy_sock` aside, `tcp_orphan_count` grows).
+    pub fn orphan_appears(&mut self, now: Now) {
+        let c = &mut self.memory.census;
+        self.orphans.pass(now, c.orphan);
+        c.orphan += 1;
+        self.memory.orphan_peak = self.memory.orphan_peak.max(self.memory.census.orphan);
+    }
+
+    /// An orphan is gone.
+    pub fn orphan_disappears(&mut self, now: Now) {
+        let c = &mut self.memory.census;
+        self.orphans.pass(now, c.orphan);
+        c.orphan = c.orphan.saturating_sub(1);
+    }
+
+    /// A record of a connection is wanted (`inet_twsk_alloc`); false if there are `max` already.
+    pub fn record_appears(&mut self, max: u32) -> bool {
+        let m = &mut self.memory;
+        if m.census.time_wait >= u64::from(max) {
+            self.counters.time_wait_overflow += 1;
+            return false;
+        }
+        m.census.time_wait += 1;
+        m.time_wait_peak = m.time_wait_peak.max(m.census.time_wait);
+        true
+    }
+
+    /// Whether an orphan must go because the host is short of something (`tcp_check_oom`): there are more than
+    /// `max_orphans`, each counting for `2^shift`, or more pages than allowed while this one has data queued.
+    pub fn short_of_resources(&mut self, now: Now, shift: u32, max_orphans: u32, queued: u32) -> bool {
+        self.orphans.pass(now, self.memory.census.orphan);
+        let orphans = self.orphans.too_many(shift, max_orphans);
+        let memory = queued > MIN_SNDBUF && self.memory.allocated > self.memory.high as i64;
+        if orphans {
+            self.log.message(now, LogMessage::TooManyOrphans);
+        }
+        if memory {
+            self.log.message(now, LogMessage::OutOfMemory);
+        }
+        orphans || memory
+    }
+
+    /// A collapse has copied `bytes`; returns how long that keeps the processor.
+    pub fn copied(&mut self, bytes: u32) -> SimDuration {
+        if self.copy_rate == 0 {
+            return SimDuration::ZERO;
+        }
+        let ns = u128::from(bytes) * 1_000_000_000 / u128::from(self.copy_rate);
+        let took = SimDuration::from_nanos(u64::try_from(ns).unwrap_or(u64::MAX));
+        self.stall = SimDuration::from_nanos(self.stall.as_nanos().saturating_add(took.as_nanos()));
+        took
+    }
+
+    /// Takes the time that collapses have taken since the last call.
+    #[inline]
+    pub fn take_stall(&mut self) -> SimDuration {
+        std::mem::take(&mut self.stall)
     }
 
     /// Whether a socket gets `pages` more (`__sk_mem_raise_allocated`). On refusal nothing is allocated.
@@ -36,7 +125,7 @@ impl Host {
     /// gets what it needs up to its guaranteed minimum, and beyond as long as it stays below its fair share.
     pub fn admit(&mut self, now: Now, pages: i64, held: Held) -> bool {
         let m = &mut self.memory;
-        m.add(pages);
+        m.add(now.time, pages);
         if m.allocated <= m.low as i64 {
             self.leave_pressure(now);
             return true;

@@ -238,6 +238,10 @@ pub struct SysctlDefaults {
     /// Pages that the kernel's image, its first tables and the initial RAM disk held when TCP was initialised, on the
     /// recorded machine (one processor, Debian's cloud flavour).
     pub boot_pages: u64,
+    /// Size of a TCP socket (`struct tcp_sock`, the size column of `/proc/net/protocols`), bytes.
+    pub socket_size: u32,
+    /// What a record of an ended connection takes (`tw_sock_TCP` in `/proc/slabinfo`), bytes.
+    pub record_size: u32,
 }
 
 impl KernelProfile {

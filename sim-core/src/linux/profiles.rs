@@ -52,6 +52,8 @@ pub(super) static V5_10: KernelProfile = KernelProfile {
         comp_sack_slack_ns: 100_000,
         limit_output_bytes: 1_048_576,
         boot_pages: 10_041,
+        socket_size: 2_216,
+        record_size: 248,
     },
 };
 
@@ -70,7 +72,7 @@ pub(super) static V6_1: KernelProfile = KernelProfile {
     delack_flushes_compressed: true,
     idle_reclaims: false,
     grow_honours_pressure: true,
-    defaults: SysctlDefaults { boot_pages: 12_073, ..V5_10.defaults },
+    defaults: SysctlDefaults { boot_pages: 12_073, socket_size: 2_240, record_size: 272, ..V5_10.defaults },
     ..V5_10
 };
 
@@ -94,7 +96,7 @@ pub(super) static V6_12: KernelProfile = KernelProfile {
     syn_linear_timeouts: 4,
     pingpong_counts: true,
     accepts_zero_window_update: true,
-    defaults: SysctlDefaults { boot_pages: 13_097, ..V6_1.defaults },
+    defaults: SysctlDefaults { boot_pages: 13_097, socket_size: 2_368, record_size: 256, ..V6_1.defaults },
     ..V6_1
 };
 
@@ -120,6 +122,8 @@ pub(super) static V6_18: KernelProfile = KernelProfile {
         core_mem_max: 4_194_304,
         limit_output_bytes: 4_194_304,
         boot_pages: 14_161,
+        socket_size: 2_304,
+        record_size: 272,
         ..V6_12.defaults
     },
     ..V6_12
@@ -137,7 +141,12 @@ pub(super) static V7_2: KernelProfile = KernelProfile {
     read_refreshes_clock: false,
     rcvbuf_sets_clamp: true,
     comp_sack: CompSack::Percent,
-    defaults: SysctlDefaults { comp_sack_slack_ns: 10_000, boot_pages: 14_632, ..V6_18.defaults },
+    defaults: SysctlDefaults {
+        comp_sack_slack_ns: 10_000,
+        boot_pages: 14_632,
+        socket_size: 2_432,
+        ..V6_18.defaults
+    },
     ..V6_18
 };
 

@@ -367,6 +367,7 @@ impl Receiver {
             && skb.seq + skb.len > self.rcv_nxt;
         if after_fin {
             // RFC 1122, 4.2.2.13: data that nobody will read is answered with a reset.
+            cx.host.counters.abort_on_data += 1;
             self.reset_in_answer(cx, snd, seg);
             self.close_now(cx, snd);
             return;
@@ -390,6 +391,7 @@ impl Receiver {
             rst.ack = seg.end_seq();
         }
         cx.host.counters.out_segs += 1;
+        cx.host.counters.out_rsts += 1;
         let packet = Transmit { seg: rst, window: 0, reason: AckReason::Now };
         if O::ACTIVE {
             cx.obs.transmit(cx.now, &packet, &self.shown::<_, O>(snd));
@@ -416,42 +418,6 @@ impl Receiver {
             cx.obs.transmit(cx.now, &packet, &self.shown::<_, O>(snd));
         }
         cx.out.push(packet);
-    }
-
-    /// The application closes the socket (`tcp_close`). Unread data means that the peer must be told that not all was
-    /// taken: a reset goes out and the connection is gone. Otherwise the sending half has a FIN to send; returns
-    /// whether it has.
-    pub fn close<S: SendHalf, O: Observer>(&mut self, cx: &mut Cx<'_, O>, snd: &mut S) -> bool {
-        let unread = self.queue.iter().any(|skb| skb.seq + skb.len > self.copied_seq);
-        while let Some(skb) = self.queue.pop_front() {
-            self.uncharge(cx, skb.buf.truesize);
-        }
-        // Nobody will read what still comes.
-        self.read_shutdown = true;
-        if !unread {
-            self.shutdown_write();
-            return true;
-        }
-        let mut rst = Segment { seq: self.acceptable_seq(snd), flags: Flags::RST, ..Segment::default() };
-        let window = self.stamp(cx, &mut rst);
-        cx.host.counters.out_segs += 1;
-        let packet = Transmit { seg: rst, window, reason: AckReason::Now };
-        if O::ACTIVE {
-            cx.obs.transmit(cx.now, &packet, &self.shown::<_, O>(snd));
-        }
-        cx.out.push(packet);
-        self.close_now(cx, snd);
-        false
-    }
-
-    /// The connection ends here and now (`tcp_reset`).
-    fn close_now<S: SendHalf, O: Observer>(&mut self, cx: &mut Cx<'_, O>, snd: &mut S) {
-        snd.purge(cx, self);
-        self.state = TcpState::Close;
-        self.ack.pending = AckPending::default();
-        self.ack.timer = None;
-        self.ack.compressed_timer = None;
-        self.purge_ofo(cx);
     }
 
     /// The connection is given up: nobody answers (`tcp_write_err`).

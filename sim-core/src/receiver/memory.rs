@@ -151,7 +151,7 @@ impl Receiver {
         // A program cannot wait for room in a buffer that has room: only below the limit the host may refuse. At it, this
         // is the last that the program gets rid of before it waits.
         if u64::from(queued) + u64::from(pages.unsigned_abs()) * PAGE as u64 >= u64::from(most) {
-            cx.host.memory.add(i64::from(pages));
+            cx.host.memory.add(cx.now.time, i64::from(pages));
             return SendMemory::GrantedAtLimit;
         }
         self.fwd_alloc -= pages * PAGE;
@@ -190,7 +190,7 @@ impl Receiver {
     pub(super) fn reserve_forced<O: Observer>(&mut self, cx: &mut Cx<'_, O>, n: u32) {
         if let Some(pages) = self.missing_pages(n) {
             self.fwd_alloc += pages * PAGE;
-            cx.host.memory.add(i64::from(pages));
+            cx.host.memory.add(cx.now.time, i64::from(pages));
         }
     }
 

@@ -20,11 +20,13 @@
 //! | `autotune` | receiver RTT, dynamic right-sizing | `tcp_rcv_rtt_update`, `tcp_rcv_space_adjust` |
 //! | `read` | `recv` | `tcp_recvmsg`, `tcp_cleanup_rbuf` |
 //! | `backlog` | segments for an owned socket | `tcp_add_backlog`, `__release_sock` |
+//! | `close` | the end of a socket | `tcp_close`, `tcp_done`, `tcp_timewait_state_process` |
 //! | `sockopt` | socket options | `tcp_set_window_clamp`, `tcp_set_rcvlowat` |
 
 mod ack;
 mod autotune;
 mod backlog;
+mod close;
 mod collapse;
 mod data;
 mod growth;

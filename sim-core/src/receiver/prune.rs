@@ -124,6 +124,9 @@ impl Receiver {
         copied: u32,
     ) {
         let rmem_after = self.rmem;
-        cx.rule(|| Rule::Prune(PruneStep::Collapse { queue, rmem_before, rmem_after, removed, copied }));
+        let stall = cx.host.copied(copied);
+        cx.rule(|| {
+            Rule::Prune(PruneStep::Collapse { queue, rmem_before, rmem_after, removed, copied, stall })
+        });
     }
 }

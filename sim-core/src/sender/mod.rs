@@ -71,7 +71,7 @@ use loss_state::LossState;
 use pacing::Pacing;
 use rtt::Rtt;
 use rules::SenderRules;
-use timers::XmitTimer;
+use timers::{TimerKind, XmitTimer};
 use window::SendWindow;
 use write_queue::WriteQueue;
 
@@ -110,6 +110,18 @@ pub enum Role {
     Active,
     /// It answered one.
     Passive,
+}
+
+/// A timer that tells of a peer that did not answer, or whose window is closed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum DueTimer {
+    /// The retransmission timer.
+    Retransmission,
+    /// The timer of window probes.
+    Probe {
+        /// How often its delay was doubled.
+        doublings: u8,
+    },
 }
 
 /// The sending half of one socket.
@@ -171,6 +183,10 @@ pub struct Sender {
     nospace: bool,
     /// The last `send` ended for want of memory.
     short_of_memory: bool,
+    /// The host refused pages during the last call.
+    refused: bool,
+    /// A refusal has made the send buffer smaller (`sk_stream_moderate_sndbuf`).
+    moderated: bool,
     /// Whether a `send` takes as much as there is memory for, rather than whole fragments (6.0 and later).
     writes_in_part: bool,
     /// The waiting writer was told that there is room.
@@ -243,6 +259,8 @@ impl Sender {
             sndbuf_locked: false,
             nospace: false,
             short_of_memory: false,
+            refused: false,
+            moderated: false,
             writes_in_part: kernel.reclaim == Reclaim::Pages,
             woken: false,
             writing: write::WriteCall::default(),
@@ -342,6 +360,16 @@ impl Sender {
     /// The tick at which the timer fires.
     pub fn next_timer(&self) -> Option<Jiffies> {
         self.timer.fires()
+    }
+
+    /// Whether a retransmission or a window probe is due at `now`; a probe with the number of doublings so far.
+    pub fn due(&self, now: Jiffies) -> Option<DueTimer> {
+        let kind = match self.timer.kind()? {
+            TimerKind::Retransmit => DueTimer::Retransmission,
+            TimerKind::WindowProbe => DueTimer::Probe { doublings: self.backoff },
+            _ => return None,
+        };
+        self.timer.fires().filter(|due| *due <= now).map(|_| kind)
     }
 
     /// Whether the program has closed its writing half.

@@ -47,6 +47,7 @@ impl Sender {
     /// A `send` of `len` bytes begins.
     pub fn write_begin(&mut self, now: Now, len: u32) {
         self.short_of_memory = false;
+        self.refused = false;
         self.writing = WriteCall { began: now.time, asked: len, left: len, copied: 0, skbs: 0 };
     }
 
@@ -112,7 +113,8 @@ impl Sender {
             self.push_written(cx, rx);
         }
         if O::ACTIVE {
-            cx.obs.sending(cx.now, SendEvent::Wrote { began, asked, took: copied });
+            cx.obs
+                .sending(cx.now, SendEvent::Wrote { began, asked, took: copied, refused: self.is_pressed() });
         }
         copied
     }
@@ -165,8 +167,13 @@ impl Sender {
     /// Reserves `n` bytes; on refusal the buffer shrinks, and the program must wait for memory.
     fn reserve<O: Observer>(&mut self, cx: &mut Cx<'_, O>, rx: &mut Receiver, n: u32) -> bool {
         let answer = rx.reserve_send(cx, n, self.queue.wmem_queued, self.sndbuf);
-        if answer != SendMemory::Granted && !self.sndbuf_locked {
-            self.sndbuf = moderated(self.queue.wmem_queued, self.sndbuf);
+        if answer != SendMemory::Granted {
+            self.refused = true;
+            if !self.sndbuf_locked {
+                let less = moderated(self.queue.wmem_queued, self.sndbuf);
+                self.moderated |= less < self.sndbuf;
+                self.sndbuf = less;
+            }
         }
         self.short_of_memory = answer == SendMemory::Refused;
         answer != SendMemory::Refused
@@ -191,6 +198,12 @@ impl Sender {
     /// Whether the last call ended because the host had no memory, rather than because the buffer was full.
     pub fn is_short_of_memory(&self) -> bool {
         self.short_of_memory
+    }
+
+    /// Whether the host's lack of memory is what limits the program: it refused pages in this call, or has made the send
+    /// buffer smaller and nothing has widened it since.
+    pub fn is_pressed(&self) -> bool {
+        self.refused || self.moderated
     }
 
     /// The end of a call (`tcp_push`).
@@ -260,6 +273,7 @@ impl Sender {
         let packets = self.cc.cwnd.max(10).max(self.loss.reordering + 1);
         let want = 2 * u64::from(packets) * u64::from(per_mss);
         let want = want.min(u64::from(self.sysctl.tcp_wmem[2])) as u32;
+        self.moderated &= want <= self.sndbuf;
         self.sndbuf = self.sndbuf.max(want);
     }
 

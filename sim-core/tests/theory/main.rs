@@ -80,6 +80,7 @@ impl Case {
                 since_tick: SimDuration::ZERO,
                 jiffies: 1_000_000,
                 tcp_mem: [1 << 20, 1 << 21, 1 << 22],
+                copy_rate: 0,
                 packet_cost: SimDuration::ZERO,
             },
             events: Vec::new(),

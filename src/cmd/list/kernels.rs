@@ -153,8 +153,15 @@ fn properties(k: &KernelProfile) -> Vec<Property> {
         accepts_zero_window_update,
         defaults,
     } = *k;
-    let SysctlDefaults { tcp_rmem_max, core_mem_max, comp_sack_slack_ns, limit_output_bytes, boot_pages } =
-        defaults;
+    let SysctlDefaults {
+        tcp_rmem_max,
+        core_mem_max,
+        comp_sack_slack_ns,
+        limit_output_bytes,
+        boot_pages,
+        socket_size,
+        record_size,
+    } = defaults;
     let (price, initial, remeasured) = match ratio {
         PayloadRatio::AdvWinScale => ("tcp_adv_win_scale", "-".to_owned(), "-".to_owned()),
         PayloadRatio::Measured { initial, clamp } => {
@@ -290,6 +297,8 @@ fn properties(k: &KernelProfile) -> Vec<Property> {
         row("rmem_max, wmem_max", "SK_RMEM_MAX, SK_WMEM_MAX (6.18)", core_mem_max.to_string()),
         row("tcp_comp_sack_slack_ns", "sysctl_tcp_comp_sack_slack_ns", comp_sack_slack_ns.to_string()),
         row("tcp_limit_output_bytes", "sysctl_tcp_limit_output_bytes", limit_output_bytes.to_string()),
+        row("size of a socket, bytes", "struct tcp_sock, /proc/net/protocols", socket_size.to_string()),
+        row("size of a record in TIME-WAIT, bytes", "tw_sock_TCP in /proc/slabinfo", record_size.to_string()),
         row(
             "pages the kernel holds when TCP begins",
             "nr_free_buffer_pages, tcp_init",
