@@ -404,6 +404,7 @@ fn series<DB: DrawingBackend>(
     // The earlier ones are the thicker ones: lines that fall together are all seen.
     let under = match (s.tone, s.mark) {
         (Tone::Word(i), Mark::Line) => 4 - i.min(4) as i32,
+        (Tone::Step(i, n), Mark::Line) => n.saturating_sub(i + 1).min(4) as i32,
         _ => 0,
     };
     let thick = if s.tone == Tone::Ink { u(5) } else { u(3 + under) };
