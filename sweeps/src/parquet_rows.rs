@@ -156,8 +156,11 @@ mod tests {
         }
     }
 
+    /// The columns of one row: name and text.
+    type Row = Vec<(String, String)>;
+
     /// Every field as text, `null` for none, read with the library's own reader.
-    fn read(bytes: Vec<u8>) -> (Vec<Vec<(String, String)>>, BTreeMap<String, String>) {
+    fn read(bytes: Vec<u8>) -> (Vec<Row>, BTreeMap<String, String>) {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("rows.parquet");
         std::fs::write(&path, bytes).unwrap();
