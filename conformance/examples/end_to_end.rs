@@ -5,7 +5,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use conformance::end_to_end::run_config;
+use conformance::end_to_end::{end_to_end, run_config};
 use conformance::recording::{CaseId, Store};
 use sim_core::engine;
 use sim_core::observer::{Observer, Rule, SendEvent, SenderState, Transmit};
@@ -89,10 +89,51 @@ fn show<T: std::fmt::Display>(cell: Option<T>) -> String {
     cell.map_or_else(|| "-".to_owned(), |v| v.to_string())
 }
 
+/// One line per case that differs, and per case with figures outside what the passes gave.
+fn board(dir: &str) -> ExitCode {
+    let Ok(store) = Store::open(PathBuf::from(dir)) else {
+        eprintln!("{dir}: no recordings");
+        return ExitCode::FAILURE;
+    };
+    let (mut cases, mut exact, mut within) = (0, 0, 0);
+    for id in store.cases() {
+        let Ok(score) = store.load(id).map_err(|_| ()).and_then(|r| end_to_end(&r).map_err(|_| ())) else {
+            continue;
+        };
+        cases += 1;
+        exact += u32::from(score.is_exact());
+        within += u32::from(score.counters.exact == score.counters.compared);
+        let first = score.first_difference.as_ref().map_or_else(String::new, |d| {
+            let columns: Vec<_> = d.columns.iter().map(|c| format!("{c:?}")).collect();
+            format!("{:?} {}: {}", d.file, d.line, columns.join(", "))
+        });
+        if !score.is_exact() {
+            println!(
+                "{id}: rows {}/{} acks {}/{} tx {}/{} unexpected {} | {first}",
+                score.rows.exact,
+                score.rows.compared,
+                score.acks.exact,
+                score.acks.compared,
+                score.steps.exact,
+                score.steps.compared,
+                score.unexpected
+            );
+        }
+        for note in &score.notes {
+            println!("    {id}: {note}");
+        }
+    }
+    println!("{exact} of {cases} exact, figures within in {within}");
+    ExitCode::SUCCESS
+}
+
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
+    if let [dir] = &args[..] {
+        return board(dir);
+    }
     let [dir, kernel, case] = &args[..] else {
-        eprintln!("usage: end_to_end DIR KERNEL CASE");
+        eprintln!("usage: end_to_end DIR [KERNEL CASE]");
         return ExitCode::from(2);
     };
     let id = CaseId { kernel: kernel.clone(), case: case.clone() };

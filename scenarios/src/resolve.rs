@@ -544,6 +544,7 @@ fn resolve_stop(cx: &mut Context, root: &Fields<'_>) -> Option<StopConfig> {
         returned: None,
         packets: None,
         max_events: default_number(keys::STOP, "max_events")?,
+        closing: None,
     };
     let Some((_, entry)) = root.get("stop") else { return Some(stop) };
     let fields = cx.fields(keys::STOP, &entry.value, "stop");

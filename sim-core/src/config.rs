@@ -463,4 +463,18 @@ pub struct StopConfig {
     pub packets: Option<u64>,
     /// Events processed: a run that needs more is an error, not a result.
     pub max_events: u64,
+    /// How a program ends that sleeps until then and looks at the counters; `None`: the run ends in the very moment.
+    pub closing: Option<ClosingConfig>,
+}
+
+/// How a traffic program ends that sleeps until `StopConfig::after` and then looks at its socket and the counters. The
+/// outcome is that of the moment at which it begins to look; segments that arrive while it does are still observed, if the
+/// stack gets the processor.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ClosingConfig {
+    /// By how much it oversleeps at least. It sleeps too long by a thousandth of the sleep (`select_estimate_accuracy`),
+    /// at most 100 ms.
+    pub oversleep: SimDuration,
+    /// How long it looks.
+    pub looks: SimDuration,
 }

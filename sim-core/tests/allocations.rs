@@ -62,6 +62,7 @@ fn bulk(kernel: &str, packets: u64) -> RunConfig {
             returned: None,
             packets: Some(packets),
             max_events: 1 << 60,
+            closing: None,
         },
     }
 }

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use sim_core::config::{
-    CallConfig, Chance, Change, Congestion, EndpointConfig, FlowsConfig, HostConfig, LinkConfig, LiveOption,
-    NicModel, Offload, Probability, ReadConfig, ReadMode, Reorder, RunConfig, SockOpts, StopConfig,
-    TimedChange, WriteConfig, WriteMode,
+    CallConfig, Chance, Change, ClosingConfig, Congestion, EndpointConfig, FlowsConfig, HostConfig,
+    LinkConfig, LiveOption, NicModel, Offload, Probability, ReadConfig, ReadMode, Reorder, RunConfig,
+    SockOpts, StopConfig, TimedChange, WriteConfig, WriteMode,
 };
 use sim_core::skb::SkbLayout;
 use sim_core::time::SimDuration;
@@ -31,6 +31,9 @@ const PROGRAM_START_NS: u64 = 19_000;
 const FIRST_SEND_PERMILLE: u64 = 2_260;
 /// From the interrupt that ends a sleep to the program, thousandths of the cost of a segment.
 const WAKE_PERMILLE: u64 = 210;
+/// From the mark END until the state of the socket is read, thousandths of the cost of a segment: 700 to 800 us on the
+/// kernels whose soft interrupts do not wait for their thread.
+const LOOK_PERMILLE: u64 = 31_000;
 /// The cost of a segment on the recorded machine where the case has no burst to measure it in, ns.
 const PACKET_COST_NS: u64 = 24_800;
 /// Distances of segments outside this range are not those of a burst but of a writer or a slow link, ns.
@@ -173,12 +176,16 @@ pub fn run_config(rec: &Recording) -> Result<RunConfig, ConfigError> {
         },
         events: [outages(rec), accepted(&options, setup.delay)].concat(),
         stop: StopConfig {
-            // The last sleep of the program is as long as the others, and what is due then is still done.
-            after: options.millis("dur_ms") + before(late, first_send),
+            after: before(options.millis("dur_ms"), first_send),
             bytes: options.total(),
             returned: options.total().filter(|_| echo),
             packets: None,
             max_events: MAX_EVENTS,
+            closing: Some(ClosingConfig {
+                // What is due at the end is still done.
+                oversleep: late.max(first_send),
+                looks: SimDuration::from_nanos(packet_cost * LOOK_PERMILLE / 1_000),
+            }),
         },
     })
 }
@@ -330,6 +337,9 @@ fn reader(
 ) -> Result<ReadConfig, ConfigError> {
     let unsupported = |what: String| ConfigError::Unsupported { case: rec.case.clone(), what };
     let start = options.millis("drain_delay_ms");
+    // A long sleep is too long by a thousandth.
+    let late = late.max(SimDuration::from_nanos(start.as_nanos() / 1_000));
+    let first = if start == SimDuration::ZERO { start } else { before(start + late, first_send) };
     let drain = options.text("drain");
     let mut parts = drain.split(':');
     let kind = parts.next().unwrap_or("");
@@ -347,8 +357,8 @@ fn reader(
         },
         "fast" => number()
             .map(|buffer| match options.number("echo") {
-                0 => ReadConfig { start, ..ReadConfig::asap(buffer) },
-                _ => ReadConfig { start, ..ReadConfig::of(ReadMode::Echo { buffer }) },
+                0 => ReadConfig { start: first, ..ReadConfig::asap(buffer) },
+                _ => ReadConfig { start: first, ..ReadConfig::of(ReadMode::Echo { buffer }) },
             })
             .ok_or_else(|| unsupported(format!("drain {drain}"))),
         _ => Err(unsupported(format!("drain {drain}"))),

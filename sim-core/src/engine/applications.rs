@@ -80,7 +80,7 @@ impl<O: Observer> Simulation<'_, O> {
             return;
         }
         let t = &mut self.flows[flow as usize].threads[usize::from(thread)];
-        if t.waits || t.round.is_some() {
+        if t.waits || t.round.is_some() || self.closing.is_over() {
             return;
         }
         if self.busy || self.calling > 0 {
@@ -112,7 +112,7 @@ impl<O: Observer> Simulation<'_, O> {
     /// A program runs when the stack has nothing left to do, and no other program is in a call.
     fn run_when_free(&mut self, flow: FlowId, thread: u8, time: SimTime) {
         let t = &mut self.flows[flow as usize].threads[usize::from(thread)];
-        if t.round.is_some() || t.waits {
+        if t.round.is_some() || t.waits || self.closing.is_over() {
             return;
         }
         if !self.busy && self.calling == 0 {
@@ -166,7 +166,7 @@ impl<O: Observer> Simulation<'_, O> {
             let mut round = match round {
                 Some(round) => round,
                 None => {
-                    if self.thread_due(flow, thread).is_none_or(|due| due > time) {
+                    if self.closing.is_over() || self.thread_due(flow, thread).is_none_or(|due| due > time) {
                         break;
                     }
                     let polled = [Side::Sender, Side::Receiver].map(|side| self.poll(flow, side));
@@ -195,6 +195,7 @@ impl<O: Observer> Simulation<'_, O> {
             }
             time = self.cpu.begin(time);
         }
+        self.closing.sleeps(time);
         self.schedule_thread(flow, thread);
     }
 

@@ -5,6 +5,7 @@
 
 mod applications;
 mod calls;
+mod closing;
 mod cpu;
 mod endpoint;
 mod flow;

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::calls::{is_direct, waits_for_calls};
+use super::closing::Closing;
 use super::cpu::Cpu;
 use super::endpoint::Endpoint;
 use super::flow::{Flow, FlowId, Side};
@@ -148,6 +149,7 @@ pub(super) struct Simulation<'a, O: Observer> {
     pub(super) returned_bytes: u64,
     /// When the run ends; known once a writer has started.
     pub(super) stop_at: SimTime,
+    pub(super) closing: Closing,
     stop_bytes: u64,
     stop_segments: u64,
     stop_returned: u64,
@@ -232,6 +234,7 @@ impl<'a, O: Observer> Simulation<'a, O> {
             read_bytes: 0,
             returned_bytes: 0,
             stop_at: SimTime::NEVER,
+            closing: Closing::default(),
             // With both, everything must have come, and come back.
             stop_bytes: config.stop.bytes.unwrap_or(if config.stop.returned.is_some() {
                 0
@@ -261,7 +264,8 @@ impl<'a, O: Observer> Simulation<'a, O> {
         let mut waiting = std::mem::take(&mut self.waiting);
         let ended = self.events(&mut waiting);
         self.waiting = waiting;
-        self.finish(ended?)
+        let ended = ended?;
+        self.closing.take_outcome().unwrap_or_else(|| self.finish(ended))
     }
 
     /// Leaves the memory to the next run.
@@ -285,7 +289,10 @@ impl<'a, O: Observer> Simulation<'a, O> {
                 self.busy && (ready <= key.time || (source != Source::Heap && self.turns.receiving()));
             let time = if take_ready { ready } else { key.time };
             if time > self.stop_at {
-                return Ok(self.stop_at);
+                if self.is_over() {
+                    return Ok(self.stop_at);
+                }
+                continue;
             }
             if time == SimTime::NEVER {
                 return Ok(last);
@@ -298,13 +305,13 @@ impl<'a, O: Observer> Simulation<'a, O> {
                 Source::Link(from) => self.dequeue(waiting, from, time),
             }
             let read = self.read_bytes >= self.stop_bytes && self.returned_bytes >= self.stop_returned;
-            if read || self.segments >= self.stop_segments {
+            if (read || self.segments >= self.stop_segments) && self.programs_are_done(last) {
                 return Ok(last);
             }
         }
     }
 
-    fn finish(&self, ended: SimTime) -> Result<RunOutcome, RunError> {
+    pub(super) fn finish(&self, ended: SimTime) -> Result<RunOutcome, RunError> {
         let (Some(established), Some(started), Some(first)) =
             (self.established, self.started, self.flows.first())
         else {

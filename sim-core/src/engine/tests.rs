@@ -75,6 +75,7 @@ pub(super) fn blog(kernel: &str, aws: i8, initcwnd: u32) -> RunConfig {
             returned: None,
             packets: None,
             max_events: 100_000,
+            closing: None,
         },
     }
 }
@@ -373,4 +374,40 @@ fn acks_wait_behind_the_data_of_a_queueing_discipline_that_serves_both_ways() {
     // Alone it comes after both delays and a packet or two; otherwise behind the last byte of data.
     assert!((18..=30).contains(&alone) && (91..=93).contains(&shared), "{alone} {shared}");
     assert!(outcome.reverse.sent > 0 && both.reverse.sent == 0 && both.forward.sent > outcome.forward.sent);
+}
+
+#[test]
+fn a_program_that_sleeps_until_the_end_is_late_by_a_thousandth_and_what_arrives_while_it_looks_is_observed() {
+    let mut config = blog("6.12", 1, 10);
+    config.host.calls.threaded_softirqs = true;
+    // The second flight arrives 300 ms after the first was sent; the run ends right before.
+    let after = SimDuration::from_micros(299_500);
+    config.stop.after = after;
+    let end = |closing| {
+        let mut config = config.clone();
+        config.stop.closing = closing;
+        let mut rows = Arrivals::default();
+        let outcome = run(&config, &mut rows).unwrap();
+        let behind = rows.0.iter().filter(|t| **t > outcome.ended).count();
+        (outcome, behind)
+    };
+    let (plain, behind) = end(None);
+    assert_eq!((plain.ended.since(plain.started), behind), (after, 0));
+    let look = ClosingConfig { oversleep: SimDuration::from_micros(55), looks: SimDuration::from_millis(60) };
+    let (late, behind) = end(Some(look));
+    // It fell asleep when its buffer was full, some milliseconds after it began.
+    let overslept = late.ended.since(late.started).as_nanos() - after.as_nanos();
+    assert!(overslept > 270_000 && overslept <= 299_500, "{overslept}");
+    assert_eq!(late.receiver.rcv_nxt, plain.receiver.rcv_nxt);
+    assert!(behind > 2, "{behind}");
+}
+
+/// When segments reached the reading end.
+#[derive(Default)]
+struct Arrivals(Vec<SimTime>);
+
+impl Observer for Arrivals {
+    fn segment(&mut self, now: Now, _: &Segment, _: &Skb, _: &SocketState) {
+        self.0.push(now.time);
+    }
 }

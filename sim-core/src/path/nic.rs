@@ -4,6 +4,7 @@ use super::{Packet, Payload};
 use crate::config::{NicConfig, NicModel, Offload};
 use crate::linux::{KernelProfile, NapiHead};
 use crate::segment::Segment;
+use crate::sender::tso::GSO_MAX_SIZE;
 use crate::skb::alloc::Head;
 use crate::skb::{Buffer, Share, SkbLayout};
 
@@ -49,7 +50,9 @@ impl Device {
 
     /// In how many pieces the device gets `packet`. `offload` is the sending device's.
     pub fn pieces(&self, packet: &Packet, offload: Offload) -> u32 {
-        let whole = self.nic.model == NicModel::Loopback && (offload.tso || offload.gso);
+        let frame = ETHERNET + IPV4 + packet.seg.header_len() + packet.seg.len;
+        let fits = frame < GSO_MAX_SIZE || !matches!(packet.payload, Payload::Data(_));
+        let whole = self.nic.model == NicModel::Loopback && (offload.tso || offload.gso) && fits;
         if whole { 1 } else { packet.segments() }
     }
 
@@ -237,6 +240,19 @@ mod tests {
     }
 
     #[test]
+    fn a_packet_of_64_kib_or_more_is_cut_even_where_offloads_are_on() {
+        let d = Device::new(NicModel::Loopback.into(), by_name("6.12").unwrap(), SkbLayout::default());
+        // Recorded: 98301 bytes arrive as 65483 and 32818, 65534 as 65483 and 51, 62107 in one piece.
+        assert_eq!(d.pieces(&packet(98_301, 65_483), ON), 2);
+        assert_eq!(d.pieces(&packet(65_534, 65_483), ON), 2);
+        assert_eq!(d.pieces(&packet(62_107, 32_741), ON), 1);
+        // One segment is never cut.
+        assert_eq!(d.pieces(&packet(65_483, 0), ON), 1);
+        let (first, buffer) = d.piece(&packet(98_301, 65_483), 0, 2);
+        assert_eq!((first.len, buffer.truesize), (65_483, 66_379));
+    }
+
+    #[test]
     fn software_segmentation_gives_each_piece_a_head_and_only_the_last_a_push() {
         let pieces = all(&packet(2_048, 1_024), NicModel::Loopback, OFF, "6.1");
         assert_eq!(pieces.len(), 2);
@@ -248,9 +264,9 @@ mod tests {
 
     #[test]
     fn a_loopback_packet_arrives_whole_and_shared() {
-        let pieces = all(&packet(65_483, 21_845), NicModel::Loopback, ON, "6.1");
-        assert_eq!((pieces.len(), pieces[0].1.truesize), (1, 66_763));
-        assert_eq!(pieces[0].1.share, Share::UntilAcked(Seq(65_484)));
+        let pieces = all(&packet(62_107, 21_845), NicModel::Loopback, ON, "6.1");
+        assert_eq!((pieces.len(), pieces[0].1.truesize), (1, 63_387));
+        assert_eq!(pieces[0].1.share, Share::UntilAcked(Seq(62_108)));
         let pieces = all(&packet(1_024, 0), NicModel::Loopback, OFF, "6.12");
         assert_eq!(pieces[0].1.truesize, 1_920);
         assert_eq!(pieces[0].1.share, Share::UntilAcked(Seq(1_025)));

@@ -1,5 +1,6 @@
 //! What an application writes and when it may (`tcp_sendmsg_locked`, `tcp_push`, `sk_stream_write_space`).
 
+use super::costs::Costs;
 use super::{Sender, tso};
 use crate::observer::{Observer, SendEvent};
 use crate::receiver::{Receiver, SendMemory, moderated};
@@ -79,6 +80,7 @@ impl Sender {
                 rx.settle_send(cx, self.queue.wmem_queued);
                 return self.no_room();
             }
+            let begun = self.queue.frags_begun();
             let len = self.queue.append(n);
             rx.settle_send(cx, self.queue.wmem_queued);
             if self.writing.copied == 0
@@ -89,6 +91,9 @@ impl Sender {
             self.writing.copied += n;
             self.writing.left -= n;
             self.spend(cx, self.costs.copy(n));
+            if self.queue.frags_begun() > begun.max(Costs::FRAGMENTS_AT_HAND) {
+                self.spend(cx, self.costs.fragment());
+            }
             if self.writing.left == 0 || len < goal {
                 continue;
             }

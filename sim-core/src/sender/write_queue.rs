@@ -98,6 +98,8 @@ pub struct WriteQueue {
     head: u32,
     /// Bytes used of the current page fragment.
     frag_used: u32,
+    /// Page fragments begun so far.
+    frags_begun: u64,
     /// Where payload begins a new page fragment, in order.
     frag_starts: VecDeque<Seq>,
 }
@@ -113,6 +115,7 @@ impl WriteQueue {
             wmem_queued: 0,
             head,
             frag_used: 0,
+            frags_begun: 0,
             frag_starts: VecDeque::new(),
         }
     }
@@ -161,6 +164,11 @@ impl WriteQueue {
         want.min(PAGE_FRAG - self.frag_used)
     }
 
+    /// Page fragments begun so far.
+    pub fn frags_begun(&self) -> u64 {
+        self.frags_begun
+    }
+
     /// Whether nothing is queued, sent or not (`tcp_rtx_and_write_queues_empty`).
     pub fn is_empty(&self) -> bool {
         self.unsent.is_empty() && self.rtx.is_empty()
@@ -180,6 +188,7 @@ impl WriteQueue {
         let new_frag = self.frag_used == 0;
         let write_seq = self.write_seq;
         if new_frag {
+            self.frags_begun += 1;
             self.frag_starts.push_back(write_seq);
         }
         self.frag_used += n;

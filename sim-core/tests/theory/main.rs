@@ -90,6 +90,7 @@ impl Case {
                 bytes: None,
                 packets: None,
                 max_events: 100_000_000,
+                closing: None,
             },
         }
     }
