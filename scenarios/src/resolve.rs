@@ -425,6 +425,7 @@ fn resolve_host(
 /// What the programs' calls cost, and who makes them.
 fn resolve_calls(cx: &mut Context, host: &Fields<'_>) -> CallConfig {
     CallConfig {
+        fragment: SimDuration::ZERO,
         cost: SimDuration::from_nanos(host.number(cx, "call_cost").unwrap_or(0)),
         one_thread: host.switch(cx, "one_thread").unwrap_or(false),
         threaded_softirqs: host.switch(cx, "threadirqs").unwrap_or(false),

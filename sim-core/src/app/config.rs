@@ -197,6 +197,8 @@ pub struct CallConfig {
     /// Soft interrupts run in a thread of their own (`threadirqs`). Kernels that leave them to that thread then do
     /// not run them in the middle of a call.
     pub threaded_softirqs: bool,
+    /// Getting a page fragment of 32 KiB for what a `send` copies, beyond those at hand when a socket begins to write.
+    pub fragment: SimDuration,
 }
 
 impl CallConfig {

@@ -95,6 +95,7 @@ fn an_echo_in_one_thread_returns_every_byte_on_every_kernel() {
                 cost: SimDuration::from_micros(cost),
                 one_thread: true,
                 threaded_softirqs: true,
+                ..CallConfig::default()
             };
             (c.stop.bytes, c.stop.returned) = (Some(MIB), Some(MIB));
             let r = outcome(&c);

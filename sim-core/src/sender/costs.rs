@@ -13,12 +13,13 @@ use crate::time::SimDuration;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Costs {
     packet: SimDuration,
+    fragment: SimDuration,
 }
 
 impl Costs {
-    /// Costs in proportion to `packet`.
-    pub(super) fn new(packet: SimDuration) -> Self {
-        Self { packet }
+    /// Costs in proportion to `packet`; a page fragment takes `fragment`.
+    pub(super) fn new(packet: SimDuration, fragment: SimDuration) -> Self {
+        Self { packet, fragment }
     }
 
     /// One packet handed to the device.
@@ -32,12 +33,11 @@ impl Costs {
     }
 
     /// Page fragments that the allocator has at hand when a socket begins to write.
-    pub(super) const FRAGMENTS_AT_HAND: u64 = 2;
+    pub(super) const FRAGMENTS_AT_HAND: u64 = 3;
 
-    /// Getting a page fragment of 32 KiB: a `send` of 8 MiB takes 17.3 to 18.3 ms of the recorded machine, of which
-    /// copying is half.
+    /// Getting a page fragment of 32 KiB.
     pub(super) fn fragment(&self) -> SimDuration {
-        SimDuration::from_nanos(self.packet.as_nanos() * 13 / 10)
+        self.fragment
     }
 
     /// Copying `bytes` from the program.
@@ -52,7 +52,7 @@ mod tests {
 
     #[test]
     fn writing_eight_mebibytes_takes_as_long_as_recorded() {
-        let costs = Costs::new(SimDuration::from_nanos(24_800));
+        let costs = Costs::new(SimDuration::from_nanos(24_800), SimDuration::from_nanos(32_240));
         let fragments = (8 << 20) / 32_768;
         let ns = fragments * (costs.copy(32_768).as_nanos() + costs.fragment().as_nanos());
         // 17.3 to 18.3 ms on five kernels.
