@@ -12,9 +12,18 @@ fn every_case_reaches_its_committed_floor() {
 }
 
 #[test]
-fn the_recordings_of_the_sender_reach_their_floors() {
-    let r = skmem(&["conform", "validation/sender/recordings"]).exits(0);
-    assert!(r.out.lines().last().unwrap().starts_with("total replay: "), "{}", r.out);
+fn recordings_made_after_the_model_was_written_reach_their_floors() {
+    for (what, mode) in [
+        ("sender", "replay"),
+        ("sender", "end-to-end"),
+        ("loops", "replay"),
+        ("loops", "end-to-end"),
+        ("random", "replay"),
+    ] {
+        let r = skmem(&["conform", &format!("validation/{what}/recordings"), "--mode", mode]).exits(0);
+        let total = format!("total {mode}: ");
+        assert!(r.out.lines().last().unwrap().starts_with(&total), "{what}: {}", r.out);
+    }
 }
 
 #[test]
