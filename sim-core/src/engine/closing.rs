@@ -46,7 +46,7 @@ impl<O: Observer> Simulation<'_, O> {
             self.closing.overslept = true;
             let slack = self.stop_at.since(self.closing.asleep).as_nanos() / SLACK_OF_SLEEP;
             let slack = SimDuration::from_nanos(slack).min(MAX_SLACK).max(closing.oversleep);
-            self.stop_at = self.stop_at + slack;
+            self.stop_at += slack;
             return false;
         }
         self.closing.is_over() || self.programs_are_done(self.stop_at)
