@@ -9,10 +9,14 @@ const STEP_BITS: u32 = STEPS.ilog2();
 ///
 /// Values below 64 have a bucket each; from there on each power of two is cut into 64 buckets. A percentile is the
 /// largest value of its bucket, or the largest value seen if that is less: it is never below the exact one, and above
-/// it by less than 1/64 (1.6 %). Memory grows with the logarithm of the largest value, to 30 KB at most.
+/// it by less than 1/64 (1.6 %). Memory grows with the logarithm of the ratio of the largest to the smallest value, to
+/// 30 KB at most.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct Histogram {
+    /// The buckets from the smallest to the largest that has any weight.
     weights: Vec<u64>,
+    /// The number of the first of them.
+    first: usize,
     total: u64,
     max: u64,
 }
@@ -24,10 +28,8 @@ impl Histogram {
             return;
         }
         let at = bucket(value);
-        if at >= self.weights.len() {
-            self.weights.resize(at + 1, 0);
-        }
-        self.weights[at] += weight;
+        self.cover(at, at);
+        self.weights[at - self.first] += weight;
         self.total += weight;
         self.max = self.max.max(value);
     }
@@ -43,7 +45,20 @@ impl Histogram {
             seen += u128::from(*w);
             seen >= rank
         })?;
-        Some(largest(at).min(self.max))
+        Some(largest(self.first + at).min(self.max))
+    }
+
+    /// Makes room for the buckets from `first` to `last`.
+    fn cover(&mut self, first: usize, last: usize) {
+        if self.weights.is_empty() {
+            self.first = first;
+        } else if first < self.first {
+            self.weights.splice(..0, std::iter::repeat_n(0, self.first - first));
+            self.first = first;
+        }
+        if last - self.first >= self.weights.len() {
+            self.weights.resize(last - self.first + 1, 0);
+        }
     }
 
     /// The largest value, exactly; `None` of nothing.
@@ -58,10 +73,11 @@ impl Histogram {
 
     /// Takes in another histogram.
     pub fn merge(&mut self, other: &Self) {
-        if other.weights.len() > self.weights.len() {
-            self.weights.resize(other.weights.len(), 0);
+        if other.total == 0 {
+            return;
         }
-        for (w, o) in self.weights.iter_mut().zip(&other.weights) {
+        self.cover(other.first, other.first + other.weights.len() - 1);
+        for (w, o) in self.weights[other.first - self.first..].iter_mut().zip(&other.weights) {
             *w += o;
         }
         self.total += other.total;
@@ -109,6 +125,28 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn the_order_in_which_values_come_makes_no_difference_and_large_values_cost_no_memory() {
+        let of = |values: &[u64]| {
+            let mut h = Histogram::default();
+            values.iter().for_each(|v| h.add(*v, 2));
+            h
+        };
+        let h = of(&[5, 3_000_000_000, 70, u64::MAX]);
+        assert_eq!(h, of(&[u64::MAX, 70, 5, 3_000_000_000]));
+        for split in 0..4 {
+            let (a, b) = [5, 3_000_000_000, 70, u64::MAX].split_at(split);
+            let mut merged = of(b);
+            merged.merge(&of(a));
+            assert_eq!(merged, h, "{split}");
+        }
+        assert_eq!(
+            (h.percentile(25), h.percentile(50), h.percentile(100)),
+            (Some(5), Some(70), Some(u64::MAX))
+        );
+        assert_eq!(of(&[3_000_000_000]).weights.len(), 1);
     }
 
     #[test]
