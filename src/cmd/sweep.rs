@@ -148,8 +148,19 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         }
         // The charts of a part would be taken for those of the whole.
         if !args.no_charts && args.shard == Shard::WHOLE && args.formats().contains(&Format::Csv) {
-            let n = chart::of_sweep(&plan, dir)?;
-            terminal::note(&format!("{} in {}", terminal::count(n, "chart"), dir.join("charts").display()));
+            if rows > MOST_DRAWN {
+                let dir = dir.display();
+                terminal::note(&format!(
+                    "so many rows are not drawn unasked: skmem chart {dir} holds them in memory"
+                ));
+            } else {
+                let n = chart::of_sweep(&plan, dir)?;
+                terminal::note(&format!(
+                    "{} in {}",
+                    terminal::count(n, "chart"),
+                    dir.join("charts").display()
+                ));
+            }
         }
     }
     if failed == 0 {
@@ -160,6 +171,9 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     }
     Err(Failure::FellShort(format!("{failed} of {rows} rows have an error instead of figures")))
 }
+
+/// Rows of a sweep that is drawn by itself. Charts hold all rows, some 800 bytes each; a sweep holds none.
+const MOST_DRAWN: u64 = 100_000;
 
 /// Rows of a shard: counted where filters make it hard to say, if that is quick.
 fn expected(plan: &Plan, shard: Shard) -> Option<u64> {
