@@ -89,7 +89,7 @@ fn in_readable_form_only_the_last_digits_of_the_round_trip_time_differ() {
 
 #[test]
 fn random_cases_end_as_recorded_but_for_times_and_the_servers_own_sending() {
-    let cases = injected("random");
+    let cases = injected("random/recordings");
     let short = cases.iter().filter(|rec| {
         let mut found = differences(rec, &scenario(rec, Timing::Exact));
         // A scenario's host was booted at another time: TSvals count from there.
