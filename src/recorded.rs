@@ -72,7 +72,7 @@ fn among(what: &str, name: &str, known: &[String]) -> String {
 /// The recordings of a checkout: the chosen ones, and further loops beside them. None without a checkout.
 fn stores() -> Vec<Store> {
     let Ok(dir) = conform::directory(None) else { return Vec::new() };
-    let beside = dir.with_file_name("loops");
+    let beside = dir.with_file_name("loops").join("recordings");
     [dir, beside].into_iter().filter_map(|d| Store::open(d).ok()).collect()
 }
 
