@@ -85,8 +85,9 @@ fn unknown_name(word: &str) -> String {
             format!("there is no scenario `{word}`, and no file of this name; did you mean `{near}`?")
         }
         None => format!(
-            "there is no scenario `{word}`, and no file of this name; the scenarios are {}",
-            names().collect::<Vec<_>>().join(", ")
+            "there is no scenario `{word}`, and no file of this name; `skmem list` shows all {}, such as {}",
+            names().count(),
+            names().take(4).collect::<Vec<_>>().join(", ")
         ),
     }
 }

@@ -62,7 +62,7 @@ fn a_file_that_cannot_be_read() {
     run("sone.yaml").says(&["did you mean some.yaml?"]);
     run("some").says(&["did you mean the file some.yaml?"]);
     run("budget-overun").says(&["there is no scenario `budget-overun`", "did you mean `budget-overrun`?"]);
-    run("zzzzzz").says(&["the scenarios are budget-overrun, "]);
+    run("zzzzzz").says(&["`skmem list` shows all ", ", such as budget-overrun, normal-window, "]);
     run("./").says(&["is a folder, not a scenario file"]);
     fs::write(dir.path().join("latin1.yaml"), b"kernel: 6.1\nname: caf\xe9\n").unwrap();
     run("latin1.yaml").says(&["not UTF-8 text", "line 2", "save the file as UTF-8"]);
