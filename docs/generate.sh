@@ -11,6 +11,8 @@ skmem=${CARGO_TARGET_DIR:-target}/release/skmem
 [ "${1:-}" = charts ] || exit 0
 out=$(mktemp -d)
 trap 'rm -r "$out"' EXIT
+"$skmem" sweep overrun-map -o "$out/map" >"$out/rows.txt"
+cp "$out/map/charts/heat-window_at_first_drop.png" docs/images/sweeps/overrun-map.png
 mkdir -p docs/images/gallery
 names=$("$skmem" list | awk 'NR > 1 { print $1 }')
 # Exit code 1 says that an expectation is not met; that is judged by the tests.

@@ -41,7 +41,7 @@ pub(crate) const fn kind_of(unit: MetricUnit) -> Kind {
 
 /// What the values of an axis count; `None` for words.
 fn kind_of_axis(axis: &FrameAxis) -> Option<Kind> {
-    if axis.percent { Some(Kind::Millionths) } else { kind_of_setting(axis.quantity) }
+    kind_of_setting(axis.quantity)
 }
 
 /// What a setting counts; `None` for words.
@@ -51,6 +51,7 @@ pub(crate) const fn kind_of_setting(quantity: Quantity) -> Option<Kind> {
         Quantity::Rate => Some(Kind::BitsPerSecond),
         Quantity::Time(_) => Some(Kind::Nanoseconds),
         Quantity::Count => Some(Kind::Count),
+        Quantity::Share => Some(Kind::Share),
         Quantity::Switch | Quantity::Word => None,
     }
 }

@@ -11,8 +11,8 @@ pub enum Kind {
     BitsPerSecond,
     /// Thousandths, shown in per cent.
     Permille,
-    /// Millionths, shown in per cent.
-    Millionths,
+    /// Thousand millionths, shown in per cent.
+    Share,
     /// Packets, events, or a number without unit.
     Count,
 }
@@ -51,7 +51,7 @@ impl Kind {
             Self::Nanoseconds => &[(1e9, "s"), (1e6, "ms"), (1e3, "us"), (1.0, "ns")],
             Self::BitsPerSecond => &[(1e9, "Gbit/s"), (1e6, "Mbit/s"), (1e3, "kbit/s"), (1.0, "bit/s")],
             Self::Permille => &[(10.0, "%")],
-            Self::Millionths => &[(1e4, "%")],
+            Self::Share => &[(1e7, "%")],
             Self::Count => &[(1e9, "G"), (1e6, "M"), (1e4, "k"), (1.0, "")],
         }
     }
@@ -202,7 +202,7 @@ mod tests {
             (Kind::Nanoseconds, 2e9, "2 s"),
             (Kind::BitsPerSecond, 93_400_000.0, "93.4 Mbit/s"),
             (Kind::Permille, 973.0, "97.3 %"),
-            (Kind::Millionths, 500.0, "0.05 %"),
+            (Kind::Share, 500_000.0, "0.05 %"),
             (Kind::Count, 1_843.0, "1843"),
             (Kind::Count, 15_300.0, "15.3 k"),
             (Kind::Count, 0.3, "0.3"),

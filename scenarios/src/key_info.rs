@@ -26,6 +26,8 @@ pub enum Quantity {
     Time(Option<u64>),
     /// A plain number.
     Count,
+    /// Thousand millionths, written in per cent: a loss of 1% is 10 000 000.
+    Share,
     /// On or off: 1 or 0.
     Switch,
     /// A word, a list or a mapping: not a number.
@@ -62,6 +64,10 @@ pub fn key_info(key: &str) -> Result<KeyInfo, NotFound> {
         kind = apps::mode_keys(group).find(|k| k.name == last).map(|k| k.kind);
     }
     let mut path = steps.join(".");
+    // A mapping may stand in one value's stead; ranges and comparisons are about the value.
+    if let Some(Kind::Short { main, keys }) = kind {
+        kind = keys.iter().find(|k| k.name == main).map(|k| k.kind);
+    }
     let quantity = match (kind, index) {
         (Some(Kind::Triple { sizes, .. }), Some(i)) => {
             path.push_str(&format!("[{i}]"));
@@ -72,6 +78,7 @@ pub fn key_info(key: &str) -> Result<KeyInfo, NotFound> {
         (Some(Kind::Rate), None) => Quantity::Rate,
         (Some(Kind::Time { bare, .. }), None) => Quantity::Time(bare),
         (Some(Kind::Count { .. }), None) => Quantity::Count,
+        (Some(Kind::Percent), None) => Quantity::Share,
         (Some(Kind::Switch), None) => Quantity::Switch,
         _ => Quantity::Word,
     };
@@ -98,6 +105,7 @@ impl Quantity {
                 let n = i64::try_from(units::parse_count(digits).ok()?).ok()?;
                 return Some(if negative { -n } else { n });
             }
+            Self::Share => units::parse_share(text).ok()?,
             Self::Switch => match text.to_ascii_lowercase().as_str() {
                 "on" | "1" | "true" | "yes" => 1,
                 "off" | "0" | "false" | "no" => 0,
@@ -116,6 +124,7 @@ impl Quantity {
             Self::Rate => units::format_rate(unsigned),
             Self::Time(_) => units::format_time(unsigned),
             Self::Count | Self::Word => n.to_string(),
+            Self::Share => units::format_share(unsigned),
             Self::Switch => if n == 0 { "off" } else { "on" }.to_owned(),
         }
     }
@@ -126,6 +135,7 @@ impl Quantity {
             Self::Size => "bytes",
             Self::Rate => "bit/s",
             Self::Time(_) => "ns",
+            Self::Share => "%",
             Self::Count | Self::Switch | Self::Word => "",
         }
     }
@@ -157,6 +167,10 @@ mod tests {
         assert_eq!(number("path.rate", "1mbit"), Some(1_000_000));
         assert_eq!(number("rx.tcp_adv_win_scale", "-2"), Some(-2));
         assert_eq!(number("receiver.read.bytes", "1KiB"), Some(1_024));
+        assert_eq!(number("path.loss", "0.05%"), Some(500_000));
+        assert_eq!(number("path.duplicate.correlation", "25%"), Some(250_000_000));
+        assert_eq!(number("path.loss", "{every: 100}"), None);
+        assert_eq!(number("path.jitter", "2ms"), Some(2_000_000));
         assert_eq!(number("rx.nic", "page"), None);
         assert_eq!(number("kernel", "6.1"), None);
     }

@@ -220,6 +220,24 @@ pub fn parse_percent(text: &str) -> Result<u32, UnitError> {
     Ok(Probability::of(part(q.digits), part(whole)).0)
 }
 
+/// Reads a percentage in thousand millionths, exactly: the number behind a value of a range.
+///
+/// # Errors
+/// What is no percentage (see [`parse_percent`]), and what is finer.
+pub fn parse_share(text: &str) -> Result<u64, UnitError> {
+    parse_percent(text)?;
+    Quantity::split(text, "percentage")?.times(SHARES_PER_PERCENT, text, "percentage", "thousand millionths")
+}
+
+/// Thousand millionths in per cent, exactly: 500 000 as `0.05%`.
+pub fn format_share(n: u64) -> String {
+    let text = format!("{}.{:07}", n / SHARES_PER_PERCENT, n % SHARES_PER_PERCENT);
+    format!("{}%", text.trim_end_matches('0').trim_end_matches('.'))
+}
+
+/// Thousand millionths in one per cent.
+const SHARES_PER_PERCENT: u64 = 10_000_000;
+
 /// A whole number without unit.
 ///
 /// # Errors

@@ -285,7 +285,7 @@ pub fn candidates_csv(plan: &Plan, tune: &TunePlan, found: &Tuned) -> String {
     let cell = |v: Option<i64>| v.map_or_else(String::new, |n| n.to_string());
     for c in &found.tried {
         for (a, p) in plan.space.axes.iter().zip(&c.picks) {
-            let label = a.number(*p).map_or_else(|| a.value(*p).label.clone(), |n| n.to_string());
+            let label = a.cell(*p).to_string();
             text.push_str(&if label.contains(',') { format!("\"{label}\",") } else { format!("{label},") });
         }
         text.push_str(&format!("{},", cell(c.objective)));

@@ -69,6 +69,24 @@ pub enum Pick {
     Drawn(i64),
 }
 
+/// A value of an axis in a row.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Cell {
+    /// Bytes, bits per second, nanoseconds, or a plain number.
+    Number(i64),
+    /// As the plan has it.
+    Word(String),
+}
+
+impl std::fmt::Display for Cell {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Number(n) => n.fmt(f),
+            Self::Word(text) => f.write_str(text),
+        }
+    }
+}
+
 impl Axis {
     /// The value that a pick means.
     pub fn value(&self, pick: Pick) -> Cow<'_, AxisValue> {
@@ -84,6 +102,19 @@ impl Axis {
             Pick::Listed(i) => self.values[i].number,
             Pick::Drawn(n) => Some(n),
         }
+    }
+
+    /// What a row has of a pick: the number in base units, if it is not the text. Percentages stay as they are written.
+    pub fn cell(&self, pick: Pick) -> Cell {
+        match self.number(pick) {
+            Some(n) if self.quantity != Quantity::Share => Cell::Number(n),
+            _ => Cell::Word(self.value(pick).label.clone()),
+        }
+    }
+
+    /// Whether a row may have a word in its column.
+    pub fn has_words(&self) -> bool {
+        self.quantity == Quantity::Share || !self.is_numeric()
     }
 
     /// Whether all its values are numbers.

@@ -34,6 +34,7 @@ enum Dim {
     Bytes,
     Time,
     Rate,
+    Share,
     /// A product or quotient of such, or a word.
     Other,
 }
@@ -44,6 +45,7 @@ impl Dim {
             Quantity::Size => Self::Bytes,
             Quantity::Rate => Self::Rate,
             Quantity::Time(_) => Self::Time,
+            Quantity::Share => Self::Share,
             Quantity::Count | Quantity::Switch => Self::Plain,
             Quantity::Word => Self::Other,
         }
@@ -55,6 +57,7 @@ impl Dim {
             Self::Bytes => "a size",
             Self::Time => "a time",
             Self::Rate => "a rate",
+            Self::Share => "a percentage",
         }
     }
 
@@ -65,6 +68,7 @@ impl Dim {
             Self::Bytes => "KiB",
             Self::Time => "ms",
             Self::Rate => "mbit",
+            Self::Share => "%",
         }
     }
 }
@@ -219,7 +223,9 @@ fn tokens(text: &str) -> Result<Vec<Token>, String> {
     let mut rest = text.trim_start();
     while let Some(first) = rest.chars().next() {
         let len = if first.is_ascii_digit() {
-            let n = rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '.').unwrap_or(rest.len());
+            let n = rest
+                .find(|c: char| !c.is_ascii_alphanumeric() && !matches!(c, '.' | '%'))
+                .unwrap_or(rest.len());
             out.push(Token::Number(rest[..n].to_owned()));
             n
         } else if first.is_ascii_alphabetic() || first == '_' {
@@ -473,12 +479,16 @@ fn number(text: &str) -> Result<Expr, Wrong> {
         (units::parse_size(text), Dim::Bytes),
         (units::parse_time(text), Dim::Time),
         (units::parse_rate(text), Dim::Rate),
+        (units::parse_share(text), Dim::Share),
     ];
     match read.iter().find_map(|(r, dim)| Some((*r.as_ref().ok()?, *dim))) {
         Some((n, dim)) => Ok(Expr::Number(n as f64, dim)),
         None => Err((
             format!("`{text}` is not a number with a unit"),
-            Some("sizes are B KiB MiB GiB kB MB GB, rates bit kbit mbit gbit, times ns us ms s".to_owned()),
+            Some(
+                "sizes are B KiB MiB GiB kB MB GB, rates bit kbit mbit gbit, times ns us ms s, shares %"
+                    .to_owned(),
+            ),
         )),
     }
 }

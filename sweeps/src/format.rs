@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::axis::Cell;
 use crate::evaluate::Row;
 use crate::plan::Plan;
 
@@ -87,10 +88,7 @@ fn record<'a>(fields: impl Iterator<Item = &'a str>) -> Vec<u8> {
 fn csv_row(plan: &Plan, row: &Row) -> Vec<u8> {
     let mut fields = vec![row.point.number.to_string(), row.repeat.to_string(), row.seed.to_string()];
     for (axis, pick) in plan.space.axes.iter().zip(&row.point.picks).filter(|(a, _)| !a.is_seed()) {
-        fields.push(match axis.number(*pick) {
-            Some(n) => n.to_string(),
-            None => axis.value(*pick).label.clone(),
-        });
+        fields.push(axis.cell(*pick).to_string());
     }
     match &row.result {
         Ok(f) => {
@@ -113,7 +111,10 @@ fn json_row(plan: &Plan, row: &Row) -> Vec<u8> {
         out.push_str(&format!(",{}:{value}", Value::from(name)));
     };
     for (axis, pick) in plan.space.axes.iter().zip(&row.point.picks).filter(|(a, _)| !a.is_seed()) {
-        let value = axis.number(*pick).map_or_else(|| json!(axis.value(*pick).label), Value::from);
+        let value = match axis.cell(*pick) {
+            Cell::Number(n) => Value::from(n),
+            Cell::Word(text) => Value::from(text),
+        };
         put(&axis.name, value);
     }
     let figures = row.result.as_ref().ok();

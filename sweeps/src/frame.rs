@@ -26,8 +26,6 @@ pub struct FrameAxis {
     pub name: String,
     /// What its values are.
     pub quantity: Quantity,
-    /// Whether its numbers are millionths: words in per cent, such as a loss.
-    pub percent: bool,
     /// Numbers in ascending order, words in the order in which they occur.
     pub values: Vec<FrameValue>,
 }
@@ -187,25 +185,19 @@ impl FramePoint {
     }
 }
 
-/// `0.05%` as 500 millionths.
-fn millionths(word: &str) -> Option<i64> {
-    let percent: f64 = word.strip_suffix('%')?.trim().parse().ok()?;
-    (0.0..=100.0).contains(&percent).then(|| (percent * 1e4).round() as i64)
-}
-
 /// An axis of these words, and where each of them goes.
 fn axis(name: &str, words: BTreeMap<String, usize>) -> (FrameAxis, Vec<usize>) {
     let quantity = key_info(name).map_or(Quantity::Word, |k| k.quantity);
-    let percent = quantity == Quantity::Word && words.keys().all(|w| millionths(w).is_some());
     let mut values: Vec<(usize, FrameValue)> = words
         .into_iter()
         .map(|(word, at)| {
             let number = match quantity {
-                Quantity::Word if percent => millionths(&word),
+                // Rows have percentages as they are written.
+                Quantity::Share => quantity.number(&word),
                 Quantity::Word => None,
                 _ => word.parse::<i64>().ok(),
             };
-            let label = number.filter(|_| !percent).map_or(word, |n| quantity.text(n));
+            let label = number.map_or(word, |n| quantity.text(n));
             (at, FrameValue { label, number })
         })
         .collect();
@@ -219,7 +211,7 @@ fn axis(name: &str, words: BTreeMap<String, usize>) -> (FrameAxis, Vec<usize>) {
         to[*at] = place;
     }
     let values = values.into_iter().map(|(_, v)| v).collect();
-    (FrameAxis { name: name.to_owned(), quantity, percent, values }, to)
+    (FrameAxis { name: name.to_owned(), quantity, values }, to)
 }
 
 #[cfg(test)]
@@ -261,8 +253,8 @@ mod tests {
         let f = read("point,repeat,seed,path.loss,fitted,digest,error\n0,0,1,1%,5,a,\n1,0,1,0.05%,5,a,\n")
             .unwrap();
         let of = |i: usize| (f.axes[0].values[i].label.as_str(), f.axes[0].values[i].number);
-        assert!(f.axes[0].percent && f.axes[0].is_numeric());
-        assert_eq!((of(0), of(1)), (("0.05%", Some(500)), ("1%", Some(10_000))));
+        assert!(f.axes[0].quantity == Quantity::Share && f.axes[0].is_numeric());
+        assert_eq!((of(0), of(1)), (("0.05%", Some(500_000)), ("1%", Some(10_000_000))));
     }
 
     #[test]

@@ -35,6 +35,9 @@ pub struct Manifest {
     pub columns: Vec<String>,
     /// Names of the columns that are axes.
     pub axes: Vec<String>,
+    /// Those of them that hold words, or words and numbers.
+    #[serde(default)]
+    pub words: Vec<String>,
     /// What the columns with a unit count.
     pub units: BTreeMap<String, String>,
     /// Set when all rows are there.
@@ -90,6 +93,7 @@ impl Manifest {
             shard: shard.to_string(),
             columns: crate::format::columns(plan),
             axes: plan.space.axes.iter().filter(|a| !a.is_seed()).map(|a| a.name.clone()).collect(),
+            words: plan.space.axes.iter().filter(|a| a.has_words()).map(|a| a.name.clone()).collect(),
             units,
             done: None,
         }

@@ -14,7 +14,6 @@ use parquet::file::metadata::KeyValue;
 use parquet::file::properties::WriterProperties;
 use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
 use parquet::schema::types::Type;
-use scenarios::{Quantity, key_info};
 
 use crate::manifest::Manifest;
 
@@ -30,9 +29,7 @@ struct Column {
 
 impl Column {
     fn of(name: &str, manifest: &Manifest) -> Self {
-        let words = matches!(name, "digest" | "error")
-            || (manifest.axes.iter().any(|a| a == name)
-                && key_info(name).map_or(Quantity::Word, |k| k.quantity) == Quantity::Word);
+        let words = matches!(name, "digest" | "error") || manifest.words.iter().any(|w| w == name);
         Self { name: name.to_owned(), numbers: !words, required: matches!(name, "point" | "repeat" | "seed") }
     }
 
@@ -141,7 +138,7 @@ mod tests {
 
     use super::*;
 
-    fn manifest(columns: &[&str], axes: &[&str]) -> Manifest {
+    fn manifest(columns: &[&str], axes: &[&str], words: &[&str]) -> Manifest {
         let texts = |list: &[&str]| list.iter().map(|s| (*s).to_owned()).collect();
         Manifest {
             schema: 1,
@@ -151,6 +148,7 @@ mod tests {
             shard: "1/1".to_owned(),
             columns: texts(columns),
             axes: texts(axes),
+            words: texts(words),
             units: [("fitted".to_owned(), "bytes".to_owned())].into(),
             done: None,
         }
@@ -185,7 +183,7 @@ mod tests {
     #[test]
     fn what_is_written_is_read_back_with_types_and_units() {
         let columns = ["point", "repeat", "seed", "rx.SO_RCVBUF", "kernel", "fitted", "digest", "error"];
-        let m = manifest(&columns, &["rx.SO_RCVBUF", "kernel"]);
+        let m = manifest(&columns, &["rx.SO_RCVBUF", "kernel"], &["kernel"]);
         let mut bytes = Vec::new();
         assert_eq!(write_parquet(CSV.as_bytes(), &m, &mut bytes), Ok(2));
         let mut again = Vec::new();
@@ -198,7 +196,7 @@ mod tests {
         assert_eq!(values[1], ["1", "0", "18", "8192", "'6.1'", "null", "null", "'no, never'"]);
         assert!(rows[0].iter().map(|(name, _)| name.as_str()).eq(columns));
         assert_eq!(about["unit.fitted"], "bytes");
-        let other = write_parquet(CSV.as_bytes(), &manifest(&["point"], &[]), Vec::new());
+        let other = write_parquet(CSV.as_bytes(), &manifest(&["point"], &[], &[]), Vec::new());
         assert_eq!(other, Err("the rows have other columns than the sweep".to_owned()));
     }
 
@@ -209,7 +207,7 @@ mod tests {
         for i in 0..n {
             csv.push_str(&format!("{i},0,{i},{},d,\n", i * 3));
         }
-        let m = manifest(&["point", "repeat", "seed", "fitted", "digest", "error"], &[]);
+        let m = manifest(&["point", "repeat", "seed", "fitted", "digest", "error"], &[], &[]);
         let mut bytes = Vec::new();
         assert_eq!(write_parquet(csv.as_bytes(), &m, &mut bytes), Ok(n as u64));
         let (rows, _) = read(bytes);

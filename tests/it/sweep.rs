@@ -411,3 +411,21 @@ fn samples_are_spread_and_reproducible() {
         }
     }
 }
+
+#[test]
+fn percentages_have_ranges_conditions_and_a_text_in_rows() {
+    let plan = "base: budget-overrun\naxes:\n  path.loss: {from: 0.01%, to: 1%, steps: 5, scale: log}\n  \
+                path.rate: [unlimited, 10mbit]\nwhere: [\"path.loss < 0.5%\"]\nmeasures: [fitted]\n";
+    let dir = folder(plan);
+    let d = dir.path();
+    sweep(d, &["-o", "a"]).exits(0);
+    let rows = text(d, "a/rows.csv");
+    let column = |n: usize| rows.lines().skip(1).map(move |l| l.split(',').nth(n).unwrap().to_owned());
+    let losses: Vec<String> = column(3).step_by(2).collect();
+    assert_eq!(losses, ["0.01%", "0.0316228%", "0.1%", "0.3162278%"]);
+    assert_eq!(column(4).take(2).collect::<Vec<_>>(), ["unlimited", "10000000"]);
+    // A number without its sign is asked about.
+    let wrong = plan.replace("0.5%", "0.5");
+    let dir = folder(&wrong);
+    sweep(dir.path(), &["--dry-run"]).exits(2).says(&["give 0.5 a unit, such as 0.5%"]);
+}
