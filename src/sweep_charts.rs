@@ -3,30 +3,15 @@
 use std::collections::BTreeMap;
 
 use plots::{
-    Across, ChartSettings, HeatAxis, HeatMap, HeatPanel, Kind, MAX_GRID, Mark, Series, Tone, XyChart,
-    XyPanel, XyPoint,
+    Across, ChartSettings, HeatAxis, HeatMap, HeatPanel, Kind, MAX_GRID, Mark, Picture, Series, Tone,
+    XyChart, XyPanel, XyPoint,
 };
 use results::metrics::MetricUnit;
 use scenarios::Quantity;
 use sweeps::{ChartKind, ChartSpec, Frame, FrameAxis, FramePoint, Goal};
 
-/// A chart of either form.
-pub(crate) enum Drawn {
-    Xy(XyChart),
-    Heat(HeatMap),
-}
-
-impl Drawn {
-    /// As PNG or SVG.
-    pub(crate) fn picture(&self, svg: bool) -> Result<Vec<u8>, plots::ChartError> {
-        match self {
-            Self::Xy(c) if svg => c.svg().map(String::into_bytes),
-            Self::Xy(c) => c.png(),
-            Self::Heat(c) if svg => c.svg().map(String::into_bytes),
-            Self::Heat(c) => c.png(),
-        }
-    }
-}
+/// A chart of any form.
+type Drawn = Box<dyn Picture>;
 
 /// What a metric counts, on an axis.
 pub(crate) const fn kind_of(unit: MetricUnit) -> Kind {
@@ -224,7 +209,7 @@ fn lines(v: &View<'_>, size: (u32, u32), mark: Mark) -> Result<Drawn, String> {
     let legend = v.color.map_or_else(String::new, |c| v.frame.axes[c].name.clone());
     let what = format!("{} against {}", goal.measure, x.name);
     XyChart::from(across(x), panels, legend, v.settings(&what, size))
-        .map(|c| Drawn::Xy(c.with_columns(v.columns())))
+        .map(|c| Box::new(c.with_columns(v.columns())) as Drawn)
         .map_err(|e| e.to_string())
 }
 
@@ -266,7 +251,7 @@ fn heat(v: &View<'_>, size: (u32, u32)) -> Result<Drawn, String> {
     // A colour has no whiskers.
     settings.settings.retain(|s| !s.contains("whiskers"));
     HeatMap::from(axis(x), axis(y), panels, (goal.measure.clone(), kind), settings)
-        .map(|c| Drawn::Heat(c.with_columns(v.columns())))
+        .map(|c| Box::new(c.with_columns(v.columns())) as Drawn)
         .map_err(|e| e.to_string())
 }
 
@@ -312,7 +297,7 @@ fn distribution(v: &View<'_>, size: (u32, u32)) -> Result<Drawn, String> {
     let what =
         format!("{} of {} runs; interval of the mean by Student's t", goal.measure, v.frame.repetitions());
     XyChart::from(across, panels, String::new(), v.settings(&what, size))
-        .map(|c| Drawn::Xy(c.with_columns(v.columns())))
+        .map(|c| Box::new(c.with_columns(v.columns())) as Drawn)
         .map_err(|e| e.to_string())
 }
 
@@ -376,7 +361,7 @@ fn pareto(v: &View<'_>, size: (u32, u32)) -> Result<Drawn, String> {
     );
     let across = Across::Numbers(said(first), kind_a);
     XyChart::from(across, panels, legend, v.settings(&what, size))
-        .map(|c| Drawn::Xy(c.with_columns(v.columns())))
+        .map(|c| Box::new(c.with_columns(v.columns())) as Drawn)
         .map_err(|e| e.to_string())
 }
 

@@ -7,7 +7,7 @@ use crate::error::ChartError;
 use crate::heading::ChartSettings;
 use crate::layout::Layout;
 use crate::panels::{self, Data};
-use crate::picture::{self, Picture};
+use crate::picture::{self, Drawing};
 use crate::rows::ChartRow;
 
 /// A chart: rows and settings, ready to be drawn.
@@ -31,25 +31,9 @@ impl Chart {
     pub fn layout(&self) -> Layout {
         self.layout_at(self.settings.width, self.settings.height)
     }
-
-    /// The chart as an SVG document.
-    ///
-    /// # Errors
-    /// [`ChartError::Draw`].
-    pub fn svg(&self) -> Result<String, ChartError> {
-        picture::svg(self)
-    }
-
-    /// The chart as a PNG file.
-    ///
-    /// # Errors
-    /// [`ChartError::Draw`].
-    pub fn png(&self) -> Result<Vec<u8>, ChartError> {
-        picture::png(self)
-    }
 }
 
-impl Picture for Chart {
+impl Drawing for Chart {
     fn settings(&self) -> &ChartSettings {
         &self.settings
     }

@@ -8,7 +8,7 @@ use crate::error::ChartError;
 use crate::heading::{ChartSettings, printable, shorten};
 use crate::layout::{Layout, Rect};
 use crate::panel_grid::{MAX_GRID, PanelGrid, fitting};
-use crate::picture::{self, Picture};
+use crate::picture::{self, Drawing};
 use crate::scale::{Kind, Scale};
 use crate::tones;
 
@@ -74,22 +74,6 @@ impl HeatMap {
     pub const fn with_columns(mut self, columns: Option<usize>) -> Self {
         self.columns = columns;
         self
-    }
-
-    /// The chart as an SVG document.
-    ///
-    /// # Errors
-    /// [`ChartError::Draw`].
-    pub fn svg(&self) -> Result<String, ChartError> {
-        picture::svg(self)
-    }
-
-    /// The chart as a PNG file.
-    ///
-    /// # Errors
-    /// [`ChartError::Draw`].
-    pub fn png(&self) -> Result<Vec<u8>, ChartError> {
-        picture::png(self)
     }
 
     fn scale(&self) -> Scale {
@@ -202,7 +186,7 @@ fn every(n: usize, room: usize) -> usize {
     n.div_ceil(room.max(1)).max(1)
 }
 
-impl Picture for HeatMap {
+impl Drawing for HeatMap {
     fn settings(&self) -> &ChartSettings {
         &self.settings
     }
@@ -233,6 +217,7 @@ impl Picture for HeatMap {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::picture::Picture as _;
 
     fn axis(name: &str, n: usize) -> HeatAxis {
         HeatAxis { name: name.to_owned(), values: (0..n).map(|i| format!("{name}{i}")).collect() }

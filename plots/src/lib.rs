@@ -6,6 +6,7 @@
 //! * [`Overlay`] draws two tables on top of each other, one panel per column;
 //! * [`XyChart`] and [`HeatMap`] draw the figures of many runs: families of lines, points with intervals, colours over two
 //!   variables, in several panels on common scales;
+//! * [`Picture`] makes a file of any of them;
 //! * [`terminal_chart`] draws a small version of the upper one in text.
 //!
 //! The same rows give the same bytes on every machine: text is set with fonts inside the program, and positions
@@ -40,6 +41,7 @@ pub use layout::{Layout, Rect};
 pub use multiples::{Column, MAX_RUNS, SideBySide};
 pub use overlay::{MAX_PANELS, Overlay, Panel};
 pub use panel_grid::MAX_GRID;
+pub use picture::Picture;
 pub use rows::{ChartRow, rows_from_table, rows_from_trace};
 pub use scale::Kind;
 pub use terminal::{Glyphs, TerminalStyle, terminal_chart};

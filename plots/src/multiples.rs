@@ -8,7 +8,7 @@ use crate::error::ChartError;
 use crate::heading::{ChartSettings, printable, shorten};
 use crate::layout::{Layout, Rect};
 use crate::panels::{self, Data};
-use crate::picture::{self, Picture};
+use crate::picture::{self, Drawing};
 use crate::rows::ChartRow;
 
 /// Runs that fit beside each other: below that a line could not be told from the next.
@@ -47,29 +47,13 @@ impl SideBySide {
         Ok(Self { columns, settings })
     }
 
-    /// The chart as an SVG document.
-    ///
-    /// # Errors
-    /// [`ChartError::Draw`].
-    pub fn svg(&self) -> Result<String, ChartError> {
-        picture::svg(self)
-    }
-
-    /// The chart as a PNG file.
-    ///
-    /// # Errors
-    /// [`ChartError::Draw`].
-    pub fn png(&self) -> Result<Vec<u8>, ChartError> {
-        picture::png(self)
-    }
-
     /// The share of run number `i` of a box that runs over the whole width.
     fn part(&self, whole: Rect, i: usize, l: &Layout) -> Rect {
         whole.column(i, self.columns.len(), l.unit(14))
     }
 }
 
-impl Picture for SideBySide {
+impl Drawing for SideBySide {
     fn settings(&self) -> &ChartSettings {
         &self.settings
     }
@@ -104,6 +88,7 @@ impl Picture for SideBySide {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::picture::Picture as _;
 
     fn run(packets: i64, bytes: i64) -> Vec<ChartRow> {
         (1..=packets)

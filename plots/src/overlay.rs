@@ -8,7 +8,7 @@ use crate::draw::{FRAME, GRID, Painter, Type, text_width};
 use crate::error::ChartError;
 use crate::heading::{ChartSettings, printable, shorten};
 use crate::layout::{Layout, Rect};
-use crate::picture::{self, Picture};
+use crate::picture::{self, Drawing};
 use crate::polyline::{Point, dashes, thin};
 
 /// Columns that fit above each other.
@@ -57,22 +57,6 @@ impl Overlay {
         }
         picture::prepare(&settings)?;
         Ok(Self { panels, names, key, mark, settings })
-    }
-
-    /// The chart as an SVG document.
-    ///
-    /// # Errors
-    /// [`ChartError::Draw`].
-    pub fn svg(&self) -> Result<String, ChartError> {
-        picture::svg(self)
-    }
-
-    /// The chart as a PNG file.
-    ///
-    /// # Errors
-    /// [`ChartError::Draw`].
-    pub fn png(&self) -> Result<Vec<u8>, ChartError> {
-        picture::png(self)
     }
 
     fn part(&self, whole: Rect, i: usize, l: &Layout) -> Rect {
@@ -131,7 +115,7 @@ impl Overlay {
     }
 }
 
-impl Picture for Overlay {
+impl Drawing for Overlay {
     fn settings(&self) -> &ChartSettings {
         &self.settings
     }
@@ -177,6 +161,7 @@ fn across(key: i64, keys: (i64, i64), at: Rect) -> i32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::picture::Picture as _;
 
     fn overlay(n: usize) -> Result<Overlay, ChartError> {
         let rows = |f: i64| (1..50).map(|i| (i, i * f)).collect::<Vec<_>>();

@@ -11,7 +11,7 @@ use crate::layout::Layout;
 use crate::raster::{OVERSAMPLING, encode, halve};
 
 /// A chart that can be drawn on any backend.
-pub(crate) trait Picture {
+pub(crate) trait Drawing {
     /// Title and size.
     fn settings(&self) -> &ChartSettings;
 
@@ -39,25 +39,48 @@ pub(crate) fn prepare(settings: &ChartSettings) -> Result<(), ChartError> {
     fonts::register()
 }
 
-/// A chart as an SVG document.
-pub(crate) fn svg(picture: &impl Picture) -> Result<String, ChartError> {
-    let (w, h) = (picture.settings().width, picture.settings().height);
-    let mut text = String::new();
-    draw(picture, SVGBackend::with_string(&mut text, (w, h)), w, h, false)?;
-    Ok(text)
+/// A chart as a file.
+pub trait Picture {
+    /// The chart as an SVG document.
+    ///
+    /// # Errors
+    /// [`ChartError::Draw`].
+    fn svg(&self) -> Result<String, ChartError>;
+
+    /// The chart as a PNG file.
+    ///
+    /// # Errors
+    /// [`ChartError::Draw`].
+    fn png(&self) -> Result<Vec<u8>, ChartError>;
+
+    /// The bytes of an SVG document, or else of a PNG file.
+    ///
+    /// # Errors
+    /// [`ChartError::Draw`].
+    fn bytes(&self, svg: bool) -> Result<Vec<u8>, ChartError> {
+        if svg { self.svg().map(String::into_bytes) } else { self.png() }
+    }
 }
 
-/// A chart as a PNG file.
-pub(crate) fn png(picture: &impl Picture) -> Result<Vec<u8>, ChartError> {
-    let (w, h) = (picture.settings().width, picture.settings().height);
-    let (bw, bh) = (w * OVERSAMPLING, h * OVERSAMPLING);
-    let mut pixels = vec![0_u8; bw as usize * bh as usize * 3];
-    draw(picture, BitMapBackend::with_buffer(&mut pixels, (bw, bh)), bw, bh, true)?;
-    encode(&halve(&pixels, w as usize), w, h)
+impl<T: Drawing> Picture for T {
+    fn svg(&self) -> Result<String, ChartError> {
+        let (w, h) = (self.settings().width, self.settings().height);
+        let mut text = String::new();
+        draw(self, SVGBackend::with_string(&mut text, (w, h)), w, h, false)?;
+        Ok(text)
+    }
+
+    fn png(&self) -> Result<Vec<u8>, ChartError> {
+        let (w, h) = (self.settings().width, self.settings().height);
+        let (bw, bh) = (w * OVERSAMPLING, h * OVERSAMPLING);
+        let mut pixels = vec![0_u8; bw as usize * bh as usize * 3];
+        draw(self, BitMapBackend::with_buffer(&mut pixels, (bw, bh)), bw, bh, true)?;
+        encode(&halve(&pixels, w as usize), w, h)
+    }
 }
 
 fn draw<DB: DrawingBackend>(
-    picture: &impl Picture,
+    picture: &impl Drawing,
     backend: DB,
     width: u32,
     height: u32,

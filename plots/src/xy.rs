@@ -8,7 +8,7 @@ use crate::error::ChartError;
 use crate::heading::{ChartSettings, printable, shorten};
 use crate::layout::{Layout, Rect};
 use crate::panel_grid::{MAX_GRID, PanelGrid, fitting};
-use crate::picture::{self, Picture};
+use crate::picture::{self, Drawing};
 use crate::polyline::{Point, dashes, thin};
 use crate::scale::{Kind, Scale};
 use crate::tones;
@@ -152,22 +152,6 @@ impl XyChart {
     pub const fn with_columns(mut self, columns: Option<usize>) -> Self {
         self.columns = columns;
         self
-    }
-
-    /// The chart as an SVG document.
-    ///
-    /// # Errors
-    /// [`ChartError::Draw`].
-    pub fn svg(&self) -> Result<String, ChartError> {
-        picture::svg(self)
-    }
-
-    /// The chart as a PNG file.
-    ///
-    /// # Errors
-    /// [`ChartError::Draw`].
-    pub fn png(&self) -> Result<Vec<u8>, ChartError> {
-        picture::png(self)
     }
 
     /// The scale of a panel, which all panels of the same values have.
@@ -435,7 +419,7 @@ fn series<DB: DrawingBackend>(
     Ok(())
 }
 
-impl Picture for XyChart {
+impl Drawing for XyChart {
     fn settings(&self) -> &ChartSettings {
         &self.settings
     }
@@ -476,6 +460,7 @@ impl Picture for XyChart {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::picture::Picture as _;
 
     fn chart(panels: usize, across: Across) -> XyChart {
         let line = |i: usize| Series {

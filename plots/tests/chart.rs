@@ -1,6 +1,8 @@
 //! Whole charts of hand-made rows.
 
-use plots::{Chart, ChartError, ChartRow, ChartSettings, Rect, rows_from_table, rows_from_trace};
+use plots::{
+    Chart, ChartError, ChartRow, ChartSettings, Picture as _, Rect, rows_from_table, rows_from_trace,
+};
 use results::{Setup, TraceRecorder, TraceTable};
 use sim_core::counters::Counters;
 use sim_core::state::SocketState;

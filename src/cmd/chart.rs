@@ -101,7 +101,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
             )));
         };
         let drawn = sweep_charts::draw(&frame, spec, (args.width, args.height)).map_err(Failure::BadInput)?;
-        let picture = drawn.picture(svg).map_err(|e| Failure::BadInput(e.to_string()))?;
+        let picture = drawn.bytes(svg).map_err(|e| Failure::BadInput(e.to_string()))?;
         write(path, &picture)?;
         terminal::note(&format!("written to {}", path.display()));
         return Ok(());
@@ -134,7 +134,7 @@ fn write_all(frame: &Frame, specs: &[ChartSpec], folder: &Path, size: (u32, u32)
         let drawn = sweep_charts::draw(frame, spec, size)
             .map_err(|e| Failure::BadInput(format!("{}: {e}", spec.file())))?;
         for (svg, ending) in [(true, "svg"), (false, "png")] {
-            let picture = drawn.picture(svg).map_err(|e| Failure::BadInput(e.to_string()))?;
+            let picture = drawn.bytes(svg).map_err(|e| Failure::BadInput(e.to_string()))?;
             write(&folder.join(format!("{}.{ending}", spec.file())), &picture)?;
         }
     }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 use conformance::recording::Recording;
-use plots::{ChartSettings, MAX_PANELS, Overlay, Panel};
+use plots::{ChartSettings, MAX_PANELS, Overlay, Panel, Picture as _};
 use results::compare::{Comparison, Rules, Tolerance, compare};
 use results::csv_write::write_trace;
 use results::output::write_file;
@@ -81,8 +81,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     if let Some(path) = &args.output {
         let chart = overlay(args, a, b, &found).map_err(Failure::FellShort)?;
         let failed = |e: plots::ChartError| Failure::FellShort(e.to_string());
-        let picture =
-            if svg { chart.svg().map_err(failed)?.into_bytes() } else { chart.png().map_err(failed)? };
+        let picture = chart.bytes(svg).map_err(failed)?;
         let shown = path.display().to_string();
         write_file(path, |f| f.write_all(&picture).map_err(write_failure(&shown)))?;
         terminal::note(&format!("written to {shown}"));

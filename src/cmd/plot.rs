@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-use plots::{Chart, ChartRow, ChartSettings, TerminalStyle, rows_from_table, terminal_chart};
+use plots::{Chart, ChartRow, ChartSettings, Picture as _, TerminalStyle, rows_from_table, terminal_chart};
 use results::output::write_file;
 use results::{Summary, TraceTable};
 
@@ -67,10 +67,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         let settings =
             ChartSettings { title: d.name, settings: d.settings, width: args.width, height: args.height };
         let chart = Chart::from(d.rows, settings).map_err(|e| Failure::BadInput(e.to_string()))?;
-        let picture = match format {
-            Format::Png => chart.png(),
-            Format::Svg => chart.svg().map(String::into_bytes),
-        };
+        let picture = chart.bytes(*format == Format::Svg);
         pictures.push(picture.map_err(|e| Failure::FellShort(e.to_string()))?);
     }
     for ((path, _), picture) in targets.iter().zip(pictures) {

@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
-use plots::{TerminalStyle, terminal_chart};
+use plots::{Picture as _, TerminalStyle, terminal_chart};
 use rayon::prelude::*;
 use results::csv_write::{write_acks, write_reads, write_trace, write_tx};
 use results::flows::{FlowFigures, flows_table, write_flows};

@@ -5,6 +5,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 
+use plots::Picture as _;
 use sweeps::{advice, candidates_csv, search};
 
 use crate::claims::{self, Claims};
