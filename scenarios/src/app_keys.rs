@@ -2,8 +2,12 @@
 
 use crate::keys::{DAY, Key, Kind, Mode, S, UNLIMITED, bytes, count, key, size, time};
 
-const START_WRITE: Key =
-    key("start", time(0, DAY), "0s", "First call, counted from the establishment of the connection.");
+const START_WRITE: Key = key(
+    "start",
+    time(0, DAY),
+    "0s",
+    "First call, counted from the moment at which `connect` or `accept` returns; of the sender's program from `accept` with `host.one_thread`.",
+);
 const TOTAL: Key = key(
     "bytes",
     Kind::Size { min: 1, max: 1 << 50, bare: true, unlimited: true },

@@ -57,7 +57,7 @@ impl Program {
         }
     }
 
-    /// How long after the establishment of the connection it starts to write.
+    /// How long after `connect` or `accept` it starts to write.
     pub fn start_delay(&self) -> SimDuration {
         self.writer.start_delay()
     }

@@ -71,7 +71,7 @@ impl Writer {
         }
     }
 
-    /// How long after the establishment of the connection the writer starts.
+    /// How long after the program has its connection the writer starts.
     pub fn start_delay(&self) -> SimDuration {
         self.config.start
     }

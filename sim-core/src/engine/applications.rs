@@ -12,13 +12,17 @@ use crate::time::{SimDuration, SimTime};
 use rand_chacha::rand_core::RngCore as _;
 
 impl<O: Observer> Simulation<'_, O> {
-    /// The passive side is established: the programs start after the writers' pauses.
-    pub(super) fn applications_begin(&mut self, flow: FlowId, time: SimTime) {
-        let programs = &mut self.flows[flow as usize].programs;
-        let at = time + programs[Side::Sender.at()].start_delay();
-        let other = &mut programs[Side::Receiver.at()];
-        other.start_writer(time + other.start_delay());
+    /// `connect` returns to the program of the writing end, which starts after its pause. A program that holds both ends
+    /// accepts the connection first.
+    pub(super) fn writer_begins(&mut self, flow: FlowId, time: SimTime) {
+        let at = time + self.flows[flow as usize].programs[Side::Sender.at()].start_delay();
         self.queue.push(at, Event::Start(flow));
+    }
+
+    /// `accept` returns to the program of the reading end.
+    pub(super) fn applications_begin(&mut self, flow: FlowId, time: SimTime) {
+        let program = &mut self.flows[flow as usize].programs[Side::Receiver.at()];
+        program.start_writer(time + program.start_delay());
         self.schedule_applications(flow);
     }
 

@@ -235,6 +235,9 @@ impl<O: Observer> Simulation<'_, O> {
             end.rx.syn_ack_arrives(cx, &end.tx, &synack);
             end.note_state(cx);
         });
+        if !self.config.host.calls.one_thread {
+            self.writer_begins(flow, time);
+        }
     }
 
     /// The handshake's last segment reaches the reading end: its socket comes into being.
@@ -273,6 +276,9 @@ impl<O: Observer> Simulation<'_, O> {
             self.set_option(flow, Side::Receiver, time, LiveOption::QuickAck(v));
         }
         self.applications_begin(flow, time);
+        if self.config.host.calls.one_thread {
+            self.writer_begins(flow, time);
+        }
     }
 }
 

@@ -171,9 +171,9 @@ impl HostOutcome {
 pub enum RunError {
     /// More events than allowed. The run itself may be sound; it is only longer than its budget.
     Budget(BudgetExceeded),
-    /// No connection was established before the events ran out.
+    /// No connection was established before the run was over.
     NotEstablished {
-        /// When nothing was left to do.
+        /// When it was.
         at: SimTime,
     },
 }
@@ -185,7 +185,7 @@ impl fmt::Display for RunError {
                 write!(f, "the run needs more than {} events (it had come to {})", b.max_events, b.at)
             }
             Self::NotEstablished { at } => {
-                write!(f, "the connection was never established (nothing left to do at {at})")
+                write!(f, "the connection was never established (the run ended at {at})")
             }
         }
     }

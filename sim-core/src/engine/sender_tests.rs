@@ -153,6 +153,42 @@ fn a_receiver_that_never_answers_window_probes_is_given_up() {
     assert_eq!(out.sender_counters.abort_on_timeout, 1);
 }
 
+/// Times of retransmissions in seconds, and whether the connection was given up. The receiver has shut its window on packets
+/// in flight; `dies` says when the path does.
+fn repeated_into_a_closed_window(dies: Option<u64>) -> (Vec<u64>, u64) {
+    let mut c = quiet("6.12", 10_000);
+    c.forward.rate_bps = Some(1_000_000);
+    c.sender.sysctl.tcp_retries2 = 3;
+    // A budget that is already exceeded: whatever is in flight meets a closed window.
+    let shrink = Change::ReceiverOption(LiveOption::RcvBuf(1));
+    c.events = vec![TimedChange { at: SimDuration::from_secs(3), change: shrink }];
+    let down = |s| TimedChange { at: SimDuration::from_secs(s), change: Change::ForwardDown(true) };
+    c.events.extend(dies.map(down));
+    c.stop.after = SimDuration::from_secs(1_500);
+    let mut sent = Sent::default();
+    let out = run(&c, &mut sent).unwrap();
+    if dies.is_none() {
+        assert!(out.sender.snd_wnd == 0 && out.sender.packets_out > 0, "{:?}", out.sender);
+    }
+    let lossy = sent.0.iter().filter(|s| s.4 == CaState::Loss as u8);
+    (lossy.map(|s| s.0 / 1_000_000).collect(), out.sender_counters.abort_on_timeout)
+}
+
+#[test]
+fn a_peer_that_answers_keeps_a_retransmission_into_its_closed_window_going() {
+    let (times, aborted) = repeated_into_a_closed_window(None);
+    assert_eq!(aborted, 0);
+    assert!(*times.last().unwrap() > 1_300, "{times:?}");
+}
+
+#[test]
+fn a_peer_that_falls_silent_behind_its_closed_window_is_given_up_after_twice_the_longest_timeout() {
+    let (times, aborted) = repeated_into_a_closed_window(Some(5));
+    assert_eq!(aborted, 1);
+    // Recorded on all kernels: repetitions up to 157 s, the end at 278 s, whatever `tcp_retries2` says.
+    assert!((120..240).contains(times.last().unwrap()), "{times:?}");
+}
+
 #[test]
 fn a_connection_whose_syn_was_repeated_twice_starts_with_one_packet() {
     for (down_ms, cwnd, repetitions) in [(0, 10, 0), (500, 10, 1), (1_500, 1, 2)] {

@@ -1,6 +1,6 @@
 //! Whole runs whose outcome was recorded on real kernels.
 
-use super::{RunError, Workspace, run};
+use super::{RunError, RunOutcome, Workspace, run};
 use crate::config::*;
 use crate::linux::by_name;
 use crate::observer::{Observer, SendEvent, SenderState, Silent};
@@ -49,7 +49,8 @@ pub(super) fn blog(kernel: &str, aws: i8, initcwnd: u32) -> RunConfig {
         sender: end(
             SockOpts { sndbuf: Some(4 << 20), sndbuf_force: true, ..sockopt.clone() },
             WriteConfig {
-                start: SimDuration::from_micros(1_000_176),
+                // A second after the recorded program's `accept`, which comes half a round trip after `connect`.
+                start: SimDuration::from_micros(1_100_176),
                 ..WriteConfig::endless(WriteMode::Burst {
                     call: 16 << 20,
                     retry: SimDuration::from_millis(50),
@@ -305,6 +306,31 @@ fn the_sockets_of_a_host_share_its_memory() {
     // One alone would take its whole budget of about 6 MiB; all eight together stay near 100 pages.
     assert!(charged < 8 * 100 * 4_096, "{charged}");
     assert_eq!(r.receiver_counters.memory_pressures, 1);
+}
+
+/// Data that the reading end has taken, at the SYN-ACK, and when it was established; the first ACK is lost.
+fn without_the_last_ack(one_thread: bool) -> (RunOutcome, SimTime) {
+    let mut config = shared(FlowsConfig::default());
+    config.stop.after = SimDuration::from_secs(2);
+    config.host.calls.one_thread = one_thread;
+    config.forward.loss = Loss::Listed(vec![2]);
+    let rtt = config.forward.delay.as_nanos() + config.reverse.delay.as_nanos();
+    let r = run(&config, &mut Silent).unwrap();
+    let started = r.started;
+    assert!(r.read > 0);
+    (r, started + SimDuration::from_nanos(rtt))
+}
+
+#[test]
+fn data_completes_a_handshake_whose_last_ack_was_lost() {
+    // As recorded: the writer does not wait for the reading end, which its data establishes.
+    let (r, within) = without_the_last_ack(false);
+    assert!(r.started < r.established && r.established < within, "{} {}", r.started, r.established);
+    assert_eq!(r.receiver_counters.syn_retrans, 0);
+    // A program that holds both ends waits in `accept` for a second, until the SYN-ACK is sent again.
+    let (r, _) = without_the_last_ack(true);
+    assert!(r.started >= r.established && r.established > SimTime::from_nanos(1_000_000_000));
+    assert_eq!(r.receiver_counters.syn_retrans, 1);
 }
 
 #[test]

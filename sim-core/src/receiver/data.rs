@@ -9,7 +9,7 @@ use crate::segment::Segment;
 use crate::send_half::{Cx, SendHalf};
 use crate::skb::{MergeRefusal, Skb, try_coalesce};
 use crate::state::{AckPending, TcpState};
-use crate::time::SimTime;
+use crate::time::{Jiffies, SimTime};
 
 impl Receiver {
     /// Where the payload goes (`tcp_data_queue`).
@@ -295,6 +295,11 @@ impl Receiver {
         available >= i64::from(self.lowat)
             || self.rmem > self.rcvbuf - (self.rcvbuf >> 3)
             || self.receive_window() <= self.ack.rcv_mss
+    }
+
+    /// When an ACK last came (`rcv_tstamp`).
+    pub(crate) const fn last_ack(&self) -> Option<Jiffies> {
+        self.rcv_tstamp
     }
 
     /// The time of the socket's cached clock; the start of the run before its first use.

@@ -32,6 +32,21 @@ impl Sender {
         waited >= patience_ms(self.sysctl.tcp_retries2, self.sysctl.tcp_rto_max_ms)
     }
 
+    /// Whether a peer that has closed its window on packets in flight has been silent for too long: neither an ACK nor a
+    /// first repetition within twice the longest timeout (`tcp_rtx_probe0_timed_out`). As long as it answers, the head is
+    /// repeated for ever; `tcp_retries2` does not count. Recorded on all kernels: a peer that falls silent after closing its
+    /// window is given up at the first timeout after 240 s.
+    pub(super) fn silent_behind_closed_window(&self, rx: &Receiver) -> bool {
+        let longest_ms = 2 * u64::from(self.sysctl.tcp_rto_max_ms);
+        let longest = i64::try_from(longest_ms * u64::from(self.hz) / 1_000).unwrap_or(i64::MAX);
+        if rx.last_ack().is_none_or(|at| self.timer.asked() - at <= longest) {
+            return false;
+        }
+        let head = self.queue.rtx.front().map(|skb| skb.sent_at);
+        let since = self.loss.retrans_stamp.or(head).unwrap_or(SimTime::ZERO);
+        rx.cached_clock().since(since).as_nanos() / 1_000_000 > longest_ms
+    }
+
     /// The program gets `ETIMEDOUT`; what was queued is freed.
     pub(super) fn give_up<O: Observer>(&mut self, cx: &mut Cx<'_, O>, rx: &mut Receiver) {
         cx.host.counters.abort_on_timeout += 1;

@@ -17,7 +17,12 @@ impl Sender {
         }
         // Into a closed window the head is repeated without counting a timeout.
         let closed = self.window.snd_wnd == 0;
-        if !closed {
+        if closed {
+            if self.silent_behind_closed_window(rx) {
+                self.give_up(cx, rx);
+                return;
+            }
+        } else {
             cx.host.counters.timeouts += 1;
             if O::ACTIVE {
                 cx.obs.sending(cx.now, SendEvent::Timeout);

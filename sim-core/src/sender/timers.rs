@@ -27,17 +27,25 @@ struct Armed {
 pub struct XmitTimer {
     wheel: TimerWheel,
     armed: Option<Armed>,
+    /// What the last arming asked for, before the wheel rounded it up (`icsk_timeout`).
+    asked: Jiffies,
 }
 
 impl XmitTimer {
     /// An idle timer on `wheel`.
     pub fn new(wheel: TimerWheel) -> Self {
-        Self { wheel, armed: None }
+        Self { wheel, armed: None, asked: Jiffies::default() }
     }
 
     /// Arms the timer `ticks` from `now`; arming twice replaces.
     pub fn arm(&mut self, kind: TimerKind, now: Jiffies, ticks: u32) {
-        self.armed = Some(Armed { kind, fires: self.wheel.fires(now, now + ticks) });
+        self.asked = now + ticks;
+        self.armed = Some(Armed { kind, fires: self.wheel.fires(now, self.asked) });
+    }
+
+    /// The expiry that the last arming asked for.
+    pub fn asked(&self) -> Jiffies {
+        self.asked
     }
 
     /// Cancels the timer.
