@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use sim_core::config::{LiveOption, Route, Sysctls};
 use sim_core::linux::{self, KernelProfile};
-use sim_core::segment::{SynOptions, Timestamps};
+use sim_core::segment::{Flags, SynOptions, Timestamps};
 use sim_core::time::SimDuration;
 use thiserror::Error;
 
@@ -204,7 +204,11 @@ impl Setup {
         ] {
             self.options.extend(number(key).map(|v| make(v as u32)));
         }
-        let syn = rec.tx.first().filter(|t| t.flags.has(sim_core::segment::Flags::SYN))?;
+        // SYNs may be lost on the way: the last one before the SYN-ACK is the one that arrived.
+        let answered = rec.acks.iter().find(|a| a.flags.has(Flags::SYN)).map_or(u64::MAX, |a| a.ev);
+        let mut syns = rec.tx.iter().take_while(|t| t.flags.has(Flags::SYN));
+        let first = syns.next()?;
+        let syn = syns.take_while(|t| t.ev < answered).last().unwrap_or(first);
         self.syn = SynOptions {
             mss: syn.mss_opt.unwrap_or(536).min(65_535) as u16,
             window_scale: syn.ws_opt,

@@ -49,7 +49,9 @@ impl Endpoint {
         // Time since boot: jiffies begin five minutes before their 32-bit overflow.
         let initial = 0u32.wrapping_sub(300 * host.hz);
         let uptime_ticks = u64::from((host.jiffies as u32).wrapping_sub(initial));
-        rx.set_timestamp_clock(uptime_ticks * 1_000_000 / u64::from(host.hz), 0);
+        // Ticks fall on whole periods of the monotonic clock: the time since the last one counts too.
+        let uptime_us = uptime_ticks * 1_000_000 / u64::from(host.hz) + host.since_tick.as_micros();
+        rx.set_timestamp_clock(uptime_us, 0);
         rx.set_skb_layout(host.skb);
         Self {
             rx,

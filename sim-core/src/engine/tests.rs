@@ -106,6 +106,17 @@ fn the_budget_overrun_of_6_1_follows_from_its_configuration() {
     assert_eq!(sent.0.len(), 38);
 }
 
+/// Recorded (6.12 `v8_idle_restart`): 518 us of the millisecond have passed when the run begins, and so timestamps advance 482 us
+/// later.
+#[test]
+fn timestamps_advance_on_whole_milliseconds_of_the_monotonic_clock() {
+    let mut config = blog("6.12", 1, 10);
+    config.host.since_tick = SimDuration::from_nanos(3_518_000);
+    let sysctl = std::sync::Arc::new(config.sender.sysctl.clone());
+    let end = super::endpoint::Endpoint::new(config.kernel, &config.sender, &config.host, &sysctl);
+    assert_eq!(end.rx.timestamps_from().0 % 1_000, 518);
+}
+
 #[test]
 fn the_normal_run_of_6_1_ends_in_window_probes() {
     let mut config = blog("6.1", 1, 1_024);

@@ -101,7 +101,8 @@ impl<'a, O: Observer> Driver<'a, O> {
         let mut rx = Receiver::new(config.kernel, end.sysctl.clone(), end.route.clone());
         // Time since boot: jiffies begin five minutes before their 32-bit overflow.
         let uptime_ticks = (host.jiffies as u32).wrapping_sub(0u32.wrapping_sub(300 * host.hz));
-        let origin_us = u64::from(uptime_ticks) * 1_000_000 / u64::from(host.hz);
+        let origin_us =
+            u64::from(uptime_ticks) * 1_000_000 / u64::from(host.hz) + host.since_tick.as_micros();
         rx.set_timestamp_clock(origin_us, 0);
         rx.set_skb_layout(host.skb);
         Self {
