@@ -1,8 +1,11 @@
-//! The event queue: a heap ordered by time and insertion, and in-order lanes beside it.
+//! The event queue: heaps ordered by time and insertion, and in-order lanes beside them.
 //!
 //! Packets on a link without reordering leave it in the order they entered it, so they wait in a ring (a
-//! [`Lane`]) instead of the heap. Heap and lanes share one insertion counter: whatever is due at the same time
+//! [`Lane`]) instead of a heap. Heaps and lanes share one insertion counter: whatever is due at the same time
 //! happens in the order in which it was scheduled.
+//!
+//! Timers have a heap of their own. There are as many as sockets, and hardly one is due before it is moved on; what a
+//! program does next is due at once. Apart, the one does not sink through the many of the other.
 
 use std::cmp::Ordering;
 use std::collections::{BinaryHeap, VecDeque};
@@ -59,10 +62,16 @@ impl<E> Ord for Entry<E> {
     }
 }
 
+/// The place of the earliest entry of a heap.
+fn first<E>(heap: &BinaryHeap<Entry<E>>) -> Key {
+    heap.peek().map_or(Key::NEVER, |e| e.key)
+}
+
 /// Events whose order is known only when they are due.
 #[derive(Clone, Debug)]
 pub struct EventQueue<E> {
-    heap: BinaryHeap<Entry<E>>,
+    soon: BinaryHeap<Entry<E>>,
+    timers: BinaryHeap<Entry<E>>,
     inserted: u64,
     processed: u64,
     max_events: u64,
@@ -71,13 +80,15 @@ pub struct EventQueue<E> {
 impl<E> EventQueue<E> {
     /// An empty queue that lets at most `max_events` events happen.
     pub fn new(max_events: u64) -> Self {
-        Self { heap: BinaryHeap::new(), inserted: 0, processed: 0, max_events }
+        Self { soon: BinaryHeap::new(), timers: BinaryHeap::new(), inserted: 0, processed: 0, max_events }
     }
 
     /// Empties the queue for another run, and keeps its memory.
     pub fn reset(&mut self, max_events: u64) {
-        self.heap.clear();
-        self.heap.reserve(16);
+        for heap in [&mut self.soon, &mut self.timers] {
+            heap.clear();
+            heap.reserve(16);
+        }
         (self.inserted, self.processed, self.max_events) = (0, 0, max_events);
     }
 
@@ -90,20 +101,28 @@ impl<E> EventQueue<E> {
     /// Schedules `event`.
     pub fn push(&mut self, time: SimTime, event: E) {
         let key = self.key(time);
-        self.heap.push(Entry { key, event });
+        self.soon.push(Entry { key, event });
     }
 
-    /// The place of the earliest event of the heap.
+    /// Schedules `event`, of which each socket has one and which is mostly far ahead. Only the cost depends on whether it
+    /// is, not the order.
+    pub fn push_timer(&mut self, time: SimTime, event: E) {
+        let key = self.key(time);
+        self.timers.push(Entry { key, event });
+    }
+
+    /// The place of the earliest event of the heaps.
     pub fn peek(&self) -> Key {
-        self.heap.peek().map_or(Key::NEVER, |e| e.key)
+        first(&self.soon).min(first(&self.timers))
     }
 
-    /// Takes the earliest event of the heap.
+    /// Takes the earliest event of the heaps.
     pub fn pop(&mut self) -> Option<(SimTime, E)> {
-        self.heap.pop().map(|e| (e.key.time, e.event))
+        let heap = if first(&self.soon) < first(&self.timers) { &mut self.soon } else { &mut self.timers };
+        heap.pop().map(|e| (e.key.time, e.event))
     }
 
-    /// Counts an event of the heap or of a lane.
+    /// Counts an event of a heap or of a lane.
     ///
     /// # Errors
     /// If the budget is used up.
@@ -192,7 +211,7 @@ impl<T> Sorted<T> {
 
     /// The place of the first item.
     pub fn peek(&self) -> Key {
-        self.heap.peek().map_or(Key::NEVER, |e| e.key)
+        first(&self.heap)
     }
 
     /// Takes the first item.
@@ -228,6 +247,20 @@ mod tests {
         q.push(at(3), 'b');
         let order: String = std::iter::from_fn(|| q.pop()).map(|(_, e)| e).collect();
         assert_eq!(order, "abcd");
+    }
+
+    #[test]
+    fn timers_and_other_events_share_one_order() {
+        let mut q = EventQueue::new(10);
+        q.push_timer(at(5), 'b');
+        q.push(at(5), 'c');
+        q.push(at(3), 'a');
+        q.push_timer(at(5), 'd');
+        q.push_timer(at(9), 'f');
+        q.push(at(7), 'e');
+        let order: String = std::iter::from_fn(|| q.pop()).map(|(_, e)| e).collect();
+        assert_eq!(order, "abcdef");
+        assert_eq!(q.peek(), Key::NEVER);
     }
 
     #[test]

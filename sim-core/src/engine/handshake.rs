@@ -103,7 +103,7 @@ impl<O: Observer> Simulation<'_, O> {
         let linear = if side == Side::Sender { self.config.kernel.syn_linear_timeouts } else { 0 };
         let doublings = tries.saturating_sub(linear);
         let fires = self.wheel.fires(now.jiffies, now.jiffies + ((TIMEOUT_INIT * now.hz) << doublings));
-        self.queue.push(self.clock.begin(fires).max(time), Event::Handshake(flow, side));
+        self.queue.push_timer(self.clock.begin(fires).max(time), Event::Handshake(flow, side));
     }
 
     /// The handshake has not come further since the timer was armed: what was lost is sent again

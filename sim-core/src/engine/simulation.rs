@@ -258,7 +258,7 @@ impl<'a, O: Observer> Simulation<'a, O> {
             if at == SimTime::ZERO {
                 self.open(flow, at);
             } else {
-                self.queue.push(at, Event::Open(flow));
+                self.queue.push_timer(at, Event::Open(flow));
             }
         }
         let mut waiting = std::mem::take(&mut self.waiting);
@@ -600,7 +600,7 @@ impl<'a, O: Observer> Simulation<'a, O> {
             // A timer that moved later leaves its event in the queue, where it finds nothing to do.
             if end.wake.is_none_or(|w| due < w) {
                 end.wake = Some(due);
-                self.queue.push(due, Event::Timer(flow, side));
+                self.queue.push_timer(due, Event::Timer(flow, side));
             }
         }
         if end.tx.take_wakeup() {
