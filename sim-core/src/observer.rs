@@ -314,6 +314,10 @@ pub trait Observer {
     /// (`rcv_ssthresh`, `rcvbuf`, `rmem`, `rcv_wnd`, `rcv_wup`, `rcv_nxt`, `copied_seq`), which costs less.
     const WHOLE_STATE: bool = true;
 
+    /// Whether every step is taken by itself, even where several come to the same at once. Nobody needs this but tests
+    /// which compare the two; [`Stepwise`] asks for it.
+    const STEPWISE: bool = false;
+
     /// What follows is of connection `flow`, counted from 0. A run begins with connection 0 and says so only when
     /// it changes: of a single connection there is nothing to say.
     fn flow(&mut self, flow: u32) {
@@ -362,4 +366,46 @@ pub struct Silent;
 
 impl Observer for Silent {
     const ACTIVE: bool = false;
+}
+
+/// An observer for which every step is taken by itself ([`Observer::STEPWISE`]).
+#[derive(Debug)]
+pub struct Stepwise<'a, O>(pub &'a mut O);
+
+impl<O: Observer> Observer for Stepwise<'_, O> {
+    const ACTIVE: bool = O::ACTIVE;
+    const WHOLE_STATE: bool = O::WHOLE_STATE;
+    const STEPWISE: bool = true;
+
+    fn flow(&mut self, flow: u32) {
+        self.0.flow(flow);
+    }
+
+    fn segment(&mut self, now: Now, seg: &Segment, skb: &Skb, state: &SocketState) {
+        self.0.segment(now, seg, skb, state);
+    }
+
+    fn transmit(&mut self, now: Now, packet: &Transmit, state: &SocketState) {
+        self.0.transmit(now, packet, state);
+    }
+
+    fn sent(&mut self, now: Now, seg: &Segment, state: &SenderState) {
+        self.0.sent(now, seg, state);
+    }
+
+    fn sending(&mut self, now: Now, event: SendEvent) {
+        self.0.sending(now, event);
+    }
+
+    fn crossed(&mut self, now: Now, sent: SimTime, wire_bytes: u32) {
+        self.0.crossed(now, sent, wire_bytes);
+    }
+
+    fn read(&mut self, now: Now, bytes: u32, state: &SocketState) {
+        self.0.read(now, bytes, state);
+    }
+
+    fn rule(&mut self, now: Now, rule: Rule) {
+        self.0.rule(now, rule);
+    }
 }

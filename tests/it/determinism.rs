@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use crate::support::{command, listing, ran, run_under, simulate, skmem, whole_gallery};
+use crate::support::{command, listing, ran, run_under, simulate, simulate_stepwise, skmem, whole_gallery};
 
 /// Digests of the gallery. They hold in every build profile and on every platform; a change of the model that moves
 /// one is noted in the change log.
@@ -176,6 +176,29 @@ fn a_trace_does_not_depend_on_who_watches() {
         let (watched, _, _) = simulate(&scenario);
         let alone = run_under(&scenario, &mut sim_core::observer::Silent);
         assert_eq!(watched, alone, "{}", scenario.name);
+    }
+}
+
+/// Fails at the first row that one has and the other has not.
+fn same_rows<T: PartialEq + std::fmt::Debug>(what: &str, at_once: &[T], stepwise: &[T]) {
+    for (i, (a, b)) in at_once.iter().zip(stepwise).enumerate() {
+        assert_eq!(a, b, "{what} {i}");
+    }
+    assert_eq!(at_once.len(), stepwise.len(), "{what}");
+}
+
+#[test]
+fn what_is_done_at_once_is_row_by_row_what_single_steps_come_to() {
+    for scenario in whole_gallery() {
+        let name = &scenario.name;
+        let (ended, trace, _) = simulate(&scenario);
+        let (ended_stepwise, stepwise, _) = simulate_stepwise(&scenario);
+        same_rows(&format!("{name}: row"), &trace.rows, &stepwise.rows);
+        same_rows(&format!("{name}: ACK"), &trace.acks, &stepwise.acks);
+        same_rows(&format!("{name}: read"), &trace.reads, &stepwise.reads);
+        same_rows(&format!("{name}: packet"), &trace.tx, &stepwise.tx);
+        assert_eq!(trace, stepwise, "{name}");
+        assert_eq!(ended, ended_stepwise, "{name}");
     }
 }
 

@@ -10,7 +10,7 @@ use scenarios::{Overrides, Scenario, Source, gallery, gallery_text, resolve, res
 use sim_core::counters::Counters;
 use sim_core::engine::{self, RunOutcome};
 use sim_core::inject::{InjectionOutcome, run_injection};
-use sim_core::observer::Observer;
+use sim_core::observer::{Observer, Stepwise};
 
 /// What a command came to.
 pub(crate) struct Ran {
@@ -115,12 +115,24 @@ pub(crate) fn run_under<O: Observer>(scenario: &Scenario, obs: &mut O) -> Ended 
 
 /// Runs a scenario with everything recorded.
 pub(crate) fn simulate(scenario: &Scenario) -> (Ended, Trace, Summary) {
+    recorded(scenario, run_under)
+}
+
+/// The same, every step taken by itself.
+pub(crate) fn simulate_stepwise(scenario: &Scenario) -> (Ended, Trace, Summary) {
+    recorded(scenario, |s, recorder| run_under(s, &mut Stepwise(recorder)))
+}
+
+fn recorded(
+    scenario: &Scenario,
+    run: impl FnOnce(&Scenario, &mut TraceRecorder) -> Ended,
+) -> (Ended, Trace, Summary) {
     let setup = match &scenario.inject {
         None => Setup::of(&scenario.config),
         Some(_) => Setup::of_path(&scenario.config),
     };
     let mut recorder = TraceRecorder::new(setup);
-    let ended = run_under(scenario, &mut recorder);
+    let ended = run(scenario, &mut recorder);
     let trace = match &ended {
         Ended::Engine(o) => recorder.finish(o.ended, &o.receiver, &o.receiver_counters, &o.sender_counters),
         Ended::Injected(o) => recorder.finish(o.ended, &o.receiver, &o.counters, &Counters::default()),

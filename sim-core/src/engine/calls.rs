@@ -11,7 +11,7 @@
 //!   ([`waits_for_calls`]).
 
 use super::flow::{FlowId, Side};
-use super::simulation::{Event, Simulation};
+use super::simulation::Simulation;
 use crate::app::Call;
 use crate::config::{Ending, LinkConfig, RunConfig};
 use crate::observer::Observer;
@@ -92,10 +92,29 @@ impl<O: Observer> Simulation<'_, O> {
         !self.uninterrupted && (self.busy || self.links.iter().any(|l| l.peek().time <= self.cpu.begin(time)))
     }
 
+    /// Until when the stack leaves a call alone that has sent nothing.
+    fn undisturbed_until(&self) -> SimTime {
+        if O::STEPWISE {
+            SimTime::ZERO
+        } else if self.uninterrupted || self.config.host.calls.threaded_softirqs {
+            SimTime::NEVER
+        } else if self.busy {
+            SimTime::ZERO
+        } else {
+            self.links[0].peek().time.min(self.links[1].peek().time)
+        }
+    }
+
+    /// A call goes on at `time`, if the stack has nothing to do then.
+    fn interrupt_call(&mut self, time: SimTime, flow: FlowId, thread: u8) {
+        debug_assert!(self.interrupted_call.is_none(), "one program at a time");
+        self.interrupted_call = Some((self.queue.key(time), flow, thread));
+    }
+
     /// An interrupted call goes on.
     pub(super) fn call_goes_on(&mut self, flow: FlowId, thread: u8, time: SimTime) {
         if self.interrupted(time) {
-            self.queue.push(self.cpu.begin(time), Event::Call(flow, thread));
+            self.interrupt_call(self.cpu.begin(time), flow, thread);
         } else if self.advance_call(flow, thread, time) {
             self.run_thread(flow, thread, self.cpu.begin(time));
         }
@@ -125,7 +144,7 @@ impl<O: Observer> Simulation<'_, O> {
             }
             self.flows[flow as usize].threads[usize::from(thread)].call = Some(call);
             if (!threaded || self.transmitted > sent_before) && self.interrupted(time) {
-                self.queue.push(time, Event::Call(flow, thread));
+                self.interrupt_call(time, flow, thread);
                 return false;
             }
         }
@@ -137,15 +156,24 @@ impl<O: Observer> Simulation<'_, O> {
         match call.stage {
             Stage::Begin | Stage::Copy | Stage::Finish => {
                 let begins = call.stage == Stage::Begin;
+                let undisturbed = self.undisturbed_until();
                 let result = self.on(flow, side, time, |cx, end| {
                     if begins {
                         end.rx.own();
                         end.tx.write_begin(cx.now, len);
                     }
-                    match end.tx.write_some(cx, &mut end.rx) {
-                        WriteProgress::Sent => Err(Stage::Copy),
-                        WriteProgress::Flush => Err(Stage::Flush),
-                        WriteProgress::Copied => Ok(end.tx.write_end(cx, &mut end.rx)),
+                    loop {
+                        match end.tx.write_some(cx, &mut end.rx) {
+                            WriteProgress::Sent => return Err(Stage::Copy),
+                            WriteProgress::Copied => return Ok(end.tx.write_end(cx, &mut end.rx)),
+                            // Nothing waits, and nothing can have come.
+                            WriteProgress::Flush
+                                if end.rx.backlog_waiting() == 0 && cx.now.time < undisturbed =>
+                            {
+                                end.rx.drain_done();
+                            }
+                            WriteProgress::Flush => return Err(Stage::Flush),
+                        }
                     }
                 });
                 call.stage = match result {

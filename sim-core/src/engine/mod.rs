@@ -4,6 +4,8 @@
 //! sends onto the path. Machines never see the queue; they say when they want to be called again.
 
 mod applications;
+#[cfg(test)]
+mod at_once_tests;
 mod calls;
 mod closing;
 mod cpu;

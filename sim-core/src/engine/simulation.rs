@@ -38,8 +38,6 @@ pub(super) enum Event {
     Timer(FlowId, Side),
     /// A thread of a connection's programs may run.
     Applications(FlowId, u8),
-    /// The call that a thread is in goes on.
-    Call(FlowId, u8),
     /// The writer of a connection, and with it its applications' clocks, start.
     Start(FlowId),
     /// A change from the configuration.
@@ -72,6 +70,8 @@ impl Ready {
 enum Source {
     Heap,
     Link(Side),
+    /// The call that was interrupted goes on.
+    Call,
 }
 
 /// Memory that one run leaves to the next.
@@ -129,6 +129,8 @@ pub(super) struct Simulation<'a, O: Observer> {
     pub(super) transmitted: u64,
     /// Threads that are in a call.
     pub(super) calling: u32,
+    /// Where the call that was interrupted goes on, and whose it is. There is never more than one.
+    pub(super) interrupted_call: Option<(Key, FlowId, u8)>,
     /// Changes that were due while a thread was in a call.
     pub(super) changes_waiting: Vec<usize>,
     pub(super) out: Vec<Transmit>,
@@ -222,6 +224,7 @@ impl<'a, O: Observer> Simulation<'a, O> {
             uninterrupted: waits_for_calls(config),
             transmitted: 0,
             calling: 0,
+            interrupted_call: None,
             changes_waiting: Vec::new(),
             out,
             snapshots: Vec::new(),
@@ -285,8 +288,8 @@ impl<'a, O: Observer> Simulation<'a, O> {
             }
             let (source, key) = self.next;
             let ready = self.cpu.begin(SimTime::ZERO);
-            let take_ready =
-                self.busy && (ready <= key.time || (source != Source::Heap && self.turns.receiving()));
+            let take_ready = self.busy
+                && (ready <= key.time || (matches!(source, Source::Link(_)) && self.turns.receiving()));
             let time = if take_ready { ready } else { key.time };
             if time > self.stop_at {
                 if self.is_over() {
@@ -303,6 +306,7 @@ impl<'a, O: Observer> Simulation<'a, O> {
                 _ if take_ready => self.process_ready(waiting, time),
                 Source::Heap => self.heap_event(waiting),
                 Source::Link(from) => self.dequeue(waiting, from, time),
+                Source::Call => self.call_is_due(),
             }
             let read = self.read_bytes >= self.stop_bytes && self.returned_bytes >= self.stop_returned;
             if (read || self.segments >= self.stop_segments) && self.programs_are_done(last) {
@@ -352,13 +356,26 @@ impl<'a, O: Observer> Simulation<'a, O> {
 
     fn earliest(&self) -> (Source, Key) {
         let [forward, reverse] = [self.links[0].peek(), self.links[1].peek()];
-        let heap = self.queue.peek();
-        if forward < heap && forward < reverse {
-            (Source::Link(Side::Sender), forward)
-        } else if reverse < heap {
-            (Source::Link(Side::Receiver), reverse)
-        } else {
-            (Source::Heap, heap)
+        let mut first = (Source::Heap, self.queue.peek());
+        if let Some((key, ..)) = self.interrupted_call
+            && key < first.1
+        {
+            first = (Source::Call, key);
+        }
+        if forward < first.1 {
+            first = (Source::Link(Side::Sender), forward);
+        }
+        if reverse < first.1 {
+            first = (Source::Link(Side::Receiver), reverse);
+        }
+        first
+    }
+
+    /// The call that was interrupted may go on.
+    fn call_is_due(&mut self) {
+        self.moved = true;
+        if let Some((due, flow, thread)) = self.interrupted_call.take() {
+            self.call_goes_on(flow, thread, self.cpu.begin(due.time));
         }
     }
 
@@ -621,7 +638,6 @@ impl<'a, O: Observer> Simulation<'a, O> {
             Event::Interrupt(side) => self.interrupt(waiting, side, due),
             Event::Timer(flow, side) => self.timer(flow, side, due, time),
             Event::Applications(flow, thread) => self.applications_due(flow, thread, due, time),
-            Event::Call(flow, thread) => self.call_goes_on(flow, thread, time),
             Event::Start(flow) => self.applications_start(flow, time),
             Event::Change(i) => self.change(i, time),
         }

@@ -25,6 +25,7 @@ impl<'a, O> View<'a, O> {
 impl<O: Observer> Observer for View<'_, O> {
     const ACTIVE: bool = O::ACTIVE;
     const WHOLE_STATE: bool = O::WHOLE_STATE;
+    const STEPWISE: bool = O::STEPWISE;
 
     fn sent(&mut self, now: Now, seg: &Segment, state: &SenderState) {
         if self.side == Side::Sender {

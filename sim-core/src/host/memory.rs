@@ -100,14 +100,33 @@ impl TcpMem {
 
     /// Adds pages without asking (`sk_memory_allocated_add`).
     pub fn add(&mut self, time: SimTime, pages: i64) {
+        self.allocate(pages);
+        self.note_peak(time);
+    }
+
+    /// Adds pages of which [`TcpMem::note_peak`] hears later.
+    #[inline]
+    pub(crate) fn allocate(&mut self, pages: i64) {
         self.unseen += pages;
         if self.unseen >= self.reserve {
             self.pass_on();
         }
+    }
+
+    /// Keeps the host as it was at `time` if more is charged than ever before.
+    #[inline]
+    pub(crate) fn note_peak(&mut self, time: SimTime) {
         if self.charged() > self.peak {
             self.peak = self.charged();
             self.at_peak = self.snapshot(time);
         }
+    }
+
+    /// Whether `pages` more, one after the other, are granted at once: there is no pressure, and they stay below the
+    /// limit under which nobody is refused any.
+    pub(crate) fn is_plenty(&self, pages: i64) -> bool {
+        let most = self.allocated.max(self.charged() + pages);
+        !self.under_pressure() && most <= self.low as i64
     }
 
     /// The host as it is now.

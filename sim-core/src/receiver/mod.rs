@@ -23,6 +23,7 @@
 //! | `close` | the end of a socket | `tcp_close`, `tcp_done`, `tcp_timewait_state_process` |
 //! | `sockopt` | socket options | `tcp_set_window_clamp`, `tcp_set_rcvlowat` |
 
+mod account;
 mod ack;
 mod autotune;
 mod backlog;

@@ -6,6 +6,7 @@
 //! | file | concern | kernel functions |
 //! |---|---|---|
 //! | `write` | what an application writes, and when it may | `tcp_sendmsg`, `tcp_push`, `sk_stream_write_space` |
+//! | `fill` | the same, skb by skb, while nothing can be sent | |
 //! | `write_queue` | skbs, their memory, splitting | `tcp_fragment`, `tso_fragment`, `sk_page_frag` |
 //! | `output` | what is sent now | `tcp_write_xmit`, `tcp_retransmit_skb`, `tcp_write_wakeup` |
 //! | `tso` | how large a packet is | `tcp_tso_autosize`, `tcp_mss_split_point` |
@@ -26,6 +27,7 @@
 mod abort;
 pub mod congestion;
 mod costs;
+mod fill;
 mod input;
 mod join;
 mod loss_state;

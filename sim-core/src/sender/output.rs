@@ -389,7 +389,7 @@ impl Sender {
     }
 
     /// Packets that the congestion window allows now (`tcp_cwnd_test`).
-    fn cwnd_quota(&self, skb: &TxSkb) -> u32 {
+    pub(super) fn cwnd_quota(&self, skb: &TxSkb) -> u32 {
         if self.rules.fin_exceeds_cwnd && skb.flags.has(Flags::FIN) && skb.segs == 1 {
             return 1;
         }
@@ -447,7 +447,7 @@ impl Sender {
     }
 
     /// Judges how much of the congestion window was used (`tcp_cwnd_validate`).
-    fn validate_cwnd(&mut self, now: Now, limited: bool) {
+    pub(super) fn validate_cwnd(&mut self, now: Now, limited: bool) {
         self.cc.note_usage(limited, self.packets_out, self.window.snd_una, self.window.snd_nxt);
         if self.cc.is_limited() {
             self.cc.used = 0;

@@ -12,17 +12,17 @@ use crate::time::{Now, SimTime};
 const MIN_SNDBUF: u32 = 4_608;
 
 /// After so many new skbs a `send` lets the backlog be processed (`tcp_sendmsg_locked`).
-const SKBS_BETWEEN_FLUSHES: u8 = 16;
+pub(super) const SKBS_BETWEEN_FLUSHES: u8 = 16;
 
 /// A `send` in progress.
 #[derive(Clone, Copy, Default, Debug)]
 pub(super) struct WriteCall {
     began: SimTime,
     asked: u32,
-    left: u32,
-    copied: u32,
+    pub(super) left: u32,
+    pub(super) copied: u32,
     /// Skbs started since the backlog was last processed.
-    skbs: u8,
+    pub(super) skbs: u8,
 }
 
 /// Where a `send` in progress has come to.
@@ -60,6 +60,9 @@ impl Sender {
         while self.writing.left > 0 {
             let mut room = self.queue.unsent.back().map_or(0, |t| goal.saturating_sub(t.len));
             if room == 0 {
+                if self.fill(cx, rx, goal, max_frags) {
+                    continue;
+                }
                 if let Some(stop) = self.next_skb(cx, rx) {
                     return stop;
                 }
@@ -223,7 +226,7 @@ impl Sender {
     }
 
     /// More than half the peer's largest window was written since the last push (`forced_push`).
-    fn must_push(&self) -> bool {
+    pub(super) fn must_push(&self) -> bool {
         self.queue.write_seq > self.queue.pushed_seq + (self.window.max_window >> 1)
     }
 
@@ -232,7 +235,7 @@ impl Sender {
     }
 
     /// Whether another skb may be started (`sk_stream_memory_free`).
-    fn has_memory(&self) -> bool {
+    pub(super) fn has_memory(&self) -> bool {
         self.queue.wmem_queued < self.sndbuf && self.queue.notsent(self.window.snd_nxt) < self.notsent_lowat
     }
 

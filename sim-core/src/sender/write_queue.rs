@@ -147,9 +147,7 @@ impl WriteQueue {
 
     /// How many of `want` bytes [`WriteQueue::append`] would copy.
     pub fn fits(&mut self, want: u32, max_frags: u16) -> u32 {
-        if self.frag_used + PAGE_FRAG_MIN > PAGE_FRAG {
-            self.frag_used = 0;
-        }
+        let room = self.frag_room();
         let new_frag = self.frag_used == 0;
         let Some(tail) = self.unsent.back() else { return 0 };
         if new_frag && tail.len > 0 {
@@ -161,7 +159,21 @@ impl WriteQueue {
                 return 0;
             }
         }
-        want.min(PAGE_FRAG - self.frag_used)
+        want.min(room)
+    }
+
+    /// Room in the page fragment that comes next, which may be a new one (`sk_page_frag_refill`).
+    fn frag_room(&mut self) -> u32 {
+        if self.frag_used + PAGE_FRAG_MIN > PAGE_FRAG {
+            self.frag_used = 0;
+        }
+        PAGE_FRAG - self.frag_used
+    }
+
+    /// The most page fragments that an skb of `len` bytes can have.
+    pub fn most_frags(&self, len: u32) -> u32 {
+        // One that has begun, with little room, whole ones, and a rest.
+        len / PAGE_FRAG + 2
     }
 
     /// Page fragments begun so far.
@@ -185,19 +197,44 @@ impl WriteQueue {
         if n == 0 {
             return 0;
         }
-        let new_frag = self.frag_used == 0;
-        let write_seq = self.write_seq;
-        if new_frag {
-            self.frags_begun += 1;
-            self.frag_starts.push_back(write_seq);
-        }
-        self.frag_used += n;
-        self.write_seq = write_seq + n;
+        self.use_frag(self.write_seq, n);
+        self.write_seq = self.write_seq + n;
         self.wmem_queued += n;
         let Some(tail) = self.unsent.back_mut() else { return 0 };
         tail.len += n;
         tail.segs = 0;
         tail.len
+    }
+
+    /// `n` bytes from `seq` on go into the page fragment; returns whether they begin a new one.
+    fn use_frag(&mut self, seq: Seq, n: u32) -> bool {
+        let new_frag = self.frag_used == 0;
+        if new_frag {
+            self.frags_begun += 1;
+            self.frag_starts.push_back(seq);
+        }
+        self.frag_used += n;
+        new_frag
+    }
+
+    /// Appends an skb of `len` bytes that has slots for all its page fragments. `copied` hears of every piece: its length,
+    /// and how many fragments have been begun if it begins one. Returns the number of pieces.
+    pub fn append_full(&mut self, len: u32, mut copied: impl FnMut(u32, u64)) -> u32 {
+        self.entail();
+        let (seq, mut done, mut pieces) = (self.write_seq, 0, 0);
+        while done < len {
+            let n = self.frag_room().min(len - done);
+            let begins = self.use_frag(seq + done, n);
+            copied(n, if begins { self.frags_begun } else { 0 });
+            done += n;
+            pieces += 1;
+        }
+        if let Some(tail) = self.unsent.back_mut() {
+            tail.len = len;
+        }
+        self.write_seq = seq + len;
+        self.wmem_queued += len;
+        pieces
     }
 
     /// The last unsent skb carries the FIN.

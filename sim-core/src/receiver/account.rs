@@ -1,0 +1,55 @@
+//! Charging a run of skbs that are to be sent, while the host has plenty of memory and nobody needs to be asked.
+
+use super::Receiver;
+use super::memory::PAGE;
+use crate::host::TcpMem;
+use crate::observer::Observer;
+use crate::send_half::Cx;
+use crate::time::SimTime;
+
+/// An account for skbs of one socket that are to be sent.
+#[derive(Debug)]
+pub(crate) struct SendAccount {
+    fwd_alloc: i32,
+    charged: u32,
+    /// When pages were last had.
+    last: Option<SimTime>,
+}
+
+impl SendAccount {
+    /// Charges `n` bytes, with new pages if need be (`sk_wmem_schedule`, `sk_mem_charge`).
+    #[inline]
+    pub(crate) fn take(&mut self, memory: &mut TcpMem, time: SimTime, n: u32) {
+        let missing = n as i32 - self.fwd_alloc;
+        if missing > 0 {
+            let pages = (missing + PAGE - 1) / PAGE;
+            self.fwd_alloc += pages * PAGE;
+            memory.allocate(i64::from(pages));
+            self.last = Some(time);
+        }
+        self.fwd_alloc -= n as i32;
+        self.charged += n;
+    }
+}
+
+impl Receiver {
+    /// An account for `bytes` more to be sent beside the `queued` ones, if the host has so many that it grants every page
+    /// without a second thought (`__sk_mem_raise_allocated` below `tcp_mem[0]`).
+    pub(crate) fn send_account(&self, memory: &TcpMem, queued: u32, bytes: u32) -> Option<SendAccount> {
+        let pages = i64::from(bytes) / i64::from(PAGE) + 1;
+        (queued == self.wmem_charged && memory.is_plenty(pages)).then_some(SendAccount {
+            fwd_alloc: self.fwd_alloc,
+            charged: self.wmem_charged,
+            last: None,
+        })
+    }
+
+    /// Takes over what was charged to `account`.
+    pub(crate) fn settle_account<O: Observer>(&mut self, cx: &mut Cx<'_, O>, account: SendAccount) {
+        self.fwd_alloc = account.fwd_alloc;
+        self.wmem_charged = account.charged;
+        if let Some(time) = account.last {
+            cx.host.memory.note_peak(time);
+        }
+    }
+}
