@@ -36,11 +36,20 @@ pub struct ScriptOptions {
 }
 
 impl ScriptOptions {
-    /// MTU of the device, bytes.
+    /// MTU of the device, bytes. A device refuses one that its packets cannot have, and keeps 1500: an IP packet has at
+    /// most 65535 bytes, and a TAP's Ethernet header counts with it (`tun_net_init`).
     pub fn mtu(&self) -> u32 {
-        self.mtu.unwrap_or(1500)
+        let largest = if self.tap { MAX_PACKET - ETHERNET_HEADER } else { MAX_PACKET };
+        self.mtu.filter(|&m| m <= largest).unwrap_or(DEFAULT_MTU)
     }
 }
+
+/// MTU of a device that was not told another, bytes.
+const DEFAULT_MTU: u32 = 1500;
+/// Largest packet of a TUN device, bytes.
+const MAX_PACKET: u32 = 65_535;
+/// Bytes in front of the IP header of a TAP's packets.
+const ETHERNET_HEADER: u32 = 14;
 
 /// The raw window field of everything the peer sends.
 pub const PEER_WINDOW: u16 = 65535;

@@ -171,7 +171,7 @@ impl Drive {
         let link = config.forward.mtu.min(65_535).saturating_sub(HEADERS);
         let sent_at = SimTime::from_nanos(syn.time_ns);
         let options = self.with(sent_at, |cx, rx, _| rx.active_open(cx, link, maxseg));
-        self.tx.connect(maxseg, options.ts.is_some());
+        self.tx.connect(maxseg, link, options.ts.is_some());
         let at = self.arrival(synack);
         let sysctl = &config.sender.sysctl;
         let timestamps = synack.tsval.is_some() && sysctl.tcp_timestamps;

@@ -333,6 +333,7 @@ pub const fn ack_reason_name(reason: AckReason) -> &'static str {
         AckReason::WindowUpdate => "window_update",
         AckReason::Read => "read",
         AckReason::DupAck => "dup_ack",
+        AckReason::Challenge => "challenge",
         AckReason::BacklogDeferred => "backlog_deferred",
         AckReason::Data => "data",
         AckReason::Handshake => "handshake",

@@ -106,6 +106,10 @@ counters! {
     ack_skipped_paws = "TcpExtTCPACKSkippedPAWS",
     /// Duplicate ACKs suppressed by the rate limit: challenge ACKs.
     ack_skipped_challenge = "TcpExtTCPACKSkippedChallenge",
+    /// ACKs sent to ask about a segment that could be forged.
+    challenge_ack = "TcpExtTCPChallengeACK",
+    /// SYNs that arrived on a connection that exists.
+    syn_challenge = "TcpExtTCPSYNChallenge",
     /// Segments dropped by PAWS.
     paws_estab = "TcpExtPAWSEstab",
     /// Old pure ACKs dropped by PAWS (7.x).

@@ -43,6 +43,8 @@ pub enum AckReason {
     Read,
     /// An unacceptable segment is answered.
     DupAck,
+    /// A segment that could be forged is asked about (RFC 5961).
+    Challenge,
     /// An ACK deferred while the backlog was drained (6.7 and later).
     BacklogDeferred,
     /// The segment carries data or FIN.
@@ -132,6 +134,12 @@ pub enum DropReason {
     Paws,
     /// It acknowledges something that was never sent, or too long ago.
     BadAck,
+    /// It has none of ACK, RST and SYN.
+    InvalidFlags,
+    /// A reset inside the window that does not fit exactly.
+    InvalidReset,
+    /// A SYN on a connection that exists.
+    InvalidSyn,
 }
 
 impl DropReason {
@@ -154,6 +162,9 @@ impl DropReason {
             Self::Backlog => "SOCKET_BACKLOG",
             Self::Paws => "TCP_RFC7323_PAWS",
             Self::BadAck => "TCP_OLD_ACK",
+            Self::InvalidFlags => "TCP_FLAGS",
+            Self::InvalidReset => "TCP_RESET",
+            Self::InvalidSyn => "TCP_INVALID_SYN",
         }
     }
 }

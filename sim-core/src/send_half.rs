@@ -46,8 +46,10 @@ pub enum AckOutcome {
     Ok,
     /// Older than anything in flight; the segment's data may still be used.
     Old,
-    /// So old or so far ahead that the segment must be discarded.
-    Discard,
+    /// So old that the segment cannot be of this window: it is discarded.
+    TooOld,
+    /// It acknowledges what was never sent: the segment is discarded.
+    Unsent,
 }
 
 /// The sending half of a socket: sequence numbers, the peer's window, round-trip times, and data of its own.

@@ -125,8 +125,9 @@ impl Cell for Hex32 {
     }
 }
 
-/// TCP flags as the letters `FSRPAUEC`.
+/// TCP flags as the letters `FSRPAUEC`; no letter is no flag.
 impl Cell for sim_core::segment::Flags {
+    const REQUIRED: bool = false;
     fn to_raw(&self) -> i64 {
         i64::from(self.0)
     }

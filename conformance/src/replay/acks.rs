@@ -84,9 +84,12 @@ impl Drive<'_> {
         let mut timer = false;
         if self.m.watch.sent.front().is_none_or(|(p, _)| p.seg.seq != seg.seq || p.seg.len != seg.len) {
             self.copy_written(now, seg.end_seq());
-            // Sent before, and not by a call of the application: by the write timer.
-            timer = seg.end_seq() <= self.m.snd.snd_nxt() && !self.m.rx.is_owned();
-            self.with(now, |rx, snd, cx| snd.transmit(cx, rx, seg));
+            // Sent before, or new when the write timer is due, and not by a call of the application: by the timer.
+            let due = self.m.snd.write_timer_due().is_some_and(|j| j <= now.jiffies);
+            timer = (seg.end_seq() <= self.m.snd.snd_nxt() || due) && !self.m.rx.is_owned();
+            self.with(now, |rx, snd, cx| {
+                if timer { snd.write_timer_sends(cx, rx, seg) } else { snd.transmit(cx, rx, seg) }
+            });
         }
         let Some((packet, state)) = self.m.watch.sent.pop_front() else { return };
         let mut differences = compare_ack(ack, &packet.seg, None);

@@ -4,6 +4,7 @@ use sim_core::config::LiveOption;
 use sim_core::segment::Segment;
 use sim_core::seq::Seq;
 use sim_core::skb::Buffer;
+use sim_core::state::TcpState;
 use sim_core::time::Now;
 
 use super::drive::{Drive, Oracle};
@@ -101,8 +102,9 @@ impl Drive<'_> {
                 }
             }),
             AppAction::Shutdown => self.with(now, |rx, snd, cx| {
-                rx.shutdown_write();
-                snd.fin_written(cx, rx);
+                if rx.shutdown_write() {
+                    snd.fin_written(cx, rx);
+                }
             }),
             AppAction::DelackTimer => {
                 self.note_before_timer(now);
@@ -196,8 +198,10 @@ impl Drive<'_> {
             rx.recv_skip(cx);
             rx.recv_finish(cx, snd)
         });
+        let failed = copied == 0 && !self.m.rx.peer_closed() && self.m.rx.take_error();
         self.read_ret = Some(match copied {
-            0 if self.m.rx.peer_closed() => 0,
+            0 if failed => -1,
+            0 if self.m.rx.peer_closed() || self.m.rx.tcp_state() == TcpState::Close => 0,
             // EAGAIN, as the traffic program notes it.
             0 => -1,
             n => i64::from(n),

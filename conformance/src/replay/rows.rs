@@ -1,6 +1,7 @@
 //! Segments: the state before each is compared, then it goes in.
 
 use sim_core::segment::{SackBlock, SackList};
+use sim_core::send_half::SendHalf as _;
 use sim_core::seq::Seq;
 use sim_core::state::SocketState;
 use sim_core::time::Now;
@@ -94,6 +95,7 @@ impl Drive<'_> {
         let (mut seg, buf) = self.hindsight.segment(segment, sack, row.time_ns);
         // The recorder's difference is unsigned where the kernel's is signed.
         seg.seq = Seq::unwrap_near(seg.seq.wire(), self.m.rx.rcv_nxt());
+        seg.ack = Seq::unwrap_near(seg.ack.wire(), self.m.snd.snd_una());
         self.with(now, |rx, snd, cx| rx.segment_bypassing_backlog(cx, snd, &seg, buf));
     }
 

@@ -9,6 +9,7 @@ use sim_core::time::SimDuration;
 use thiserror::Error;
 
 use crate::recording::{CaseKind, KernelVersion, Recording};
+use crate::script::ScriptOptions;
 
 /// Why a recording cannot be replayed.
 #[derive(Clone, PartialEq, Eq, Debug, Error)]
@@ -223,6 +224,7 @@ impl Setup {
         let script = rec.summary.script.as_ref()?;
         // The traffic program sets them in this order, whatever the order of the lines.
         let (mut rcvbuf, mut clamp, mut lowat) = (None, None, None);
+        let tap = script.iter().any(|l| l.trim() == "opt tap 1");
         for line in script {
             let words: Vec<&str> = line.split_whitespace().collect();
             match words.as_slice() {
@@ -233,7 +235,7 @@ impl Setup {
                         "clamp" => clamp = Some(LiveOption::WindowClamp(v)),
                         "lowat" => lowat = Some(LiveOption::RcvLowat(v)),
                         "smss" => self.maxseg = Some(v.min(65_535) as u16),
-                        "mtu" => self.mtu = v,
+                        "mtu" => self.mtu = ScriptOptions { mtu: Some(v), tap, ..Default::default() }.mtu(),
                         _ => {}
                     }
                 }

@@ -1,5 +1,6 @@
 //! Timers of the model that the record does not show.
 
+use sim_core::send_half::SendHalf as _;
 use sim_core::time::{SimDuration, SimTime};
 
 use super::drive::{Drive, Oracle};
@@ -27,7 +28,8 @@ impl Drive<'_> {
         }
         if let Some(j) = self.m.snd.write_timer_due() {
             let at = ticks.begin(j + 1);
-            if at < time {
+            // While something is under way, the timer sends, and the record shows it.
+            if at < time && self.m.snd.snd_una() == self.m.snd.snd_nxt() {
                 let now = ticks.now(at);
                 self.with(now, |rx, snd, cx| snd.write_timer_idle(cx, rx));
             }

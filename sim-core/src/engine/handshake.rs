@@ -62,7 +62,7 @@ impl<O: Observer> Simulation<'_, O> {
         let mut cx = Cx { now, out: &mut self.out, host, obs: &mut view };
         let end = &mut f.ends[Side::Sender.at()];
         let options = end.rx.active_open(&mut cx, mss, maxseg);
-        end.tx.connect(maxseg, options.ts.is_some());
+        end.tx.connect(maxseg, mss, options.ts.is_some());
         end.begins(host);
         host.counters.out_segs += 1;
         let seg = handshake_segment(&options, Flags::SYN, Seq(0));

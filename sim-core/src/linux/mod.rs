@@ -55,6 +55,10 @@ pub struct KernelProfile {
     pub drain_dsack_clipped: bool,
     /// Whether pure ACKs with an old timestamp and an old sequence number are dropped without an answer (6.18 and later).
     pub paws_ignores_old_acks: bool,
+    /// Whether the segment that ends a connection, a reset or the last ACK, counts as dropped (5.10).
+    pub last_segment_drops: bool,
+    /// Whether a connection that is closing takes a segment whose ACK is old (6.8 and later).
+    pub closing_accepts_old_acks: bool,
     /// Whether `tcp_shrink_window` exists.
     pub has_shrink_window: bool,
     /// The receiver-side RTT estimator.
@@ -83,8 +87,14 @@ pub struct KernelProfile {
     pub delack_flushes_compressed: bool,
     /// How long SACK ACKs are held back.
     pub comp_sack: CompSack,
-    /// Whether header prediction requires `snd_una <= ack` (6.1.y and later).
+    /// Whether header prediction of data requires `snd_una <= ack` (6.1.y and later).
     pub prediction_checks_old_ack: bool,
+    /// Whether header prediction of a pure ACK requires `snd_una <= ack` too (7.x).
+    pub prediction_checks_old_pure_ack: bool,
+    /// Whether an ACK for what was never sent is asked about (7.x).
+    pub unsent_ack_challenged: bool,
+    /// Whether data with CWR is acknowledged at once although ECN was not agreed upon (until 6.12 at least).
+    pub cwr_acks_now: bool,
     /// Whether header prediction refuses data beyond the window (6.17 and later).
     pub prediction_checks_window: bool,
     /// Whether an idle gap longer than RTO also returns memory (5.10).

@@ -394,9 +394,12 @@ impl Receiver {
     /// Whether an answer to an unacceptable segment must be suppressed now (`tcp_oow_rate_limited`). Segments
     /// with payload are always answered.
     pub(super) fn answer_suppressed(&mut self, now: Now, seg: &Segment) -> bool {
-        if seg.seq != seg.end_seq() && !seg.flags.has(Flags::SYN) {
-            return false;
-        }
+        (seg.seq == seg.end_seq() || seg.flags.has(Flags::SYN)) && self.answer_is_too_soon(now)
+    }
+
+    /// Whether the last answer to an unacceptable segment went out within `tcp_invalid_ratelimit`; if not, one goes out
+    /// now (`__tcp_oow_rate_limited`).
+    pub(super) fn answer_is_too_soon(&mut self, now: Now) -> bool {
         let limit = i64::from(ticks(now, self.sysctl.tcp_invalid_ratelimit));
         if let Some(last) = self.ack.last_oow {
             let since = now.jiffies - last;

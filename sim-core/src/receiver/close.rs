@@ -19,9 +19,12 @@ impl Receiver {
         self.reclaim_early(cx);
         // Nobody will read what still comes.
         self.read_shutdown = true;
+        if matches!(self.state, TcpState::Close | TcpState::TimeWait) {
+            // Nothing is left to end: there is nobody to tell.
+            return false;
+        }
         if !unread {
-            self.shutdown_write();
-            return true;
+            return self.shutdown_write();
         }
         cx.host.counters.abort_on_close += 1;
         self.abort(cx, snd);
@@ -40,16 +43,17 @@ impl Receiver {
         }
         cx.out.push(packet);
         self.close_now(cx, snd);
+        self.purge_ofo(cx);
     }
 
-    /// The connection ends here and now (`tcp_reset`, `tcp_done`); nothing is sent.
+    /// The connection ends here and now (`tcp_reset`, `tcp_done`); nothing is sent. What was received stays until the
+    /// program closes the socket, also what is out of order.
     pub fn close_now<S: SendHalf, O: Observer>(&mut self, cx: &mut Cx<'_, O>, snd: &mut S) {
         snd.purge(cx, self);
         self.state = TcpState::Close;
         self.ack.pending = AckPending::default();
         self.ack.timer = None;
         self.ack.compressed_timer = None;
-        self.purge_ofo(cx);
     }
 
     /// Nobody holds the socket and TCP has finished with it: all its memory goes back (`inet_sock_destruct`). The state
@@ -57,6 +61,7 @@ impl Receiver {
     pub fn free<S: SendHalf, O: Observer>(&mut self, cx: &mut Cx<'_, O>, snd: &mut S) {
         let state = self.state;
         self.close_now(cx, snd);
+        self.purge_ofo(cx);
         self.state = state;
         while let Some(skb) = self.queue.pop_front() {
             self.uncharge(cx, skb.buf.truesize);

@@ -5,7 +5,7 @@ use super::ack::{MAX_QUICKACKS, ato_min};
 use super::memory::NoMemory;
 use crate::linux::InOrderGate;
 use crate::observer::{AckReason, DropReason, Observer, Queue, Rule};
-use crate::segment::Segment;
+use crate::segment::{Flags, Segment};
 use crate::send_half::{Cx, SendHalf};
 use crate::skb::{MergeRefusal, Skb, try_coalesce};
 use crate::state::{AckPending, TcpState};
@@ -22,6 +22,10 @@ impl Receiver {
     ) {
         if skb.seq == skb.end_seq {
             return;
+        }
+        if seg.flags.has(Flags::CWR) && self.kernel.cwr_acks_now {
+            // Its window may be a single packet now (`tcp_ecn_accept_cwr`).
+            self.ack.pending.set(AckPending::NOW);
         }
         self.dsack = None;
         if skb.seq == self.rcv_nxt {
@@ -265,12 +269,14 @@ impl Receiver {
     }
 
     /// The application will send no more: a FIN follows its last data (`tcp_shutdown`).
-    pub fn shutdown_write(&mut self) {
+    /// Returns whether there is one to send: the second call does nothing.
+    pub fn shutdown_write(&mut self) -> bool {
         self.state = match self.state {
             TcpState::CloseWait => TcpState::LastAck,
             TcpState::Established | TcpState::SynRecv => TcpState::FinWait1,
-            other => other,
+            _ => return false,
         };
+        true
     }
 
     /// Our FIN was acknowledged (`tcp_rcv_state_process`).

@@ -59,7 +59,7 @@ impl Receiver {
                 return;
             }
         }
-        if self.validate(cx, snd, seg, skb) {
+        if self.says_something(cx, seg, skb) && self.validate(cx, snd, seg, skb) {
             self.slow_path(cx, snd, seg, skb);
         }
     }
@@ -71,13 +71,21 @@ impl Receiver {
             || prediction_word(seg.header_len(), seg.flags, seg.window) != self.pred_flags
             || seg.seq != self.rcv_nxt
             || seg.ack > snd.snd_nxt()
-            || (self.kernel.prediction_checks_old_ack && seg.ack < snd.snd_una())
+            || (seg.ack < snd.snd_una() && self.refuses_old_ack(seg))
         {
             return false;
         }
         match seg.ts {
             Some(ts) => (ts.val.wrapping_sub(self.ts_recent) as i32) >= 0,
             None => true,
+        }
+    }
+
+    /// Whether an ACK below what is acknowledged already keeps a segment from being predicted.
+    fn refuses_old_ack(&self, seg: &Segment) -> bool {
+        match seg.len {
+            0 => self.kernel.prediction_checks_old_pure_ack,
+            _ => self.kernel.prediction_checks_old_ack,
         }
     }
 
@@ -88,7 +96,9 @@ impl Receiver {
         if self.rcv_nxt == self.rcv_wup {
             self.store_ts_recent(seg);
         }
-        self.process_ack(cx, snd, seg, AckPath::Fast);
+        if self.process_ack(cx, snd, seg, AckPath::Fast) == AckOutcome::TooOld {
+            self.challenge(cx, snd);
+        }
         snd.push_pending(cx, self);
         self.drs.last_tsecr = self.drs.rcv_tsecr;
     }
@@ -149,13 +159,19 @@ impl Receiver {
         seg: &Segment,
         skb: &Skb,
     ) -> Result<(), ()> {
-        match self.process_ack(cx, snd, seg, AckPath::Slow) {
-            AckOutcome::Discard => {
-                self.discard(cx, skb, DropReason::BadAck);
-                Err(())
-            }
-            AckOutcome::Ok | AckOutcome::Old => Ok(()),
+        let established = self.state == TcpState::Established;
+        let outcome = self.process_ack(cx, snd, seg, AckPath::Slow);
+        let challenged = match outcome {
+            AckOutcome::Ok => return Ok(()),
+            AckOutcome::Old if established || self.kernel.closing_accepts_old_acks => return Ok(()),
+            AckOutcome::Old | AckOutcome::TooOld => true,
+            AckOutcome::Unsent => !established || self.kernel.unsent_ack_challenged,
+        };
+        if challenged {
+            self.challenge(cx, snd);
         }
+        self.discard(cx, skb, DropReason::BadAck);
+        Err(())
     }
 
     /// Hands the ACK field to the sending half and follows its window (`tcp_ack`, `tcp_ack_update_window`).
@@ -206,6 +222,10 @@ impl Receiver {
     ) -> bool {
         self.note_timestamps(seg);
         if !seg.flags.has(Flags::RST) && self.paws_rejects(cx, snd, seg) {
+            if seg.flags.has(Flags::SYN) {
+                self.challenge_syn(cx, snd, skb);
+                return false;
+            }
             let old_ack = seg.seq == seg.end_seq() && seg.seq < self.rcv_nxt;
             if old_ack && self.kernel.paws_ignores_old_acks {
                 cx.host.counters.paws_old_ack += 1;
@@ -227,12 +247,18 @@ impl Receiver {
                 if matches!(verdict, Acceptable::Beyond | Acceptable::EndsBeyond) {
                     cx.host.counters.beyond_window += 1;
                 }
-                if !seg.flags.has(Flags::RST) {
-                    if self.answer_suppressed(cx.now, seg) {
-                        cx.host.counters.ack_skipped_seq += 1;
-                    } else {
-                        self.send_dupack(cx, snd, seg);
+                if seg.flags.has(Flags::SYN) && !seg.flags.has(Flags::RST) {
+                    self.challenge_syn(cx, snd, skb);
+                    return false;
+                }
+                if seg.flags.has(Flags::RST) {
+                    if self.resets_after_fin(seg.seq) {
+                        self.reset_by_peer(cx, snd);
                     }
+                } else if self.answer_suppressed(cx.now, seg) {
+                    cx.host.counters.ack_skipped_seq += 1;
+                } else {
+                    self.send_dupack(cx, snd, seg);
                 }
                 let reason = match verdict {
                     Acceptable::EndsBeyond => DropReason::InvalidEndSequence,
@@ -243,15 +269,29 @@ impl Receiver {
             }
         }
         if seg.flags.has(Flags::RST) {
-            if seg.seq == self.rcv_nxt {
-                self.close_now(cx, snd);
+            if self.believes_reset(seg.seq) {
+                self.reset_by_peer(cx, snd);
+                self.count_last_segment(skb);
+            } else {
+                self.challenge(cx, snd);
+                self.discard(cx, skb, DropReason::InvalidReset);
             }
             return false;
         }
-        if seg.flags.has(Flags::SYN) || !seg.flags.has(Flags::ACK) {
+        if seg.flags.has(Flags::SYN) {
+            self.challenge_syn(cx, snd, skb);
             return false;
         }
         true
+    }
+
+    /// Whether a segment has any of the flags without which it is thrown away unread.
+    fn says_something<O: Observer>(&mut self, cx: &mut Cx<'_, O>, seg: &Segment, skb: &Skb) -> bool {
+        let something = seg.flags.0 & (Flags::ACK.0 | Flags::RST.0 | Flags::SYN.0) != 0;
+        if !something {
+            self.discard(cx, skb, DropReason::InvalidFlags);
+        }
+        something
     }
 
     /// `tcp_sequence`.
@@ -345,7 +385,10 @@ impl Receiver {
         skb: &Skb,
     ) {
         self.refresh_clock(cx);
-        if !self.validate(cx, snd, seg, skb) || self.process_ack_slow(cx, snd, seg, skb).is_err() {
+        if !self.says_something(cx, seg, skb)
+            || !self.validate(cx, snd, seg, skb)
+            || self.process_ack_slow(cx, snd, seg, skb).is_err()
+        {
             return;
         }
         if self.state == TcpState::SynRecv {
@@ -355,6 +398,7 @@ impl Receiver {
             self.fin_was_acked();
             if matches!(self.state, TcpState::TimeWait | TcpState::Close) {
                 // The last segment of the connection; whatever else it carries is of no use.
+                self.count_last_segment(skb);
                 return;
             }
         }
@@ -426,7 +470,7 @@ impl Receiver {
     }
 
     /// Counts a discarded segment.
-    fn discard<O: Observer>(&mut self, cx: &mut Cx<'_, O>, skb: &Skb, reason: DropReason) {
+    pub(super) fn discard<O: Observer>(&mut self, cx: &mut Cx<'_, O>, skb: &Skb, reason: DropReason) {
         self.count_drop(skb);
         let seq = skb.seq;
         cx.rule(|| Rule::Dropped { reason, seq });

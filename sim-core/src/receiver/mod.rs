@@ -27,6 +27,7 @@ mod account;
 mod ack;
 mod autotune;
 mod backlog;
+mod challenge;
 mod close;
 mod collapse;
 mod data;
@@ -183,6 +184,8 @@ pub struct Receiver {
 
     sacks: Vec<SackBlock>,
     dsack: Option<SackBlock>,
+    /// The connection has failed and no `recv` has told so yet (`sk_err`).
+    error: bool,
 
     ack: AckState,
     drs: DrsState,
@@ -249,6 +252,7 @@ impl Receiver {
             reading: ReadCall::default(),
             sacks: Vec::new(),
             dsack: None,
+            error: false,
             ack: AckState::default(),
             drs: DrsState::default(),
             mstamp: None,
@@ -361,7 +365,7 @@ impl Receiver {
     }
 
     /// TSval of a packet sent now (`tcp_time_stamp`), milliseconds.
-    fn tsval(&self) -> u32 {
+    pub(crate) fn tsval(&self) -> u32 {
         self.timestamp_clock().wrapping_add(self.ts_offset)
     }
 

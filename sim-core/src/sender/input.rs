@@ -43,7 +43,8 @@ impl Sender {
                 }
                 return AckOutcome::Old;
             }
-            AckRange::TooOld | AckRange::Unsent => return AckOutcome::Discard,
+            AckRange::TooOld => return AckOutcome::TooOld,
+            AckRange::Unsent => return AckOutcome::Unsent,
             AckRange::Valid => {}
         }
         let prior_packets = self.packets_out;

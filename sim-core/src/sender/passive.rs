@@ -1,5 +1,7 @@
 //! A sending half that never sends on its own: what replayed and injected connections need.
 
+mod timer;
+
 use std::collections::VecDeque;
 
 use super::rtt::Rtt;
@@ -14,12 +16,7 @@ use crate::segment::{Flags, Segment};
 use crate::send_half::{AckOutcome, AckPath, Cx, SendHalf};
 use crate::seq::Seq;
 use crate::skb::SkbLayout;
-use crate::time::{Jiffies, Now};
-
-/// `TCP_RTO_MIN`: a lone packet's loss probe waits for the peer's delayed ACK, microseconds.
-const LONE_PACKET_US: u64 = 200_000;
-/// What a loss probe waits beyond two round trips, microseconds.
-const PROBE_SLACK_US: u64 = 2_000;
+use crate::time::{Jiffies, SimTime};
 
 /// Keeps the numbers of a sending half whose transmissions are known from outside.
 ///
@@ -53,6 +50,14 @@ pub struct PassiveSender {
     pending: VecDeque<Segment>,
     /// Expiry of the write timer as armed. It stays armed when everything is acknowledged, and then fires idly.
     write_timer: Option<Jiffies>,
+    /// Whether the peer takes SACK, without which there are no loss probes.
+    sack: bool,
+    /// Whether the write timer stands for a loss probe rather than for the timeout.
+    probe_armed: bool,
+    /// One after what was sent when a loss probe went out that is not acknowledged yet (`tlp_high_seq`).
+    probed: Option<Seq>,
+    /// One after what was sent when a timeout began that is not repaired yet (`high_seq` in the Loss state).
+    lost_below: Option<Seq>,
 }
 
 /// An skb of the write or the retransmit queue.
@@ -61,6 +66,16 @@ struct Written {
     end: Seq,
     truesize: u32,
     len: u32,
+    /// When it was sent for the first time.
+    sent: SimTime,
+    /// It was sent again: its acknowledgement tells nothing about the round trip (Karn).
+    again: bool,
+}
+
+impl Written {
+    fn unsent(end: Seq, truesize: u32, len: u32) -> Self {
+        Self { end, truesize, len, sent: SimTime::default(), again: false }
+    }
 }
 
 impl PassiveSender {
@@ -83,6 +98,10 @@ impl PassiveSender {
             fin: None,
             pending: VecDeque::new(),
             write_timer: None,
+            sack: false,
+            probe_armed: false,
+            probed: None,
+            lost_below: None,
         }
     }
 
@@ -90,6 +109,7 @@ impl PassiveSender {
     pub fn established(&mut self, h: &Handshake) {
         self.window = SendWindow::new(h.snd_nxt, h.snd_wnd, h.wl1, h.snd_wscale, self.accepts_zero);
         self.mss_limit = h.mss;
+        self.sack = h.sack;
         self.write_seq = h.snd_nxt;
         self.pushed = h.snd_nxt;
         if let Some(us) = h.rtt_us {
@@ -173,7 +193,7 @@ impl PassiveSender {
     fn push_skb<O: Observer>(&mut self, cx: &mut Cx<'_, O>, rx: &mut Receiver, len: u32) {
         let truesize = self.head + len;
         rx.charge_send(cx, truesize);
-        self.queue.push_back(Written { end: self.write_seq, truesize, len });
+        self.queue.push_back(Written::unsent(self.write_seq, truesize, len));
     }
 
     /// The FIN is queued: on the last unsent skb, or on one of its own (`tcp_send_fin`).
@@ -218,6 +238,7 @@ impl PassiveSender {
         }
         self.split_at(cx, rx, seg.end_seq());
         self.join(cx, rx, &seg);
+        self.note_sent(cx.now.time, &seg);
         let window = rx.stamp(cx, &mut seg);
         if seg.len > 0 {
             rx.data_sent(cx.now);
@@ -262,37 +283,6 @@ impl PassiveSender {
         }
     }
 
-    /// Arms the loss probe, or the retransmission timer if that is earlier (`tcp_schedule_loss_probe`).
-    fn arm_write_timer(&mut self, now: Now) {
-        let mss = self.mss_cache().max(1);
-        let sent = self.queue.iter().filter(|w| w.end <= self.window.snd_nxt);
-        let in_flight: u32 = sent.map(|w| w.len.div_ceil(mss)).sum();
-        let srtt_us = u64::from(self.rtt.srtt8()) >> 3;
-        let rto = self.rtt.rto();
-        let ticks = if srtt_us == 0 {
-            rto
-        } else {
-            let alone_us = if in_flight <= 1 { LONE_PACKET_US } else { PROBE_SLACK_US };
-            let probe = ((2 * srtt_us + alone_us) * u64::from(now.hz)).div_ceil(1_000_000) as u32;
-            probe.min(rto)
-        };
-        self.write_timer = Some(now.jiffies + ticks);
-    }
-
-    /// Expiry of the write timer, if armed.
-    pub fn write_timer_due(&self) -> Option<Jiffies> {
-        self.write_timer
-    }
-
-    /// The write timer fires. What it sends again is known from outside; if nothing is outstanding it only gives
-    /// memory back.
-    pub fn write_timer_idle<O: Observer>(&mut self, cx: &mut Cx<'_, O>, rx: &mut Receiver) {
-        self.write_timer = None;
-        if self.window.snd_una == self.window.snd_nxt {
-            rx.write_timer_ran(cx);
-        }
-    }
-
     /// Joins the skbs that one packet carries: small ones are collapsed when they are sent again
     /// (`tcp_retrans_try_collapse`), and newer kernels fill up an skb from the next before they send it. All but one
     /// head become free.
@@ -310,11 +300,20 @@ impl PassiveSender {
 
     /// Frees what is acknowledged: whole skbs, and of an skb of several segments the bytes in front
     /// (`tcp_clean_rtx_queue`, `tcp_tso_acked`).
-    fn free_acked<O: Observer>(&mut self, cx: &mut Cx<'_, O>, rx: &mut Receiver, ack: Seq) {
+    /// Returns when the first of them was sent, if none of them was sent twice.
+    fn free_acked<O: Observer>(
+        &mut self,
+        cx: &mut Cx<'_, O>,
+        rx: &mut Receiver,
+        ack: Seq,
+    ) -> Option<SimTime> {
+        let (mut first, mut again) = (None, false);
         while let Some(&w) = self.queue.front()
             && w.end <= ack
             && w.len + u32::from(self.fin.is_some()) > 0
         {
+            again |= w.again;
+            first = first.or(Some(w.sent));
             self.queue.pop_front();
             rx.uncharge_send(cx, w.truesize);
         }
@@ -325,11 +324,16 @@ impl PassiveSender {
             let acked = ack.0 - (data_end - i64::from(w.len));
             if acked > 0 && w.len > mss {
                 let n = (acked as u32).min(w.len);
+                if n >= mss {
+                    again |= w.again;
+                    first = first.or(Some(w.sent));
+                }
                 w.len -= n;
                 w.truesize -= n;
                 rx.uncharge_send(cx, n);
             }
         }
+        first.filter(|_| !again)
     }
 
     /// Splits the skb that holds `at` in its middle; the second part has a head of its own (`tso_fragment`).
@@ -345,8 +349,8 @@ impl PassiveSender {
         if rest == 0 {
             return;
         }
-        self.queue[i] = Written { end: at, len: w.len - rest, truesize: w.truesize - rest };
-        self.queue.insert(i + 1, Written { end: w.end, len: rest, truesize: self.head + rest });
+        self.queue[i] = Written { end: at, len: w.len - rest, truesize: w.truesize - rest, ..w };
+        self.queue.insert(i + 1, Written { end: w.end, len: rest, truesize: self.head + rest, ..w });
         rx.charge_send(cx, self.head);
     }
 
@@ -417,7 +421,8 @@ impl SendHalf for PassiveSender {
     ) -> AckOutcome {
         match self.window.classify(seg.ack) {
             AckRange::Old => return AckOutcome::Old,
-            AckRange::TooOld | AckRange::Unsent => return AckOutcome::Discard,
+            AckRange::TooOld => return AckOutcome::TooOld,
+            AckRange::Unsent => return AckOutcome::Unsent,
             AckRange::Valid => {}
         }
         if path == AckPath::Fast && seg.ack > self.window.snd_una {
@@ -427,8 +432,21 @@ impl SendHalf for PassiveSender {
             cx.host.counters.pure_acks += u64::from(seg.seq == seg.end_seq());
             self.window.update(seg.seq, seg.ack, seg.window);
         }
-        self.window.advance(seg.ack);
-        self.free_acked(cx, rx, seg.ack);
+        let acked = self.window.advance(seg.ack);
+        let sent = self.free_acked(cx, rx, seg.ack);
+        if acked > 0 {
+            let now_us = cx.now.time.as_micros();
+            let echoed = seg.ts.filter(|t| t.ecr != 0).map(|t| rx.tsval().wrapping_sub(t.ecr).max(1) * 1_000);
+            let sample = sent.map(|s| now_us.saturating_sub(s.as_micros()).min(u64::from(u32::MAX)) as u32);
+            if let Some(us) = sample.or(echoed) {
+                self.rtt.sample(us, self.window.snd_una, self.window.snd_nxt);
+            }
+            self.probed = self.probed.filter(|&p| seg.ack < p);
+            self.lost_below = self.lost_below.filter(|&l| seg.ack < l);
+            if self.window.snd_una < self.window.snd_nxt {
+                self.arm_write_timer(cx.now);
+            }
+        }
         AckOutcome::Ok
     }
 

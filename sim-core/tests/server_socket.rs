@@ -1,0 +1,177 @@
+//! A server's socket that is driven from outside: what an attacker could have sent is not believed (RFC 5961), and the
+//! timeout of its own data is the kernel's.
+
+use sim_core::config::{NicModel, Route};
+use sim_core::host::Host;
+use sim_core::linux::by_name;
+use sim_core::observer::{AckReason, Silent, Transmit};
+use sim_core::path::{Device, Direction, Packet, Payload};
+use sim_core::receiver::Receiver;
+use sim_core::segment::{Flags, Segment, SynOptions};
+use sim_core::send_half::{Cx, SendHalf as _};
+use sim_core::sender::{Emitted, Handshake, PassiveSender};
+use sim_core::seq::Seq;
+use sim_core::skb::SkbLayout;
+use sim_core::state::TcpState;
+use sim_core::time::{JiffyClock, SimDuration, SimTime};
+
+const MSS: u32 = 1_460;
+
+/// A server's socket on which 1000 bytes have arrived and been acknowledged.
+struct Socket {
+    rx: Receiver,
+    snd: PassiveSender,
+    host: Host,
+    out: Vec<Transmit>,
+    clock: JiffyClock,
+    now: SimTime,
+}
+
+impl Socket {
+    fn with_1000_bytes() -> Self {
+        let kernel = by_name("6.1").unwrap();
+        let sysctl = kernel.default_sysctls();
+        let mut s = Self {
+            rx: Receiver::new(kernel, sysctl.clone(), Route::default()),
+            snd: PassiveSender::new(kernel, &sysctl, 250, SkbLayout::default()),
+            host: Host::default(),
+            out: Vec::new(),
+            clock: JiffyClock::new(250, SimDuration::ZERO),
+            now: SimTime::ZERO,
+        };
+        let syn = SynOptions { mss: MSS as u16, window_scale: Some(7), sack: true, ts: None, window: 65_535 };
+        s.with(|rx, _, cx| rx.passive_open(cx, &syn, MSS, None));
+        s.snd.established(&Handshake {
+            snd_nxt: Seq::FIRST,
+            snd_wnd: 65_535,
+            wl1: Seq::FIRST,
+            snd_wscale: 7,
+            mss: MSS,
+            sack: true,
+            timestamps: false,
+            rtt_us: Some(1_000),
+        });
+        let ack = segment(Flags::ACK, 1, 0, 1);
+        s.with(|rx, snd, cx| rx.child_created(cx, snd, &ack));
+        assert!(s.arrives(ack).is_empty());
+        s.arrives(segment(Flags::ACK, 1, 1_000, 1));
+        assert_eq!(s.rx.rcv_nxt(), Seq(1_001));
+        s
+    }
+
+    fn with<R>(&mut self, f: impl FnOnce(&mut Receiver, &mut PassiveSender, &mut Cx<'_, Silent>) -> R) -> R {
+        let now = self.clock.now(self.now);
+        let mut cx = Cx { now, out: &mut self.out, host: &mut self.host, obs: &mut Silent };
+        f(&mut self.rx, &mut self.snd, &mut cx)
+    }
+
+    /// The segment arrives a second after the one before; what the socket sends in answer.
+    fn arrives(&mut self, seg: Segment) -> Vec<Transmit> {
+        self.arrives_after(SimDuration::from_millis(1_000), seg)
+    }
+
+    fn arrives_after(&mut self, gap: SimDuration, seg: Segment) -> Vec<Transmit> {
+        self.now += gap;
+        let device = Device::new(NicModel::Page.into(), by_name("6.1").unwrap(), SkbLayout::default());
+        let mut data = Emitted::default();
+        (data.seq, data.len, data.skb_end) = (seg.seq, seg.len, seg.end_seq());
+        let packet = Packet { flow: 0, way: Direction::Forward, seg, payload: Payload::Data(data) };
+        let (seg, buffer) = device.piece(&packet, 0, 1);
+        self.with(|rx, snd, cx| rx.segment_arrives(cx, snd, &seg, buffer));
+        std::mem::take(&mut self.out)
+    }
+}
+
+fn segment(flags: Flags, seq: i64, len: u32, ack: i64) -> Segment {
+    Segment { seq: Seq(seq), len, flags, ack: Seq(ack), window: 65_535, ..Segment::default() }
+}
+
+#[test]
+fn a_reset_is_believed_only_at_the_byte_expected() {
+    let mut s = Socket::with_1000_bytes();
+    for seq in [1_000, 1_002, 30_000] {
+        let answer = s.arrives(segment(Flags::RST, seq, 0, 0));
+        assert_eq!(answer.len(), usize::from(seq > 1_000), "{seq}");
+        assert!(answer.iter().all(|a| a.reason == AckReason::Challenge && a.seg.ack == Seq(1_001)));
+        assert_eq!(s.rx.tcp_state(), TcpState::Established);
+    }
+    assert!(s.arrives(segment(Flags::RST, 1_001, 0, 0)).is_empty());
+    assert_eq!(s.rx.tcp_state(), TcpState::Close);
+    assert!(s.rx.take_error() && !s.rx.take_error());
+}
+
+#[test]
+fn a_reset_is_also_believed_at_the_end_of_what_came_out_of_order() {
+    let mut s = Socket::with_1000_bytes();
+    s.arrives(segment(Flags::ACK, 3_001, 500, 1));
+    assert_eq!(s.arrives(segment(Flags::RST, 3_001, 0, 0)).len(), 1);
+    assert!(s.arrives(segment(Flags::RST, 3_501, 0, 0)).is_empty());
+    assert_eq!(s.rx.tcp_state(), TcpState::Close);
+}
+
+#[test]
+fn a_syn_is_asked_about_wherever_it_lies_and_no_more_than_twice_a_second() {
+    let mut s = Socket::with_1000_bytes();
+    for seq in [0, 1_001, 10_000_000] {
+        assert_eq!(s.arrives(segment(Flags::SYN, seq, 0, 0)).len(), 1, "{seq}");
+    }
+    let gaps = [100, 300, 200].map(SimDuration::from_millis);
+    let answers = gaps.map(|gap| s.arrives_after(gap, segment(Flags::SYN, 1_001, 0, 0)).len());
+    assert_eq!(answers, [0, 0, 1]);
+    let c = &s.host.counters;
+    assert_eq!((c.syn_challenge, c.challenge_ack, c.ack_skipped_challenge), (6, 4, 2));
+    assert_eq!(s.rx.tcp_state(), TcpState::Established);
+}
+
+#[test]
+fn data_with_an_acknowledgement_of_another_age_is_not_taken() {
+    let mut s = Socket::with_1000_bytes();
+    let answer = s.arrives(segment(Flags::ACK, 1_001, 100, -5_000));
+    assert_eq!(answer.iter().map(|a| a.reason).collect::<Vec<_>>(), [AckReason::Challenge]);
+    // What was never sent is not even asked about.
+    assert!(s.arrives(segment(Flags::ACK, 1_001, 100, 500)).is_empty());
+    assert_eq!(s.rx.rcv_nxt(), Seq(1_001));
+}
+
+#[test]
+fn a_segment_without_ack_syn_and_rst_is_thrown_away_unread() {
+    let mut s = Socket::with_1000_bytes();
+    let drops = s.rx.state(&s.snd).drops;
+    assert!(s.arrives(segment(Flags::PSH, 1_001, 100, 0)).is_empty());
+    let state = s.rx.state(&s.snd);
+    assert_eq!((state.rcv_nxt, state.drops), (Seq(1_001), drops + 1));
+}
+
+#[test]
+fn the_timeout_doubles_after_a_loss_probe_and_stays_until_new_data_is_acknowledged() {
+    let mut s = Socket::with_1000_bytes();
+    let piece = |seq: i64| Segment { seq: Seq(seq), len: MSS, ..Segment::default() };
+    let end = |packets: i64| 1 + packets * i64::from(MSS);
+    let send = |s: &mut Socket, packets: i64| {
+        s.with(|rx, snd, cx| {
+            snd.written(cx, rx, MSS);
+            snd.transmit(cx, rx, piece(end(packets)));
+        });
+    };
+    let timer = |s: &mut Socket, ms: u64, packets: i64| {
+        s.now += SimDuration::from_millis(ms);
+        s.with(|rx, snd, cx| snd.write_timer_sends(cx, rx, piece(end(packets))));
+        s.snd.rto_ticks()
+    };
+    let first = s.snd.rto_ticks();
+    send(&mut s, 0);
+    send(&mut s, 1);
+    assert_eq!(timer(&mut s, 8, 1), first, "the loss probe");
+    assert_eq!(timer(&mut s, 212, 0), 2 * first);
+    assert_eq!(timer(&mut s, 450, 0), 4 * first);
+    s.out.clear();
+    // Which of them is acknowledged cannot be told (Karn).
+    let ack = |packets: i64| segment(Flags::ACK, 1_001, 0, end(packets));
+    let soon = SimDuration::from_millis(1);
+    assert!(s.arrives_after(soon, ack(2)).is_empty());
+    assert_eq!(s.snd.rto_ticks(), 4 * first);
+    send(&mut s, 2);
+    s.out.clear();
+    assert!(s.arrives_after(soon, ack(3)).is_empty());
+    assert_eq!(s.snd.rto_ticks(), first);
+}
