@@ -58,8 +58,11 @@ pub(crate) fn shared(count: u32, packets: u64) -> RunConfig {
 /// on the path: what they cost can be compared.
 pub(crate) fn bottleneck(count: u32, waiting: u32, packets: u64) -> RunConfig {
     let mut c = shared(count, packets);
-    c.forward.queue =
-        Some(QueueConfig { discipline: Discipline::DropTail, limit: QueueLimit::Packets(waiting) });
+    c.forward.queue = Some(QueueConfig {
+        discipline: Discipline::DropTail,
+        limit: QueueLimit::Packets(waiting),
+        burst: None,
+    });
     c
 }
 

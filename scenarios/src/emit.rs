@@ -31,8 +31,15 @@ pub fn resolved_yaml(scenario: &Scenario) -> String {
     let end = |which: usize| (c.kernel, scenario.nic_names[which].as_str());
     if scenario.inject.is_none() {
         out.open(0, "path");
-        link(&mut out, "forward", &c.forward);
-        link(&mut out, "reverse", &c.reverse);
+        if c.forward.both_ways {
+            for (key, value) in link_lines(&c.forward) {
+                out.line(1, key, &value);
+            }
+            out.line(1, "shared_qdisc", "on");
+        } else {
+            link(&mut out, "forward", &c.forward);
+            link(&mut out, "reverse", &c.reverse);
+        }
         out.open(0, "sender");
         endpoint(&mut out, &c.sender, end(0));
         write_text(&mut out, &c.sender.write, &c.receiver.write);

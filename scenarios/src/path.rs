@@ -1,8 +1,8 @@
 //! The path between the hosts: both directions alike, or each on its own.
 
 use sim_core::config::{
-    Chance, CodelConfig, Discipline, Distribution, Jitter, LinkConfig, Loss, Probability, QueueConfig,
-    QueueLimit, Reorder,
+    Chance, CodelConfig, Discipline, Distribution, Jitter, LinkConfig, Loss, Overhead, Probability,
+    QueueConfig, QueueLimit, Reorder,
 };
 use sim_core::time::SimDuration;
 
@@ -20,6 +20,7 @@ const LINK_HEADER: u32 = 14;
 struct LinkParts {
     config: LinkConfig,
     has_delay: bool,
+    overhead_at: Option<Place>,
     jitter_at: Option<Place>,
     reorder_at: Option<Place>,
     queue: Option<QueueParts>,
@@ -34,6 +35,7 @@ struct QueueParts {
     limit: QueueLimit,
     /// The quantum follows from the MTU.
     default_quantum: bool,
+    burst: Option<(u32, Place)>,
 }
 
 /// Reads `path`: the way there, and back.
@@ -54,8 +56,16 @@ pub(crate) fn resolve(cx: &mut Context, root: &Fields<'_>) -> [LinkConfig; 2] {
         let d = cx.error(rtt.at.max(delay.at), "`rtt` and `delay` both say how long the path is");
         d.help = Some("keep one: `delay` is one way, `rtt` is there and back".to_owned());
     }
-    // An odd number of nanoseconds: the way back takes the longer half.
-    let halves = rtt.map(|ns| [ns / 2, ns - ns / 2]);
+    let shared = path.switch(cx, "shared_qdisc").unwrap_or(false);
+    if let (true, Some((key, e))) = (shared, path.get("forward").or(path.get("reverse"))) {
+        let d = cx.error(
+            e.at,
+            format!("`shared_qdisc` has one queue for both directions, but `{}` is apart", key.name),
+        );
+        d.help = Some("give both directions the same keys, under `path` itself".to_owned());
+    }
+    // An odd number of nanoseconds: the way back takes the longer half, unless both are one.
+    let halves = rtt.map(|ns| [ns / 2, if shared { ns / 2 } else { ns - ns / 2 }]);
     let mut warned = Vec::new();
     [("forward", 0), ("reverse", 1)].map(|(name, i)| {
         let mut parts = both.clone();
@@ -73,7 +83,7 @@ pub(crate) fn resolve(cx: &mut Context, root: &Fields<'_>) -> [LinkConfig; 2] {
         if let (Some(halves), false) = (halves, parts.has_delay) {
             parts.config.delay = SimDuration::from_nanos(halves[i]);
         }
-        finish(cx, parts, &mut warned)
+        LinkConfig { both_ways: shared && i == 0, ..finish(cx, parts, &mut warned) }
     })
 }
 
@@ -88,6 +98,10 @@ fn link_parts(cx: &mut Context, link: &Fields<'_>, base: &LinkParts) -> LinkPart
     if link.get("rate").is_some() {
         // A rate of `unlimited` undoes the one of both directions.
         c.rate_bps = link.number(cx, "rate");
+    }
+    if let Some((key, e)) = link.get("overhead") {
+        c.overhead = overhead(cx, key, e);
+        parts.overhead_at = Some(e.at);
     }
     if let Some((key, e)) = link.get("loss") {
         c.loss = loss(cx, key, e).unwrap_or_default();
@@ -144,6 +158,13 @@ fn finish(cx: &mut Context, parts: LinkParts, said: &mut Vec<Place>) -> LinkConf
         cx.warn(at, message).help =
             Some("a packet whose draw is below zero is sent at once, as netem does".to_owned());
     }
+    if let (None, Some(at)) = (config.rate_bps, parts.overhead_at)
+        && config.overhead != Overhead::default()
+        && first(at)
+    {
+        let d = cx.error(at, "`overhead` is about the rate, and there is none");
+        d.help = Some("give the path a `rate`, such as 16mbit".to_owned());
+    }
     if let (Some(_), Some(at)) = (config.reorder, parts.reorder_at)
         && config.delay == SimDuration::ZERO
         && first(at)
@@ -191,7 +212,15 @@ fn finish_queue(
         }
         other => other,
     };
-    Some(QueueConfig { discipline, limit: q.limit })
+    if let Some((burst, at)) = q.burst
+        && burst < frame
+        && first(at)
+    {
+        let d = cx.error(at, format!("`burst` {burst} never lets a packet of {frame} bytes pass"));
+        d.help =
+            Some(format!("a full packet of the MTU with its Ethernet header: {frame}, or a smaller `mtu`"));
+    }
+    Some(QueueConfig { discipline, limit: q.limit, burst: q.burst.map(|(bytes, _)| bytes) })
 }
 
 fn percent(cx: &mut Context, fields: &Fields<'_>, name: &str) -> Option<Probability> {
@@ -265,6 +294,20 @@ fn gilbert_elliott(cx: &mut Context, entry: &Entry) -> Option<Loss> {
         d.help = Some("give it the inverse of the mean length of a burst, such as 10%".to_owned());
     }
     Some(Loss::GilbertElliott { p, r, h, k })
+}
+
+fn overhead(cx: &mut Context, key: &Key, entry: &Entry) -> Overhead {
+    let fields = cx.short_fields(key, entry);
+    let mut number = |name| fields.number(cx, name).unwrap_or(0);
+    let [packet, cell, cell_overhead] = ["packet", "cell", "cell_overhead"].map(&mut number);
+    if cell == 0
+        && cell_overhead > 0
+        && let Some((_, e)) = fields.get("cell_overhead")
+    {
+        let d = cx.error(e.at, "`cell_overhead` belongs to cells, which have no size");
+        d.help = Some("give the payload of a `cell`, such as 48B for ATM".to_owned());
+    }
+    Overhead { packet, cell, cell_overhead }
 }
 
 fn jitter(cx: &mut Context, key: &Key, entry: &Entry) -> Option<Jitter> {
@@ -356,5 +399,6 @@ fn queue(cx: &mut Context, key: &Key, entry: &Entry) -> Option<QueueParts> {
         _ => Discipline::DropTail,
     };
     let limit_at = fields.place("limit");
-    Some(QueueParts { at: entry.at, limit_at, discipline, limit, default_quantum: quantum.is_none() })
+    let burst = fields.number(cx, "burst").map(|bytes| (bytes, fields.place("burst")));
+    Some(QueueParts { at: entry.at, limit_at, discipline, limit, default_quantum: quantum.is_none(), burst })
 }

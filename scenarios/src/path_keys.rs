@@ -26,6 +26,7 @@ pub(crate) static PATH: &[Key] = &[
     LIMIT,
     MTU,
     RATE,
+    OVERHEAD,
     key("forward", Kind::Section(LINK), "", "What differs from sender to receiver."),
     key("reverse", Kind::Section(LINK), "", "What differs from receiver to sender."),
     LOSS,
@@ -34,6 +35,12 @@ pub(crate) static PATH: &[Key] = &[
     DUPLICATE,
     QUEUE,
     LOCAL_QDISC,
+    key(
+        "shared_qdisc",
+        Kind::Switch,
+        "off",
+        "One queue for both directions, as the qdisc of a device that both hosts share is (`tc qdisc add dev lo`): its rate and its limit are those of all packets together.",
+    ),
 ];
 
 /// `path.forward`, `path.reverse`.
@@ -42,6 +49,7 @@ pub(crate) static LINK: &[Key] = &[
     LIMIT,
     MTU,
     RATE,
+    OVERHEAD,
     LOSS,
     JITTER,
     REORDER,
@@ -69,6 +77,12 @@ const MTU: Key = key(
     "Largest IP packet of this direction's sending device, to which it cuts its segments; `lo` has 65536, Ethernet 1500.",
 );
 const RATE: Key = key("rate", Kind::Rate, UNLIMITED, "Bits per second (`tc netem rate`), or of the `queue`.");
+const OVERHEAD: Key = key(
+    "overhead",
+    Kind::Short { main: "packet", keys: OVERHEADS },
+    "",
+    "What the medium adds to each Ethernet frame, for the rate (`tc netem rate RATE PACKETOVERHEAD CELLSIZE CELLOVERHEAD`).",
+);
 const LOSS: Key = key(
     "loss",
     Kind::Short { main: "probability", keys: LOSSES },
@@ -131,6 +145,18 @@ pub(crate) static LOSSES: &[Key] = &[
     ),
 ];
 
+/// `overhead`.
+pub(crate) static OVERHEADS: &[Key] = &[
+    key(
+        "packet",
+        bytes(0, 1 << 16),
+        "0",
+        "Bytes of each packet, such as 24 for preamble, checksum and gap of Ethernet.",
+    ),
+    key("cell", bytes(0, 1 << 16), "0", "Payload of the cells that packets are cut into; 0: there are none."),
+    key("cell_overhead", bytes(0, 1 << 16), "0", "Bytes of each cell beyond its payload."),
+];
+
 /// `gilbert-elliott`.
 pub(crate) static GILBERT_ELLIOTT: &[Key] = &[
     percent("", "p", "Probability of going from the good state to the bad one with a packet."),
@@ -180,6 +206,12 @@ pub(crate) static QUEUE_KEYS: &[Key] = &[
         "Bytes of a flow's turn (fq_codel); a packet of the MTU if it is not given.",
     ),
     key("flows", count(1, 65_536), "1024", "Queues over which flows are spread (fq_codel)."),
+    key(
+        "burst",
+        bytes(1, 1 << 30),
+        "",
+        "Bytes that may leave at once after a pause, as through a token bucket (`tc tbf burst`); without it, a wire.",
+    ),
     key(
         "ecn",
         Kind::NotYet("packets are dropped, not marked: connections do not negotiate ECN"),

@@ -1,6 +1,8 @@
 //! One direction of a path as YAML, every default written out.
 
-use sim_core::config::{Chance, Discipline, Distribution, Jitter, LinkConfig, Loss, QueueConfig, QueueLimit};
+use sim_core::config::{
+    Chance, Discipline, Distribution, Jitter, LinkConfig, Loss, Overhead, QueueConfig, QueueLimit,
+};
 
 use crate::keys::UNLIMITED;
 use crate::path_keys::format_percent;
@@ -8,12 +10,13 @@ use crate::units::{format_rate, format_size, format_time};
 
 /// Its keys and values, in the order of the reference. What a link does not have is left out.
 pub(crate) fn link_lines(l: &LinkConfig) -> Vec<(&'static str, String)> {
-    // `drop_every` and `drop_run` have no key: only the replay of recordings uses it.
+    // `drop_every` and `drop_run` have no key: only the replay of recordings uses it. What both ways share is the path's.
     let LinkConfig {
         delay,
         limit,
         mtu,
         rate_bps,
+        overhead,
         drop_every: _,
         drop_run: _,
         jitter,
@@ -30,6 +33,13 @@ pub(crate) fn link_lines(l: &LinkConfig) -> Vec<(&'static str, String)> {
         ("mtu", mtu.to_string()),
         ("rate", rate_bps.map_or(UNLIMITED.to_owned(), format_rate)),
     ];
+    if *overhead != Overhead::default() {
+        let Overhead { packet, cell, cell_overhead } = overhead;
+        lines.push((
+            "overhead",
+            format!("{{packet: {packet}, cell: {cell}, cell_overhead: {cell_overhead}}}"),
+        ));
+    }
     lines.extend(loss_text(loss).map(|text| ("loss", text)));
     lines.extend(jitter.map(|j| ("jitter", jitter_text(j))));
     lines.extend(reorder.map(|r| ("reorder", format!("{{{}, gap: {}}}", chance(r.chance), r.gap))));
@@ -86,12 +96,13 @@ fn queue_text(q: QueueConfig) -> String {
             format_time(c.interval.as_nanos())
         )
     };
+    let burst = q.burst.map_or(String::new(), |bytes| format!(", burst: {bytes}"));
     match q.discipline {
-        Discipline::DropTail => format!("{{kind: drop-tail, limit: {limit}}}"),
-        Discipline::Codel(c) => format!("{{kind: codel, limit: {limit}, {}}}", times(c)),
+        Discipline::DropTail => format!("{{kind: drop-tail, limit: {limit}{burst}}}"),
+        Discipline::Codel(c) => format!("{{kind: codel, limit: {limit}, {}{burst}}}", times(c)),
         Discipline::FqCodel { codel, quantum, flows } => {
             format!(
-                "{{kind: fq_codel, limit: {limit}, {}, quantum: {quantum}, flows: {flows}}}",
+                "{{kind: fq_codel, limit: {limit}, {}, quantum: {quantum}, flows: {flows}{burst}}}",
                 times(codel)
             )
         }

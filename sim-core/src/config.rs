@@ -3,8 +3,8 @@
 mod link;
 
 pub use link::{
-    Chance, CodelConfig, Discipline, Distribution, Jitter, LinkConfig, Loss, Probability, QueueConfig,
-    QueueLimit, Reorder,
+    Chance, CodelConfig, Discipline, Distribution, Jitter, LinkConfig, Loss, Overhead, Probability,
+    QueueConfig, QueueLimit, Reorder,
 };
 
 pub use crate::app::{

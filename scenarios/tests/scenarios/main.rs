@@ -10,6 +10,7 @@ mod inject;
 mod kernels;
 mod overrides;
 mod path;
+mod path_recordings;
 mod plans;
 mod programs;
 mod properties;

@@ -3,8 +3,8 @@
 use proptest::prelude::*;
 use scenarios::{Overrides, Source, reference, resolve, resolved_yaml};
 use sim_core::config::{
-    Chance, CodelConfig, Discipline, Distribution, Jitter, LinkConfig, Loss, Probability, QueueConfig,
-    QueueLimit, Reorder, RingConfig,
+    Chance, CodelConfig, Discipline, Distribution, Jitter, LinkConfig, Loss, Overhead, Probability,
+    QueueConfig, QueueLimit, Reorder, RingConfig,
 };
 use sim_core::time::SimDuration;
 
@@ -88,7 +88,7 @@ fn jitter_duplicates_and_reordering_are_read() {
 
 #[test]
 fn queues_have_the_defaults_of_tc() {
-    let queue = |discipline, limit| Some(QueueConfig { discipline, limit });
+    let queue = |discipline, limit| Some(QueueConfig { discipline, limit, burst: None });
     let codel = CodelConfig { target: SimDuration::from_millis(5), interval: SimDuration::from_millis(100) };
     let tail = queue(Discipline::DropTail, QueueLimit::Packets(1_000));
     assert_eq!(forward("rate: 1mbit, queue: drop-tail").queue, tail);
@@ -259,9 +259,51 @@ fn any_loss() -> impl Strategy<Value = String> {
     ]
 }
 
+#[test]
+fn one_queue_for_both_directions_is_a_key_of_the_path() {
+    let text = "name: t\nkernel: 6.1\npath: {rtt: 7ns, rate: 1mbit, limit: 50, shared_qdisc: on}\n";
+    let c = good(text).config;
+    assert!(c.forward.both_ways && !c.reverse.both_ways);
+    assert_eq!(LinkConfig { both_ways: false, ..c.forward.clone() }, c.reverse);
+    let again = good(&resolved_yaml(&good(text)));
+    assert_eq!(again.config, c);
+    assert!(!forward("rtt: 7ms").both_ways);
+    refused(
+        &with("shared_qdisc: on, reverse: {limit: 5}"),
+        (3, 26),
+        &["one queue for both directions, but `reverse` is apart", "under `path` itself"],
+    );
+    refused(&with("forward: {shared_qdisc: on}"), (3, 18), &["shared_qdisc"]);
+}
+
+#[test]
+fn a_medium_and_a_token_bucket_have_keys() {
+    let overhead = |text: &str| forward(&format!("rate: 1mbit, overhead: {text}")).overhead;
+    assert_eq!(overhead("24"), Overhead { packet: 24, ..Overhead::default() });
+    let atm = Overhead { packet: 10, cell: 48, cell_overhead: 5 };
+    assert_eq!(overhead("{packet: 10, cell: 48, cell_overhead: 5}"), atm);
+    assert_eq!((atm.on_wire(38), atm.on_wire(39), Overhead::default().on_wire(60)), (53, 106, 60));
+    refused(&with("overhead: 24"), (3, 8), &["about the rate, and there is none", "16mbit"]);
+    refused(
+        &with("rate: 1mbit, overhead: {cell_overhead: 5}"),
+        (3, 32),
+        &["belongs to cells, which have no size", "48B for ATM"],
+    );
+    refused(&with("rate: 1mbit, overhead: {packet: -1}"), (3, 40), &["cannot be negative"]);
+    let queue = forward("mtu: 1500, rate: 1mbit, queue: {burst: 3KiB}").queue.unwrap();
+    assert_eq!(queue.burst, Some(3_072));
+    refused(
+        &with("mtu: 1500, rate: 1mbit, queue: {burst: 1513}"),
+        (3, 47),
+        &["`burst` 1513 never lets a packet of 1514 bytes pass", "1514, or a smaller `mtu`"],
+    );
+    refused(&with("rate: 1mbit, queue: {burst: 0}"), (3, 36), &["out of range"]);
+}
+
 fn any_queue() -> impl Strategy<Value = String> {
     prop_oneof![
-        (1_u32..100_000).prop_map(|n| format!("{{limit: {n}}}")),
+        (1_u32..100_000, 65_550_u32..1 << 20)
+            .prop_map(|(n, burst)| format!("{{limit: {n}, burst: {burst}}}")),
         (1_u32..100_000).prop_map(|n| format!("{{limit: {n}B}}")),
         (1_u32..1_000, 1_u64..99_999_999)
             .prop_map(|(n, t)| format!("{{kind: codel, limit: {n}, target: {t}ns}}")),
@@ -278,10 +320,11 @@ proptest! {
         (reorder, gap) in (any_percent(), 1_u32..500),
         duplicate in any_percent(),
         queue in any_queue(),
+        (packet, cell, of_cell) in (0_u32..100, 1_u32..100, 0_u32..100),
     ) {
         let shape = ["uniform", "normal", "pareto", "paretonormal"][shape];
         let text = with(&format!(
-            "delay: 3ms, rate: 7mbit, loss: {loss}, duplicate: {duplicate}, queue: {queue}, \
+            "delay: 3ms, rate: 7mbit, overhead: {{packet: {packet}, cell: {cell}, cell_overhead: {of_cell}}}, loss: {loss}, duplicate: {duplicate}, queue: {queue}, \
              jitter: {{mean: {jitter}ns, correlation: {correlation}, distribution: {shape}}}, \
              reverse: {{reorder: {{probability: {reorder}, correlation: {correlation}, gap: {gap}}}}}"
         ));

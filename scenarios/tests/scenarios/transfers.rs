@@ -45,10 +45,10 @@ fn a_lost_syn_is_repeated_after_a_second_and_then_after_two() {
 
 #[test]
 fn a_lost_syn_ack_or_handshake_ack_is_made_up_for() {
-    for path in ["reverse: {loss: {packets: [1]}}", "forward: {loss: {packets: [2]}}"] {
-        let at = established("6.1", path);
-        assert!((1_020..1_100).contains(&at), "{path}: {at}");
-    }
+    let at = established("6.1", "reverse: {loss: {packets: [1]}}");
+    assert!((1_020..1_100).contains(&at), "{at}");
+    // The data behind a lost ACK says the same.
+    assert_eq!(established("6.1", "forward: {loss: {packets: [2]}}"), 30);
 }
 
 #[test]

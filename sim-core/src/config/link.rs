@@ -13,6 +13,8 @@ pub struct LinkConfig {
     pub mtu: u32,
     /// Bits per second; `None` is unlimited.
     pub rate_bps: Option<u64>,
+    /// What the medium adds to each packet, as far as the rate is concerned.
+    pub overhead: Overhead,
     /// Every so many segments that leave the link, one is dropped before the stack sees it
     /// (`tc filter ... action gact pass random determ drop N`, counted from the first SYN); 0: none.
     pub drop_every: u32,
@@ -46,6 +48,7 @@ impl Default for LinkConfig {
             limit: 1_000,
             mtu: 65_536,
             rate_bps: None,
+            overhead: Overhead::default(),
             drop_every: 0,
             drop_run: 0,
             jitter: None,
@@ -55,6 +58,28 @@ impl Default for LinkConfig {
             queue: None,
             both_ways: false,
             in_host: false,
+        }
+    }
+}
+
+/// What a medium adds to each packet (`netem rate RATE PACKETOVERHEAD CELLSIZE CELLOVERHEAD`).
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Overhead {
+    /// Bytes of each packet beyond its Ethernet frame.
+    pub packet: u32,
+    /// Payload of the cells that packets are cut into, the last one padded, bytes; 0: there are no cells.
+    pub cell: u32,
+    /// Bytes of each cell beyond its payload.
+    pub cell_overhead: u32,
+}
+
+impl Overhead {
+    /// What a frame of `bytes` takes on the medium, bytes.
+    pub const fn on_wire(&self, bytes: u32) -> u32 {
+        let bytes = bytes.saturating_add(self.packet);
+        match self.cell {
+            0 => bytes,
+            cell => bytes.div_ceil(cell).saturating_mul(cell.saturating_add(self.cell_overhead)),
         }
     }
 }
@@ -160,6 +185,9 @@ pub struct QueueConfig {
     pub discipline: Discipline,
     /// What fits into it.
     pub limit: QueueLimit,
+    /// Bytes that may leave at once after a pause, as through a token bucket (`tbf burst`); `None`: a wire, on which every
+    /// packet takes its time.
+    pub burst: Option<u32>,
 }
 
 /// How much a queue holds.

@@ -207,8 +207,10 @@ impl<'a, O: Observer> Simulation<'a, O> {
             wheel: TimerWheel::new(config.host.jiffies),
             queue,
             links: [
-                Link::in_memory_of(forward, &config.forward, config.seed, Direction::Forward),
-                Link::in_memory_of(reverse, &config.reverse, config.seed, Direction::Reverse),
+                Link::in_memory_of(forward, &config.forward, config.seed, Direction::Forward)
+                    .on_kernel(config.kernel),
+                Link::in_memory_of(reverse, &config.reverse, config.seed, Direction::Reverse)
+                    .on_kernel(config.kernel),
             ],
             ports,
             hosts: [host(config, Side::Sender), host(config, Side::Receiver)],

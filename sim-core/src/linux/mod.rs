@@ -106,6 +106,9 @@ pub struct KernelProfile {
     /// Whether soft interrupts for which their thread was woken are left to it, so that they do not run in the middle
     /// of a program's call (4cd13c21b207, 4.9; taken back by d15121be7485, 6.5).
     pub softirqs_wait_for_thread: bool,
+    /// Whether netem looks at its limit before it duplicates a packet, so that one more than the limit can be in it (recorded:
+    /// not 5.10).
+    pub netem_limit_before_copies: bool,
     /// Defaults of this kernel's sysctls that differ between versions.
     pub defaults: SysctlDefaults,
 }

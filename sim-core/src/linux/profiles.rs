@@ -50,6 +50,7 @@ pub(super) static V5_10: KernelProfile = KernelProfile {
     idle_reclaims: true,
     grow_honours_pressure: false,
     accepts_zero_window_update: false,
+    netem_limit_before_copies: false,
     softirqs_wait_for_thread: true,
     defaults: SysctlDefaults {
         tcp_rmem_max: 6_291_456,
@@ -66,6 +67,7 @@ pub(super) static V5_10: KernelProfile = KernelProfile {
 pub(super) static V6_1: KernelProfile = KernelProfile {
     name: "6.1",
     release: "6.1.187",
+    netem_limit_before_copies: true,
     napi_head: NapiHead::PageFragment,
     early_advmss_timestamps: true,
     reclaim: Reclaim::Pages,

@@ -6,7 +6,7 @@ use super::codel::{Codel, Fifo, Waiting};
 use super::delays::Delays;
 use super::fq_codel::FqCodel;
 use super::{LINK_HEADER, Packet};
-use crate::config::{Discipline, LinkConfig, QueueLimit};
+use crate::config::{Discipline, LinkConfig, Overhead, QueueLimit};
 use crate::queue::Key;
 use crate::time::{SimDuration, SimTime};
 
@@ -42,10 +42,36 @@ enum Scheduler {
     FqCodel(Box<FqCodel>),
 }
 
+/// A token bucket (`tbf`), its tokens counted as time at the rate.
+#[derive(Clone, Debug)]
+struct Bucket {
+    size: SimDuration,
+    tokens: SimDuration,
+    /// When there were so many.
+    at: SimTime,
+}
+
+impl Bucket {
+    fn full(size: SimDuration) -> Self {
+        Self { size, tokens: size, at: SimTime::ZERO }
+    }
+
+    /// When the tokens for a packet that takes so long are there; they are spent then.
+    fn spend(&mut self, now: SimTime, takes: SimDuration) -> SimTime {
+        let there = (self.tokens + now.since(self.at)).min(self.size);
+        let wait = SimDuration::from_nanos(takes.as_nanos().saturating_sub(there.as_nanos()));
+        self.tokens = SimDuration::from_nanos(there.as_nanos().saturating_sub(takes.as_nanos()));
+        self.at = now.saturating_add(wait);
+        self.at
+    }
+}
+
 /// A queue, and the transmitter that it feeds.
 #[derive(Clone, Debug)]
 pub(super) struct Bottleneck {
     rate_bps: u64,
+    overhead: Overhead,
+    bucket: Option<Bucket>,
     limit: QueueLimit,
     scheduler: Scheduler,
     /// Packets and bytes that wait.
@@ -63,6 +89,7 @@ impl Bottleneck {
     /// of the queues of fq_codel.
     pub(super) fn new(config: &LinkConfig, hash_key: u64) -> Option<Self> {
         let queue = config.queue?;
+        let rate_bps = config.rate_bps.filter(|bps| *bps > 0)?;
         let max_packet = config.mtu + LINK_HEADER;
         let scheduler = match queue.discipline {
             Discipline::DropTail => Scheduler::DropTail(Fifo::default()),
@@ -74,7 +101,9 @@ impl Bottleneck {
             }
         };
         Some(Self {
-            rate_bps: config.rate_bps.filter(|bps| *bps > 0)?,
+            rate_bps,
+            overhead: config.overhead,
+            bucket: queue.burst.map(|burst| Bucket::full(transmission(burst, rate_bps))),
             limit: queue.limit,
             scheduler,
             packets: 0,
@@ -96,7 +125,7 @@ impl Bottleneck {
 
     /// Packets in the queue and on the wire.
     pub(super) fn holds(&self) -> u64 {
-        self.packets + u64::from(self.sending.is_some())
+        self.packets + u64::from(self.sending.is_some() && self.bucket.is_none())
     }
 
     /// A packet arrives at `now`. What left before was taken with [`Self::sent`].
@@ -146,8 +175,17 @@ impl Bottleneck {
     ) -> Option<(SimTime, Packet)> {
         let (at, packet) = self.sending.filter(|(at, _)| *at <= now)?;
         self.sending = None;
+        if self.bucket.is_some() {
+            // What waits for tokens is still part of the queue (`qdisc_peek_dequeued`).
+            self.left(packet.wire_bytes());
+        }
         self.send_next(at, key);
         Some((at, packet))
+    }
+
+    fn left(&mut self, bytes: u32) {
+        self.packets -= 1;
+        self.bytes -= u64::from(bytes);
     }
 
     /// An idle wire takes the next packet.
@@ -163,17 +201,22 @@ impl Bottleneck {
         };
         let next = match &mut self.scheduler {
             Scheduler::DropTail(fifo) => fifo.pop(),
-            Scheduler::Codel(fifo, codel) => codel.next(now, fifo, &mut dropped),
+            Scheduler::Codel(fifo, codel) => codel.next(now, fifo, 0, &mut dropped),
             Scheduler::FqCodel(fq) => fq.next(now, &mut dropped),
         };
         let Some(next) = next else {
             self.wake = Key::NEVER;
             return;
         };
-        self.packets -= 1;
-        self.bytes -= u64::from(next.bytes);
+        if self.bucket.is_none() {
+            self.left(next.bytes);
+        }
         self.stats.waited.add(now.since(next.since));
-        let end = now.saturating_add(transmission(next.bytes, self.rate_bps));
+        let takes = transmission(self.overhead.on_wire(next.bytes), self.rate_bps);
+        let end = match &mut self.bucket {
+            None => now.saturating_add(takes),
+            Some(bucket) => bucket.spend(now, takes),
+        };
         self.sending = Some((end, next.packet));
         self.wake = key(end);
     }

@@ -27,6 +27,9 @@ pub(super) struct FqCodel {
     fresh: Codel,
     quantum: i64,
     hash_key: u64,
+    /// Bytes that wait in all queues. Whether anything stands in a queue is judged by them (recorded; RFC 8290 would look at
+    /// the one queue).
+    bytes: u64,
     /// Queues that became active, and those that have had their turn.
     new: VecDeque<usize>,
     old: VecDeque<usize>,
@@ -39,6 +42,7 @@ impl FqCodel {
             fresh: Codel::new(config, max_packet),
             quantum: i64::from(quantum.max(1)),
             hash_key,
+            bytes: 0,
             new: VecDeque::new(),
             old: VecDeque::new(),
         }
@@ -56,6 +60,7 @@ impl FqCodel {
         let flow = self.flows[at].get_or_insert_with(|| {
             Box::new(Flow { fifo: Fifo::default(), codel: fresh.clone(), deficit: 0, listed: false })
         });
+        self.bytes += u64::from(waiting.bytes);
         flow.fifo.push(waiting);
         if !flow.listed {
             (flow.listed, flow.deficit) = (true, quantum);
@@ -76,6 +81,9 @@ impl FqCodel {
         for _ in 0..DROP_BATCH {
             let Some(waiting) = flow.fifo.pop() else { break };
             gone += u64::from(waiting.bytes);
+            self.bytes -= u64::from(waiting.bytes);
+            // Its drop law goes on as if it had dropped them.
+            flow.codel.count_drop();
             dropped(&waiting);
             if gone >= enough {
                 break;
@@ -94,7 +102,10 @@ impl FqCodel {
                 self.old.push_back(at);
                 continue;
             }
-            match flow.codel.next(now, &mut flow.fifo, dropped) {
+            let before = flow.fifo.bytes();
+            let next = flow.codel.next(now, &mut flow.fifo, self.bytes - before, dropped);
+            self.bytes -= before - flow.fifo.bytes();
+            match next {
                 Some(waiting) => {
                     flow.deficit -= i64::from(waiting.bytes);
                     let list = if is_new { &mut self.new } else { &mut self.old };

@@ -6,7 +6,8 @@ use rand_chacha::rand_core::RngCore;
 use super::Packet;
 use super::bottleneck::{Bottleneck, QueueStats, transmission};
 use super::netem::{Departure, Direction, Netem};
-use crate::config::LinkConfig;
+use crate::config::{LinkConfig, Overhead};
+use crate::linux::KernelProfile;
 use crate::queue::{EventQueue, Key, Lane, Sorted};
 use crate::rng::{Purpose, stream};
 use crate::time::{SimDuration, SimTime};
@@ -58,6 +59,7 @@ pub struct Link {
     delay: SimDuration,
     limit: usize,
     rate_bps: Option<u64>,
+    overhead: Overhead,
     drop_every: u64,
     drop_run: u64,
     /// Segments that left the link.
@@ -74,6 +76,8 @@ pub struct Link {
     in_host: bool,
     /// What leaves the link does not arrive.
     down: bool,
+    /// A full link refuses a packet before it is duplicated, and not the second copy or the packet itself afterwards.
+    limit_before_copies: bool,
     special: Option<Box<Special>>,
 }
 
@@ -111,6 +115,7 @@ impl Link {
             limit: config.limit as usize,
             // A queue has the rate to itself.
             rate_bps: config.rate_bps.filter(|bps| *bps > 0 && queue.is_none()),
+            overhead: config.overhead,
             drop_every: u64::from(config.drop_every),
             drop_run: u64::from(config.drop_run.max(1)),
             left: 0,
@@ -122,8 +127,15 @@ impl Link {
             delivered: 0,
             in_host: config.in_host && config.queue.is_none(),
             down: false,
+            limit_before_copies: true,
             special,
         }
+    }
+
+    /// As `kernel` does it, where kernels differ.
+    #[must_use]
+    pub fn on_kernel(self, kernel: &KernelProfile) -> Self {
+        Self { limit_before_copies: kernel.netem_limit_before_copies, ..self }
     }
 
     /// A packet enters the link at `at`. Returns whether it was taken: a full link drops it. Of a link with a queue or
@@ -144,7 +156,7 @@ impl Link {
         }
         let mut due = (at + self.delay).max(self.last);
         if let Some(bps) = self.rate_bps {
-            due = due.saturating_add(transmission(packet.wire_bytes(), bps));
+            due = due.saturating_add(transmission(self.overhead.on_wire(packet.wire_bytes()), bps));
         }
         self.last = due;
         let key = order.key(due);
@@ -235,6 +247,10 @@ impl Link {
         }
     }
 
+    fn is_full(&self) -> bool {
+        self.waiting() >= self.limit
+    }
+
     /// Packets on their way, behind the queue.
     fn waiting(&self) -> usize {
         match self.special.as_ref().and_then(|s| s.sorted.as_ref()) {
@@ -284,12 +300,22 @@ impl Link {
             if !copies.original {
                 return;
             }
+            let first = self.limit_before_copies && copies.duplicate;
+            if first && self.is_full() {
+                self.over_limit += 1;
+                return;
+            }
             if copies.duplicate {
-                s.duplicated += 1;
+                if let Some(s) = &mut self.special {
+                    s.duplicated += 1;
+                }
                 self.enter(at, packet, true, order);
             }
-        }
-        if self.waiting() >= self.limit {
+            if !first && self.is_full() {
+                self.over_limit += 1;
+                return;
+            }
+        } else if self.is_full() {
             self.over_limit += 1;
             return;
         }
@@ -308,7 +334,7 @@ impl Link {
                 if let Some(bps) = self.rate_bps {
                     // The rate counts from the latest packet in the queue, and its delay is part of this one's.
                     due = if queued { due.max(self.last) } else { due };
-                    due = due.saturating_add(transmission(packet.wire_bytes(), bps));
+                    due = due.saturating_add(transmission(self.overhead.on_wire(packet.wire_bytes()), bps));
                 }
                 // A packet that should have left before it came leaves at once.
                 due.max(at)

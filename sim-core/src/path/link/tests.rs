@@ -48,7 +48,10 @@ fn jitter(mean: SimDuration, distribution: Distribution) -> Option<Jitter> {
 
 fn bottleneck(discipline: Discipline, limit: QueueLimit) -> LinkConfig {
     // 100 Mbit/s: 120 us for a frame of 1500 bytes with all headers.
-    LinkConfig { queue: Some(QueueConfig { discipline, limit }), ..plain(100_000, Some(100_000_000)) }
+    LinkConfig {
+        queue: Some(QueueConfig { discipline, limit, burst: None }),
+        ..plain(100_000, Some(100_000_000))
+    }
 }
 
 const CODEL: CodelConfig =
@@ -257,7 +260,11 @@ fn discipline() -> impl Strategy<Value = Option<QueueConfig>> {
         (1_600_u64..60_000).prop_map(QueueLimit::Bytes)
     ];
     let kind = prop_oneof![Just(Discipline::DropTail), Just(Discipline::Codel(CODEL)), Just(fq)];
-    proptest::option::of((kind, limit).prop_map(|(discipline, limit)| QueueConfig { discipline, limit }))
+    proptest::option::of((kind, limit).prop_map(|(discipline, limit)| QueueConfig {
+        discipline,
+        limit,
+        burst: None,
+    }))
 }
 
 fn loss() -> impl Strategy<Value = Loss> {
