@@ -32,6 +32,11 @@ pub(crate) enum Scalar {
     Unlimited,
 }
 
+/// Whether this may be a number without a unit.
+fn is_plain(text: &str) -> bool {
+    text.trim_end().ends_with(|c: char| c.is_ascii_digit())
+}
+
 impl Context {
     pub(crate) fn new(source: Source) -> Self {
         Self::shared(Arc::new(source))
@@ -39,6 +44,11 @@ impl Context {
 
     pub(crate) fn shared(source: Arc<Source>) -> Self {
         Self { sources: vec![source], kernels: Vec::new(), diagnostics: Vec::new(), failed: false }
+    }
+
+    /// For values that no text of a user holds.
+    fn of_no_text() -> Self {
+        Self { sources: Vec::new(), kernels: Vec::new(), diagnostics: Vec::new(), failed: false }
     }
 
     pub(crate) fn error(&mut self, at: Place, message: impl Into<String>) -> &mut Diagnostic {
@@ -50,7 +60,7 @@ impl Context {
     }
 
     fn report(&mut self, severity: Severity, at: Place, message: String) -> &mut Diagnostic {
-        let source = Arc::clone(&self.sources[at.source]);
+        let source = self.sources.get(at.source).map_or_else(|| Arc::new(Source::new("", "")), Arc::clone);
         let (start, end) = (at.start, at.end);
         self.failed |= severity == Severity::Error;
         // What several connections inherit is read for each of them, and said once.
@@ -237,12 +247,13 @@ impl Context {
                 (value.map(|v| if negative { -v } else { v }), i128::from(min), i128::from(max))
             }
             Kind::Size { min, max, bare, .. } => {
-                let plain = bare.then(|| units::parse_count(text)).and_then(Result::ok);
+                let plain = (bare && is_plain(text)).then(|| units::parse_count(text)).and_then(Result::ok);
                 let value = plain.map_or_else(|| units::parse_size(text), Ok);
                 (value.map(i128::from), i128::from(min), i128::from(max))
             }
             Kind::Time { min, max, bare } => {
-                let plain = bare.and_then(|unit| units::parse_count(text).ok()?.checked_mul(unit));
+                let plain = bare.filter(|_| is_plain(text));
+                let plain = plain.and_then(|unit| units::parse_count(text).ok()?.checked_mul(unit));
                 let value = plain.map_or_else(|| units::parse_time(text), Ok);
                 (value.map(i128::from), i128::from(min), i128::from(max))
             }
@@ -273,14 +284,15 @@ impl Context {
     }
 
     fn switch(&mut self, key: &Key, at: Place, text: &str) -> Option<Scalar> {
-        match text.to_ascii_lowercase().as_str() {
-            "on" | "1" | "true" | "yes" => Some(Scalar::Number(1)),
-            "off" | "0" | "false" | "no" => Some(Scalar::Number(0)),
-            _ => {
-                self.error(at, format!("`{}`: `{}` is neither on nor off", key.name, shorten(text)))
-                    .expected = Some(keys::takes(&key.kind));
-                None
-            }
+        let is = |words: [&str; 4]| words.iter().any(|word| text.eq_ignore_ascii_case(word));
+        if is(["on", "1", "true", "yes"]) {
+            Some(Scalar::Number(1))
+        } else if is(["off", "0", "false", "no"]) {
+            Some(Scalar::Number(0))
+        } else {
+            self.error(at, format!("`{}`: `{}` is neither on nor off", key.name, shorten(text))).expected =
+                Some(keys::takes(&key.kind));
+            None
         }
     }
 
@@ -380,7 +392,7 @@ impl<'n> Fields<'n> {
 /// A default of the table as a number; `None` for `unlimited`.
 pub(crate) fn default_number<T: TryFrom<i128>>(keys: &'static [Key], name: &str) -> Option<T> {
     let key = keys::find(keys, name)?;
-    let mut scratch = Context::new(Source::new("default", key.default));
+    let mut scratch = Context::of_no_text();
     match scratch.scalar_text(key, Place::default(), key.default)? {
         Scalar::Number(v) => T::try_from(v).ok(),
         Scalar::Unlimited => None,

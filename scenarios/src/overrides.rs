@@ -205,9 +205,10 @@ fn short_form(name: &str) -> Option<(&'static str, &'static str, Kind)> {
         let key = keys::find(keys, name)?;
         Some((group, key.name, key.kind))
     });
+    let last = !name.contains('.');
     let sysctl = sysctls::SYSCTLS.iter().filter_map(|s| {
-        let short = s.key.name.rsplit('.').next()?;
-        (short == name || s.key.name == name).then_some(("sysctl", s.key.name, s.key.kind))
+        let before = s.key.name.strip_suffix(name)?;
+        (before.is_empty() || (last && before.ends_with('.'))).then_some(("sysctl", s.key.name, s.key.kind))
     });
     let mut found = plain.chain(sysctl);
     let first = found.next()?;

@@ -53,14 +53,14 @@ struct Quantity<'a> {
 impl<'a> Quantity<'a> {
     fn split(text: &'a str, what: &str) -> Result<Self, UnitError> {
         let text = text.trim();
-        let bare = text.trim_start_matches(['+', '-', '.']).to_ascii_lowercase();
-        if matches!(bare.as_str(), "nan" | "inf" | "infinity") {
+        let bare = text.trim_start_matches(['+', '-', '.']);
+        if ["nan", "inf", "infinity"].iter().any(|word| bare.eq_ignore_ascii_case(word)) {
             return Err(UnitError::new(format!("`{text}` is not a {what}: it must be a finite number")));
         }
         if text.starts_with('-') {
             return Err(UnitError::new(format!("a {what} cannot be negative")));
         }
-        let end = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+        let end = text.bytes().position(|c| !c.is_ascii_digit() && c != b'.').unwrap_or(text.len());
         let (number, unit) = text.split_at(end);
         let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
         if whole.is_empty() || fraction.contains('.') || (number.contains('.') && fraction.is_empty()) {
@@ -70,7 +70,8 @@ impl<'a> Quantity<'a> {
             return Err(UnitError::new(format!("`{}` has more digits than any {what} needs", shorten(text))));
         }
         // At most 32 digits: they fit in 128 bits.
-        let digits = format!("{whole}{fraction}").parse().unwrap_or(u128::MAX);
+        let digits = whole.bytes().chain(fraction.bytes());
+        let digits = digits.fold(0, |n: u128, digit| n * 10 + u128::from(digit - b'0'));
         Ok(Self { digits, decimals: fraction.len() as u32, unit: unit.trim() })
     }
 
@@ -106,10 +107,10 @@ pub fn shorten(text: &str) -> String {
 /// Unknown or missing units (`64Kb` and `64KB` are answered with a question), signs, fractions of a byte.
 pub fn parse_size(text: &str) -> Result<u64, UnitError> {
     let q = Quantity::split(text, "size")?;
-    let n = q.number();
     if let Some((_, factor)) = SIZE_UNITS.iter().find(|(unit, _)| *unit == q.unit) {
         return q.times(*factor, text, "size", "bytes");
     }
+    let n = q.number();
     if q.unit.is_empty() {
         if q.digits == 0 {
             return Ok(0);
@@ -135,10 +136,10 @@ pub fn parse_size(text: &str) -> Result<u64, UnitError> {
 /// Unknown or missing units, signs, fractions of a bit per second.
 pub fn parse_rate(text: &str) -> Result<u64, UnitError> {
     let q = Quantity::split(text, "rate")?;
-    let unit = q.unit.to_ascii_lowercase();
-    if let Some((_, factor)) = RATE_UNITS.iter().find(|(name, _)| *name == unit) {
+    if let Some((_, factor)) = RATE_UNITS.iter().find(|(name, _)| name.eq_ignore_ascii_case(q.unit)) {
         return q.times(*factor, text, "rate", "bits per second");
     }
+    let unit = q.unit.to_ascii_lowercase();
     let n = q.number();
     if q.unit.is_empty() {
         return Err(UnitError::new(format!("`{}` has no unit", shorten(text)))
@@ -198,15 +199,16 @@ pub fn parse_time(text: &str) -> Result<u64, UnitError> {
 /// A number without `%`, anything above 100 %, signs.
 pub fn parse_percent(text: &str) -> Result<u32, UnitError> {
     let q = Quantity::split(text, "percentage")?;
-    let n = q.number();
     match q.unit {
         "%" => {}
         "" if q.digits == 0 => return Ok(0),
         "" => {
+            let n = q.number();
             return Err(UnitError::new(format!("`{}` has no `%`", shorten(text)))
                 .help(format!("did you mean {n}%? Shares are written in per cent")));
         }
         unit => {
+            let n = q.number();
             return Err(UnitError::new(format!("`{}` is not a unit of a share", shorten(unit)))
                 .help(format!("did you mean {n}%?")));
         }

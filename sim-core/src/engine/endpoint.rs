@@ -86,7 +86,12 @@ impl Endpoint {
     }
 
     /// A segment arrives. Where no socket is left, whoever still sends is told so.
-    pub(super) fn segment_arrives<O: Observer>(&mut self, cx: &mut Cx<'_, O>, seg: &Segment, buffer: Buffer) {
+    pub(super) fn segment_arrives<O: Observer>(
+        &mut self,
+        cx: &mut Cx<'_, O>,
+        seg: &Segment,
+        buffer: &Buffer,
+    ) {
         if self.life.is_record() && self.record_takes(cx, seg) {
             return;
         }
@@ -95,7 +100,7 @@ impl Endpoint {
                 cx.host.counters.in_segs += 1;
                 self.rx.reset_in_answer(cx, &self.tx, seg);
             }
-            _ => self.rx.segment_arrives(cx, &mut self.tx, seg, buffer),
+            _ => self.rx.segment_arrives(cx, &mut self.tx, seg, *buffer),
         }
         self.note_state(cx);
     }

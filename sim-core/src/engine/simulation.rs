@@ -125,6 +125,8 @@ pub(super) struct Simulation<'a, O: Observer> {
     pub(super) uninterrupted: bool,
     /// Packets arrive in the moment in which they are sent.
     pub(super) direct: bool,
+    /// A link is the queueing discipline of its own host.
+    in_host: bool,
     /// Packets that left a socket.
     pub(super) transmitted: u64,
     /// Threads that are in a call.
@@ -201,17 +203,19 @@ impl<'a, O: Observer> Simulation<'a, O> {
         let ports = [port(&config.sender), port(&config.receiver)];
         let [forward, reverse] = lanes;
         let apart = ports.iter().any(|p| p.ring.is_some());
+        let links = [
+            Link::in_memory_of(forward, &config.forward, config.seed, Direction::Forward)
+                .on_kernel(config.kernel),
+            Link::in_memory_of(reverse, &config.reverse, config.seed, Direction::Reverse)
+                .on_kernel(config.kernel),
+        ];
         Self {
             config,
             clock: JiffyClock::new(config.host.hz, config.host.since_tick),
             wheel: TimerWheel::new(config.host.jiffies),
             queue,
-            links: [
-                Link::in_memory_of(forward, &config.forward, config.seed, Direction::Forward)
-                    .on_kernel(config.kernel),
-                Link::in_memory_of(reverse, &config.reverse, config.seed, Direction::Reverse)
-                    .on_kernel(config.kernel),
-            ],
+            in_host: links.iter().any(Link::in_host),
+            links,
             ports,
             hosts: [host(config, Side::Sender), host(config, Side::Receiver)],
             flows,
@@ -288,8 +292,21 @@ impl<'a, O: Observer> Simulation<'a, O> {
                 self.moved = false;
                 self.seen = self.queue.inserted();
             }
-            let (source, key) = self.next;
+            let (mut source, mut key) = self.next;
             let ready = self.cpu.begin(SimTime::ZERO);
+            while let Some((due, ..)) = &mut self.interrupted_call
+                && *due < key
+            {
+                if !self.busy || self.uninterrupted || due.time >= ready || due.time > self.stop_at {
+                    (source, key) = (Source::Call, *due);
+                    break;
+                }
+                // The stack is at work: the call looks again when it has done the next segment.
+                last = last.max(due.time);
+                self.queue.count(due.time)?;
+                *due = self.queue.key(ready);
+                self.seen = self.queue.inserted();
+            }
             let take_ready = self.busy
                 && (ready <= key.time || (matches!(source, Source::Link(_)) && self.turns.receiving()));
             let time = if take_ready { ready } else { key.time };
@@ -359,11 +376,6 @@ impl<'a, O: Observer> Simulation<'a, O> {
     fn earliest(&self) -> (Source, Key) {
         let [forward, reverse] = [self.links[0].peek(), self.links[1].peek()];
         let mut first = (Source::Heap, self.queue.peek());
-        if let Some((key, ..)) = self.interrupted_call
-            && key < first.1
-        {
-            first = (Source::Call, key);
-        }
         if forward < first.1 {
             first = (Source::Link(Side::Sender), forward);
         }
@@ -375,7 +387,6 @@ impl<'a, O: Observer> Simulation<'a, O> {
 
     /// The call that was interrupted may go on.
     fn call_is_due(&mut self) {
-        self.moved = true;
         if let Some((due, flow, thread)) = self.interrupted_call.take() {
             self.call_goes_on(flow, thread, self.cpu.begin(due.time));
         }
@@ -463,7 +474,7 @@ impl<'a, O: Observer> Simulation<'a, O> {
         if !self.busy {
             for to in [Side::Receiver, Side::Sender] {
                 while let Some((flow, seg, buffer)) = self.ports[to.at()].poll_ends() {
-                    self.deliver(flow, to, time, &seg, buffer);
+                    self.deliver(flow, to, time, &seg, &buffer);
                 }
             }
             self.applications_resume();
@@ -485,10 +496,10 @@ impl<'a, O: Observer> Simulation<'a, O> {
         let buffer = port.device().buffer(packet, &packet.seg, *of == 1);
         if port.joins() {
             for (flow, seg, buffer) in port.receive(packet.flow, packet.seg, buffer).into_iter().flatten() {
-                self.deliver(flow, to, time, &seg, buffer);
+                self.deliver(flow, to, time, &seg, &buffer);
             }
         } else {
-            self.deliver(packet.flow, to, time, &packet.seg, buffer);
+            self.deliver(packet.flow, to, time, &packet.seg, &buffer);
         }
     }
 
@@ -496,20 +507,22 @@ impl<'a, O: Observer> Simulation<'a, O> {
     #[inline(never)]
     pub(super) fn poll_ends(&mut self, to: Side, time: SimTime) {
         while let Some((flow, seg, buffer)) = self.ports[to.at()].poll_ends() {
-            self.deliver(flow, to, time, &seg, buffer);
+            self.deliver(flow, to, time, &seg, &buffer);
         }
     }
 
     /// A segment, or what was joined from several, reaches a socket.
     #[inline(always)]
-    fn deliver(&mut self, flow: FlowId, to: Side, time: SimTime, seg: &Segment, buffer: Buffer) {
-        let first = to == Side::Receiver && self.flows[flow as usize].established.is_none();
+    fn deliver(&mut self, flow: FlowId, to: Side, time: SimTime, seg: &Segment, buffer: &Buffer) {
+        let mut first = false;
         if to == Side::Receiver {
             self.segments += 1;
-            self.flows[flow as usize].segments += 1;
-        }
-        if first {
-            self.passive_side_established(flow, time, seg);
+            let f = &mut self.flows[flow as usize];
+            f.segments += 1;
+            first = f.established.is_none();
+            if first {
+                self.passive_side_established(flow, time, seg);
+            }
         }
         self.on(flow, to, time, |cx, end| end.segment_arrives(cx, seg, buffer));
         if first {
@@ -554,8 +567,10 @@ impl<'a, O: Observer> Simulation<'a, O> {
         let mut view = View::new(side, &mut *self.obs);
         let now = self.clock.after(self.reading, time);
         let host = &mut self.hosts[side.at()];
-        let link = if self.config.forward.both_ways { Side::Sender } else { side };
-        host.qdisc_room = self.links[link.at()].room();
+        if self.in_host {
+            let link = if self.config.forward.both_ways { Side::Sender } else { side };
+            host.qdisc_room = self.links[link.at()].room();
+        }
         let mut cx = Cx { now, out: &mut self.out, host, obs: &mut view };
         let [a, b] = &mut self.flows[flow as usize].ends;
         let (end, peer) = if side == Side::Sender { (a, b) } else { (b, a) };

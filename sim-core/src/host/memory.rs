@@ -59,6 +59,25 @@ pub struct TcpMem {
     reserve: i64,
 }
 
+/// Pages that need not be asked for ([`TcpMem::plenty_of`]).
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct PlentyOfPages {
+    allocated: i64,
+    unseen: i64,
+    reserve: i64,
+}
+
+impl PlentyOfPages {
+    /// Takes `pages`, as [`TcpMem::add`] does.
+    #[inline(always)]
+    pub(crate) fn take(&mut self, pages: i32) {
+        self.unseen += i64::from(pages);
+        if self.unseen >= self.reserve {
+            self.allocated += std::mem::take(&mut self.unseen);
+        }
+    }
+}
+
 impl Default for TcpMem {
     /// What a kernel computes on a machine with about 16 GiB: pressure never happens by accident.
     fn default() -> Self {
@@ -100,33 +119,37 @@ impl TcpMem {
 
     /// Adds pages without asking (`sk_memory_allocated_add`).
     pub fn add(&mut self, time: SimTime, pages: i64) {
-        self.allocate(pages);
-        self.note_peak(time);
-    }
-
-    /// Adds pages of which [`TcpMem::note_peak`] hears later.
-    #[inline]
-    pub(crate) fn allocate(&mut self, pages: i64) {
         self.unseen += pages;
         if self.unseen >= self.reserve {
             self.pass_on();
         }
+        self.note_peak(time);
     }
 
-    /// Keeps the host as it was at `time` if more is charged than ever before.
-    #[inline]
-    pub(crate) fn note_peak(&mut self, time: SimTime) {
+    /// Keeps the host as it is if more is charged than ever before.
+    fn note_peak(&mut self, time: SimTime) {
         if self.charged() > self.peak {
             self.peak = self.charged();
             self.at_peak = self.snapshot(time);
         }
     }
 
-    /// Whether `pages` more, one after the other, are granted at once: there is no pressure, and they stay below the
-    /// limit under which nobody is refused any.
-    pub(crate) fn is_plenty(&self, pages: i64) -> bool {
+    /// Up to `pages` more, had one after the other, if none of them can be refused or begin or end anything: there is no
+    /// pressure, and all are below the first limit (`__sk_mem_raise_allocated`).
+    pub(crate) fn plenty_of(&self, pages: i64) -> Option<PlentyOfPages> {
         let most = self.allocated.max(self.charged() + pages);
-        !self.under_pressure() && most <= self.low as i64
+        (!self.under_pressure() && most <= self.low as i64).then_some(PlentyOfPages {
+            allocated: self.allocated,
+            unseen: self.unseen,
+            reserve: self.reserve,
+        })
+    }
+
+    /// Takes over what was had, the last of it at `time`. More and more was charged, so that this is the peak if any is.
+    #[inline(always)]
+    pub(crate) fn took_plenty(&mut self, time: SimTime, pages: &PlentyOfPages) {
+        (self.allocated, self.unseen) = (pages.allocated, pages.unseen);
+        self.note_peak(time);
     }
 
     /// The host as it is now.

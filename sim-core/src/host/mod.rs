@@ -9,6 +9,7 @@ mod sockets;
 
 pub use census::{Census, HostSnapshot};
 pub use log::{KernelLog, LogMessage};
+pub(crate) use memory::PlentyOfPages;
 pub use memory::{Held, MEM_PCPU_RESERVE, TcpMem};
 pub use orphans::OrphanCache;
 pub use sizing::{MemoryDefaults, free_buffer_pages};

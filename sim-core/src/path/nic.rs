@@ -32,14 +32,17 @@ pub struct Device {
     nic: NicConfig,
     kernel: &'static KernelProfile,
     layout: SkbLayout,
-    /// Head of an skb that a local sender makes.
-    sender_head: Head,
+    /// An skb without payload that a local sender makes.
+    local: Buffer,
 }
 
 impl Device {
     /// `nic` under `kernel`, on a machine whose skb structures have the sizes of `layout`.
     pub fn new(nic: NicConfig, kernel: &'static KernelProfile, layout: SkbLayout) -> Self {
-        Self { nic, kernel, layout, sender_head: kernel.sender_head(layout) }
+        let head = kernel.sender_head(layout);
+        // All room for headers is in front; what is left behind takes the payload of an skb that is condensed.
+        let tailroom = head.size.saturating_sub(kernel.max_tcp_header);
+        Self { nic, kernel, layout, local: Buffer { tailroom, ..empty(head) } }
     }
 
     /// Whether the device polls and may join frames (`napi_gro_receive`): loopback, veth, TUN and TAP hand up each
@@ -102,29 +105,25 @@ impl Device {
     }
 
     /// The sender's own skb on loopback or veth: a head for headers, payload in page fragments.
+    #[inline]
     fn local(&self, packet: &Packet, seg: &Segment, own: bool) -> Buffer {
-        let head = self.sender_head;
-        // All room for headers is in front; what is left behind takes the payload of an skb that is condensed.
-        let tailroom = head.size.saturating_sub(self.kernel.max_tcp_header);
-        let empty = Buffer { truesize: head.truesize, head_size: head.size, tailroom, ..Buffer::default() };
-        match packet.payload {
-            Payload::Handshake(_) => empty,
-            Payload::Ack => Buffer { truesize: PURE_ACK, ..empty },
-            Payload::Data(e) if seg.len == 0 => Buffer { share: Share::UntilAcked(e.skb_end), ..empty },
+        let mut buffer = self.local;
+        match &packet.payload {
+            Payload::Handshake(_) => {}
+            Payload::Ack => buffer.truesize = PURE_ACK,
+            Payload::Data(e) if seg.len == 0 => buffer.share = Share::UntilAcked(e.skb_end),
             Payload::Data(e) => {
-                let from = (seg.seq - e.seq) as u32;
-                let gso_size = if own { e.gso_size } else { 0 };
-                Buffer {
-                    truesize: head.truesize + seg.len,
-                    nr_frags: e.frags(from, seg.len),
-                    gso_size,
-                    gso_segs: if gso_size > 0 { packet.segments() as u16 } else { 0 },
-                    // A piece has a head of its own; the whole is a clone of what waits for its ACK.
-                    share: if own { Share::UntilAcked(e.skb_end) } else { Share::None },
-                    ..empty
+                buffer.truesize += seg.len;
+                buffer.nr_frags = e.frags((seg.seq - e.seq) as u32, seg.len);
+                // A piece has a head of its own; the whole is a clone of what waits for its ACK.
+                if own {
+                    buffer.share = Share::UntilAcked(e.skb_end);
+                    buffer.gso_size = e.gso_size;
+                    buffer.gso_segs = if e.gso_size > 0 { packet.segments() as u16 } else { 0 };
                 }
             }
         }
+        buffer
     }
 
     /// One kmalloc head for headers and payload; above a page the rest is in whole pages (6.3 and later, or always

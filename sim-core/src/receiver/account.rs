@@ -2,7 +2,7 @@
 
 use super::Receiver;
 use super::memory::PAGE;
-use crate::host::TcpMem;
+use crate::host::{PlentyOfPages, TcpMem};
 use crate::observer::Observer;
 use crate::send_half::Cx;
 use crate::time::SimTime;
@@ -12,19 +12,20 @@ use crate::time::SimTime;
 pub(crate) struct SendAccount {
     fwd_alloc: i32,
     charged: u32,
+    pages: PlentyOfPages,
     /// When pages were last had.
     last: Option<SimTime>,
 }
 
 impl SendAccount {
     /// Charges `n` bytes, with new pages if need be (`sk_wmem_schedule`, `sk_mem_charge`).
-    #[inline]
-    pub(crate) fn take(&mut self, memory: &mut TcpMem, time: SimTime, n: u32) {
+    #[inline(always)]
+    pub(crate) fn take(&mut self, time: SimTime, n: u32) {
         let missing = n as i32 - self.fwd_alloc;
         if missing > 0 {
-            let pages = (missing + PAGE - 1) / PAGE;
+            let pages = missing.unsigned_abs().div_ceil(PAGE.unsigned_abs()) as i32;
             self.fwd_alloc += pages * PAGE;
-            memory.allocate(i64::from(pages));
+            self.pages.take(pages);
             self.last = Some(time);
         }
         self.fwd_alloc -= n as i32;
@@ -34,22 +35,20 @@ impl SendAccount {
 
 impl Receiver {
     /// An account for `bytes` more to be sent beside the `queued` ones, if the host has so many that it grants every page
-    /// without a second thought (`__sk_mem_raise_allocated` below `tcp_mem[0]`).
+    /// without a second thought.
     pub(crate) fn send_account(&self, memory: &TcpMem, queued: u32, bytes: u32) -> Option<SendAccount> {
-        let pages = i64::from(bytes) / i64::from(PAGE) + 1;
-        (queued == self.wmem_charged && memory.is_plenty(pages)).then_some(SendAccount {
-            fwd_alloc: self.fwd_alloc,
-            charged: self.wmem_charged,
-            last: None,
-        })
+        let pages = memory.plenty_of(i64::from(bytes) / i64::from(PAGE) + 1)?;
+        let (fwd_alloc, charged) = (self.fwd_alloc, self.wmem_charged);
+        (queued == charged).then_some(SendAccount { fwd_alloc, charged, pages, last: None })
     }
 
     /// Takes over what was charged to `account`.
-    pub(crate) fn settle_account<O: Observer>(&mut self, cx: &mut Cx<'_, O>, account: SendAccount) {
+    #[inline(always)]
+    pub(crate) fn settle_account<O: Observer>(&mut self, cx: &mut Cx<'_, O>, account: &SendAccount) {
         self.fwd_alloc = account.fwd_alloc;
         self.wmem_charged = account.charged;
         if let Some(time) = account.last {
-            cx.host.memory.note_peak(time);
+            cx.host.memory.took_plenty(time, &account.pages);
         }
     }
 }

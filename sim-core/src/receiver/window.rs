@@ -8,8 +8,8 @@ use crate::state::AckPending;
 
 /// `n` rounded up to a multiple of `1 << shift`.
 fn round_up(n: u32, shift: u8) -> u32 {
-    let unit = 1u64 << shift;
-    (u64::from(n).div_ceil(unit) * unit).min(u64::from(u32::MAX)) as u32
+    let below = (1u64 << shift) - 1;
+    ((u64::from(n) + below) & !below).min(u64::from(u32::MAX)) as u32
 }
 
 /// `n` rounded down to a multiple of `1 << shift`; negative numbers go down too.

@@ -7,6 +7,7 @@
 
 use super::costs::Costs;
 use super::write::SKBS_BETWEEN_FLUSHES;
+use super::write_queue::WriteQueue;
 use super::{Sender, tso};
 use crate::observer::{Observer, SendEvent};
 use crate::receiver::Receiver;
@@ -30,7 +31,7 @@ impl Sender {
         max_frags: u16,
     ) -> bool {
         // Whatever the place in its first page fragment, an skb has slots for all of them.
-        let fits = self.queue.most_frags(goal) <= u32::from(max_frags);
+        let fits = WriteQueue::most_frags(goal) <= u32::from(max_frags);
         if O::STEPWISE || !fits || self.writing.copied == 0 || self.writing.left <= goal {
             return false;
         }
@@ -42,21 +43,20 @@ impl Sender {
             return false;
         };
         let (mut time, mut pushed) = (cx.now.time, None);
+        let costs = self.costs;
         let mut filled = 0;
         while filled < most && self.has_memory() {
-            account.take(&mut cx.host.memory, time, head);
-            let costs = self.costs;
-            let frags = self.queue.append_full(goal, |n, frags| {
-                account.take(&mut cx.host.memory, time, n);
+            account.take(time, head);
+            let pushes = self.must_push_at(self.queue.write_seq + goal);
+            self.queue.append_full(goal, pushes, |n, frags| {
+                account.take(time, n);
                 time += costs.copy(n);
                 if frags > Costs::FRAGMENTS_AT_HAND {
                     time += costs.fragment();
                 }
             });
-            debug_assert!(frags <= u32::from(max_frags), "an skb of {goal} bytes has slots");
             filled += 1;
-            if self.must_push() {
-                self.queue.mark_push();
+            if pushes {
                 pushed = Some(time);
                 if O::ACTIVE {
                     let window = full == Full::Peer;
@@ -64,7 +64,7 @@ impl Sender {
                 }
             }
         }
-        rx.settle_account(cx, account);
+        rx.settle_account(cx, &account);
         if let Some(at) = pushed {
             self.spend(cx, at.since(cx.now.time));
             rx.refresh_clock(cx);

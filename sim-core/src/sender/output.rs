@@ -215,9 +215,10 @@ impl Sender {
 
     /// Cuts the first unsent skb.
     fn split_unsent(&mut self, len: u32, mss: u32) {
-        if let Some(head) = self.queue.unsent.front_mut() {
+        if let Some(mut head) = self.queue.unsent.pop_front() {
             let rest = head.split(len, mss);
-            self.queue.unsent.insert(1, rest);
+            self.queue.unsent.push_front(rest);
+            self.queue.unsent.push_front(head);
             self.queue.account_split();
         }
     }

@@ -6,6 +6,7 @@ use crate::observer::{Observer, SendEvent};
 use crate::receiver::{Receiver, SendMemory, moderated};
 use crate::segment::Flags;
 use crate::send_half::Cx;
+use crate::seq::Seq;
 use crate::time::{Now, SimTime};
 
 /// Smallest send buffer that `SO_SNDBUF` sets (`SOCK_MIN_SNDBUF`), bytes.
@@ -226,8 +227,13 @@ impl Sender {
     }
 
     /// More than half the peer's largest window was written since the last push (`forced_push`).
-    pub(super) fn must_push(&self) -> bool {
-        self.queue.write_seq > self.queue.pushed_seq + (self.window.max_window >> 1)
+    fn must_push(&self) -> bool {
+        self.must_push_at(self.queue.write_seq)
+    }
+
+    /// The same once everything before `end` is written.
+    pub(super) fn must_push_at(&self, end: Seq) -> bool {
+        end > self.queue.pushed_seq + (self.window.max_window >> 1)
     }
 
     fn size_goal(&self) -> u32 {

@@ -54,6 +54,20 @@ pub struct TxSkb {
 }
 
 impl TxSkb {
+    /// An skb without payload at `seq`.
+    fn empty(seq: Seq) -> Self {
+        Self {
+            seq,
+            len: 0,
+            flags: Flags::default(),
+            segs: 0,
+            mss: 0,
+            sent_at: SimTime::ZERO,
+            delivered_before: 0,
+            marks: Marks::default(),
+        }
+    }
+
     /// One after the last sequence number; FIN counts.
     pub fn end_seq(&self) -> Seq {
         self.seq + self.len + u32::from(self.flags.has(Flags::FIN))
@@ -132,22 +146,15 @@ impl WriteQueue {
 
     /// Starts an empty skb at the end (`tcp_skb_entail`).
     pub fn entail(&mut self) {
-        self.unsent.push_back(TxSkb {
-            seq: self.write_seq,
-            len: 0,
-            flags: Flags::default(),
-            segs: 0,
-            mss: 0,
-            sent_at: SimTime::ZERO,
-            delivered_before: 0,
-            marks: Marks::default(),
-        });
+        self.unsent.push_back(TxSkb::empty(self.write_seq));
         self.wmem_queued += self.head;
     }
 
     /// How many of `want` bytes [`WriteQueue::append`] would copy.
     pub fn fits(&mut self, want: u32, max_frags: u16) -> u32 {
-        let room = self.frag_room();
+        if self.frag_used + PAGE_FRAG_MIN > PAGE_FRAG {
+            self.frag_used = 0;
+        }
         let new_frag = self.frag_used == 0;
         let Some(tail) = self.unsent.back() else { return 0 };
         if new_frag && tail.len > 0 {
@@ -159,19 +166,11 @@ impl WriteQueue {
                 return 0;
             }
         }
-        want.min(room)
-    }
-
-    /// Room in the page fragment that comes next, which may be a new one (`sk_page_frag_refill`).
-    fn frag_room(&mut self) -> u32 {
-        if self.frag_used + PAGE_FRAG_MIN > PAGE_FRAG {
-            self.frag_used = 0;
-        }
-        PAGE_FRAG - self.frag_used
+        want.min(PAGE_FRAG - self.frag_used)
     }
 
     /// The most page fragments that an skb of `len` bytes can have.
-    pub fn most_frags(&self, len: u32) -> u32 {
+    pub const fn most_frags(len: u32) -> u32 {
         // One that has begun, with little room, whole ones, and a rest.
         len / PAGE_FRAG + 2
     }
@@ -197,8 +196,14 @@ impl WriteQueue {
         if n == 0 {
             return 0;
         }
-        self.use_frag(self.write_seq, n);
-        self.write_seq = self.write_seq + n;
+        let new_frag = self.frag_used == 0;
+        let write_seq = self.write_seq;
+        if new_frag {
+            self.frags_begun += 1;
+            self.frag_starts.push_back(write_seq);
+        }
+        self.frag_used += n;
+        self.write_seq = write_seq + n;
         self.wmem_queued += n;
         let Some(tail) = self.unsent.back_mut() else { return 0 };
         tail.len += n;
@@ -206,35 +211,35 @@ impl WriteQueue {
         tail.len
     }
 
-    /// `n` bytes from `seq` on go into the page fragment; returns whether they begin a new one.
-    fn use_frag(&mut self, seq: Seq, n: u32) -> bool {
-        let new_frag = self.frag_used == 0;
-        if new_frag {
-            self.frags_begun += 1;
-            self.frag_starts.push_back(seq);
-        }
-        self.frag_used += n;
-        new_frag
-    }
-
-    /// Appends an skb of `len` bytes that has slots for all its page fragments. `copied` hears of every piece: its length,
-    /// and how many fragments have been begun if it begins one. Returns the number of pieces.
-    pub fn append_full(&mut self, len: u32, mut copied: impl FnMut(u32, u64)) -> u32 {
-        self.entail();
-        let (seq, mut done, mut pieces) = (self.write_seq, 0, 0);
+    /// Appends an skb of `len` bytes that has slots for all its page fragments; `pushed` says that it is the end of a push
+    /// (`tcp_mark_push`). `copied` hears of every piece: its length, and how many fragments have been begun if it begins
+    /// one.
+    #[inline(always)]
+    pub fn append_full(&mut self, len: u32, pushed: bool, mut copied: impl FnMut(u32, u64)) {
+        let seq = self.write_seq;
+        let (mut done, mut used) = (0, self.frag_used);
         while done < len {
-            let n = self.frag_room().min(len - done);
-            let begins = self.use_frag(seq + done, n);
+            if used + PAGE_FRAG_MIN > PAGE_FRAG {
+                used = 0;
+            }
+            let begins = used == 0;
+            if begins {
+                self.frags_begun += 1;
+                self.frag_starts.push_back(seq + done);
+            }
+            let n = (PAGE_FRAG - used).min(len - done);
+            (used, done) = (used + n, done + n);
             copied(n, if begins { self.frags_begun } else { 0 });
-            done += n;
-            pieces += 1;
         }
-        if let Some(tail) = self.unsent.back_mut() {
-            tail.len = len;
-        }
+        self.frag_used = used;
         self.write_seq = seq + len;
-        self.wmem_queued += len;
-        pieces
+        let mut flags = Flags::default();
+        if pushed {
+            flags = Flags::PSH;
+            self.pushed_seq = self.write_seq;
+        }
+        self.unsent.push_back(TxSkb { len, flags, ..TxSkb::empty(seq) });
+        self.wmem_queued += self.head + len;
     }
 
     /// The last unsent skb carries the FIN.
