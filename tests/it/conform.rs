@@ -19,6 +19,8 @@ fn recordings_made_after_the_model_was_written_reach_their_floors() {
         ("loops", "replay"),
         ("loops", "end-to-end"),
         ("random", "replay"),
+        ("fresh", "replay"),
+        ("fresh", "end-to-end"),
     ] {
         let r = skmem(&["conform", &format!("validation/{what}/recordings"), "--mode", mode]).exits(0);
         let total = format!("total {mode}: ");

@@ -87,10 +87,8 @@ pub struct KernelProfile {
     pub delack_flushes_compressed: bool,
     /// How long SACK ACKs are held back.
     pub comp_sack: CompSack,
-    /// Whether header prediction of data requires `snd_una <= ack` (6.1.y and later).
+    /// Whether header prediction requires `snd_una <= ack` (7.x; recorded).
     pub prediction_checks_old_ack: bool,
-    /// Whether header prediction of a pure ACK requires `snd_una <= ack` too (7.x).
-    pub prediction_checks_old_pure_ack: bool,
     /// Whether an ACK for what was never sent is asked about (7.x).
     pub unsent_ack_challenged: bool,
     /// Whether data with CWR is acknowledged at once although ECN was not agreed upon (until 6.12 at least).

@@ -71,21 +71,13 @@ impl Receiver {
             || prediction_word(seg.header_len(), seg.flags, seg.window) != self.pred_flags
             || seg.seq != self.rcv_nxt
             || seg.ack > snd.snd_nxt()
-            || (seg.ack < snd.snd_una() && self.refuses_old_ack(seg))
+            || (self.kernel.prediction_checks_old_ack && seg.ack < snd.snd_una())
         {
             return false;
         }
         match seg.ts {
             Some(ts) => (ts.val.wrapping_sub(self.ts_recent) as i32) >= 0,
             None => true,
-        }
-    }
-
-    /// Whether an ACK below what is acknowledged already keeps a segment from being predicted.
-    fn refuses_old_ack(&self, seg: &Segment) -> bool {
-        match seg.len {
-            0 => self.kernel.prediction_checks_old_pure_ack,
-            _ => self.kernel.prediction_checks_old_ack,
         }
     }
 
@@ -122,7 +114,9 @@ impl Receiver {
         self.queue_in_order(cx, skb);
         self.data_received(cx, snd, seg, skb);
         if seg.ack != snd.snd_una() {
-            self.process_ack(cx, snd, seg, AckPath::Fast);
+            if self.process_ack(cx, snd, seg, AckPath::Fast) == AckOutcome::TooOld {
+                self.challenge(cx, snd);
+            }
             snd.push_pending(cx, self);
             if !self.ack.pending.has(AckPending::SCHED) {
                 return;
