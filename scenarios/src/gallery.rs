@@ -77,6 +77,8 @@ pub fn gallery() -> &'static [(&'static str, &'static str)] {
         ("memory-orphans", include_str!("../gallery/memory-orphans.yaml")),
         ("pressure-blocks-writers", include_str!("../gallery/pressure-blocks-writers.yaml")),
         ("collapse-stall", include_str!("../gallery/collapse-stall.yaml")),
+        ("small-queues", include_str!("../gallery/small-queues.yaml")),
+        ("paced-sender", include_str!("../gallery/paced-sender.yaml")),
     ]
 }
 

@@ -2,13 +2,13 @@
 
 use sim_core::config::{
     Chance, CodelConfig, Discipline, Distribution, Jitter, LinkConfig, Loss, Overhead, Probability,
-    QueueConfig, QueueLimit, Reorder,
+    QueueConfig, QueueLimit, Reorder, Shaper,
 };
 use sim_core::time::SimDuration;
 
 use crate::context::{Context, Fields, default_number};
 use crate::keys::{self, Key};
-use crate::path_keys::{DISTRIBUTIONS, QUEUES};
+use crate::path_keys::{DISTRIBUTIONS, QUEUES, TBF_KEYS};
 use crate::units;
 use crate::yaml::{Entry, Place, Value};
 
@@ -113,6 +113,10 @@ fn link_parts(cx: &mut Context, link: &Fields<'_>, base: &LinkParts) -> LinkPart
     if let Some(on) = link.switch(cx, "local_qdisc") {
         c.in_host = on;
         parts.in_host_at = Some(link.place("local_qdisc"));
+    }
+    if let Some((_, e)) = link.get("tbf") {
+        let fields = cx.fields(keys_of_section(link, "tbf"), &e.value, "tbf");
+        c.shaper = tbf(cx, &fields);
     }
     if let Some((_, e)) = link.get("reorder") {
         let fields = cx.fields(keys_of_section(link, "reorder"), &e.value, "reorder");
@@ -221,6 +225,14 @@ fn finish_queue(
             Some(format!("a full packet of the MTU with its Ethernet header: {frame}, or a smaller `mtu`"));
     }
     Some(QueueConfig { discipline, limit: q.limit, burst: q.burst.map(|(bytes, _)| bytes) })
+}
+
+fn tbf(cx: &mut Context, fields: &Fields<'_>) -> Option<Shaper> {
+    // A rate of `unlimited` is no bucket.
+    let rate_bps = fields.required(cx, "rate", "`tbf`")?;
+    let burst = fields.number(cx, "burst").or_else(|| default_number(TBF_KEYS, "burst"));
+    let limit = fields.number(cx, "limit").or_else(|| default_number(TBF_KEYS, "limit"));
+    Some(Shaper { rate_bps, burst: burst?, limit: limit? })
 }
 
 fn percent(cx: &mut Context, fields: &Fields<'_>, name: &str) -> Option<Probability> {

@@ -35,6 +35,7 @@ pub(crate) static PATH: &[Key] = &[
     DUPLICATE,
     QUEUE,
     LOCAL_QDISC,
+    TBF,
     key(
         "shared_qdisc",
         Kind::Switch,
@@ -56,6 +57,7 @@ pub(crate) static LINK: &[Key] = &[
     DUPLICATE,
     QUEUE,
     LOCAL_QDISC,
+    TBF,
 ];
 
 const LOCAL_QDISC: Key = key(
@@ -64,6 +66,24 @@ const LOCAL_QDISC: Key = key(
     "off",
     "The link's queue is the qdisc of the sending host's own device: its sockets hear of packets that `limit` refuses, and do not repeat packets that still wait there.",
 );
+const TBF: Key = key(
+    "tbf",
+    Kind::Section(TBF_KEYS),
+    "",
+    "A token bucket on the sending host's own device, in front of the link (`tc qdisc add ... tbf`). What waits there is charged to its socket: small queues (TSQ) and autocorking hold it back.",
+);
+/// `tbf`.
+pub(crate) static TBF_KEYS: &[Key] = &[
+    key("rate", Kind::Rate, "", "Bits per second, headers included."),
+    key(
+        "burst",
+        bytes(1, 1 << 31),
+        "5000B",
+        "Bytes that may leave at once after a pause; at least one packet of the sender's offloads.",
+    ),
+    key("limit", bytes(1, 1 << 40), "3000000B", "Bytes that may wait; a packet above it is refused."),
+];
+
 const LIMIT: Key = key(
     "limit",
     count(1, 100_000_000),

@@ -10,7 +10,8 @@ use crate::units::{format_rate, format_size, format_time};
 
 /// Its keys and values, in the order of the reference. What a link does not have is left out.
 pub(crate) fn link_lines(l: &LinkConfig) -> Vec<(&'static str, String)> {
-    // `drop_every` and `drop_run` have no key: only the replay of recordings uses it. What both ways share is the path's.
+    // `drop_every`, `drop_run` and `behind_host` have no key: only the replay of recordings uses them. What both ways share is the
+    // path's.
     let LinkConfig {
         delay,
         limit,
@@ -26,6 +27,8 @@ pub(crate) fn link_lines(l: &LinkConfig) -> Vec<(&'static str, String)> {
         queue,
         both_ways: _,
         in_host,
+        behind_host: _,
+        shaper,
     } = l;
     let mut lines = vec![
         ("delay", format_time(delay.as_nanos())),
@@ -50,6 +53,10 @@ pub(crate) fn link_lines(l: &LinkConfig) -> Vec<(&'static str, String)> {
     if *in_host {
         lines.push(("local_qdisc", "on".to_owned()));
     }
+    lines.extend(shaper.map(|s| {
+        let (rate, limit) = (format_rate(s.rate_bps), format_size(s.limit));
+        ("tbf", format!("{{rate: {rate}, burst: {}, limit: {limit}}}", format_size(s.burst.into())))
+    }));
     lines
 }
 

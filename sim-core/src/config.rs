@@ -4,7 +4,7 @@ mod link;
 
 pub use link::{
     Chance, CodelConfig, Discipline, Distribution, Jitter, LinkConfig, Loss, Overhead, Probability,
-    QueueConfig, QueueLimit, Reorder,
+    QueueConfig, QueueLimit, Reorder, Shaper,
 };
 
 pub use crate::app::{

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use sim_core::config::{
     CallConfig, Chance, Change, ClosingConfig, Congestion, EndpointConfig, FlowsConfig, HostConfig,
-    LinkConfig, LiveOption, NicModel, Offload, Probability, ReadConfig, ReadMode, Reorder, RunConfig,
+    LinkConfig, LiveOption, NicModel, Offload, Probability, ReadConfig, ReadMode, Reorder, RunConfig, Shaper,
     SockOpts, StopConfig, TimedChange, WriteConfig, WriteMode,
 };
 use sim_core::skb::SkbLayout;
@@ -257,6 +257,11 @@ fn links(rec: &Recording, setup: &Setup) -> Result<(LinkConfig, LinkConfig), Con
     // host's own; a device on the way in is not.
     let both_ways = both[0] == both[1];
     let forward = LinkConfig { drop_every, drop_run, both_ways, in_host: !has(BEHIND), ..forward? };
+    let forward = LinkConfig {
+        in_host: forward.in_host && forward.shaper.is_none(),
+        behind_host: has(BEHIND),
+        ..forward
+    };
     Ok((forward, LinkConfig { in_host: true, ..reverse? }))
 }
 
@@ -281,6 +286,16 @@ fn link(rec: &Recording, setup: &Setup, needle: &str) -> Result<LinkConfig, Conf
                 .ok_or_else(|| unsupported(&format!("rate {text}")))?,
         ),
     };
+    if words.contains(&"tbf") {
+        let missing = |what: &str| unsupported(&format!("tbf without {what}"));
+        let shaper = Shaper {
+            rate_bps: rate_bps.ok_or_else(|| missing("rate"))?,
+            burst: word_after(&words, "burst").ok_or_else(|| missing("burst"))?,
+            limit: word_after(&words, "limit").ok_or_else(|| missing("limit"))?,
+        };
+        let free = LinkConfig { limit: NO_LIMIT, mtu: setup.mtu, ..LinkConfig::default() };
+        return Ok(LinkConfig { shaper: Some(shaper), ..free });
+    }
     Ok(LinkConfig {
         delay,
         limit: word_after(&words, "limit").unwrap_or(NO_LIMIT),

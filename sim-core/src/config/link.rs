@@ -38,6 +38,22 @@ pub struct LinkConfig {
     /// socket hears at once that its packet was refused, and does not send a packet again that still waits there. Has no
     /// effect with a `queue`.
     pub in_host: bool,
+    /// The link lies behind the sending host's device, which cuts what an offload left in one piece before it. (A `queue` sees
+    /// packets one by one in any case.)
+    pub behind_host: bool,
+    /// A token bucket on the sending host's own device, in front of everything else; `None`: packets leave the host at once.
+    pub shaper: Option<Shaper>,
+}
+
+/// A token bucket of the sending host (`tc qdisc add ... tbf`). What waits in it stays charged to its socket.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Shaper {
+    /// Bits per second, headers included; not 0.
+    pub rate_bps: u64,
+    /// Bytes that may leave at once after a pause, headers included.
+    pub burst: u32,
+    /// Bytes that may wait, headers included; a packet above it is refused.
+    pub limit: u64,
 }
 
 impl Default for LinkConfig {
@@ -58,6 +74,8 @@ impl Default for LinkConfig {
             queue: None,
             both_ways: false,
             in_host: false,
+            behind_host: false,
+            shaper: None,
         }
     }
 }

@@ -172,11 +172,7 @@ impl Endpoint {
             self.rx.delayed_ack_timer(cx, &self.tx);
         }
         if self.tx.take_pacing(cx.now.time) {
-            if self.rx.is_owned() {
-                self.pacing_deferred = true;
-            } else {
-                self.tx.pacing_fires(cx, &mut self.rx);
-            }
+            self.small_queue(cx);
         }
         if self.life.timer() <= cx.now.jiffies {
             self.life_timer(cx);
@@ -187,6 +183,15 @@ impl Endpoint {
         } else if !self.life.is_orphan() || !self.orphan_is_given_up(cx) {
             self.tx.timers_fire(cx, &mut self.rx);
             self.note_state(cx);
+        }
+    }
+
+    /// The socket goes on sending, or does when the call that holds it is over (`tcp_tsq_handler`, `tcp_pace_kick`).
+    pub(super) fn small_queue<O: Observer>(&mut self, cx: &mut Cx<'_, O>) {
+        if self.rx.is_owned() {
+            self.pacing_deferred = true;
+        } else {
+            self.tx.pacing_fires(cx, &mut self.rx);
         }
     }
 

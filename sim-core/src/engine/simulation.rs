@@ -40,6 +40,8 @@ pub(super) enum Event {
     Applications(FlowId, u8),
     /// The writer of a connection, and with it its applications' clocks, start.
     Start(FlowId),
+    /// The device has let go of packets of a socket that stopped for them.
+    SmallQueue(FlowId, Side),
     /// A change from the configuration.
     Change(usize),
 }
@@ -125,8 +127,10 @@ pub(super) struct Simulation<'a, O: Observer> {
     pub(super) uninterrupted: bool,
     /// Packets arrive in the moment in which they are sent.
     pub(super) direct: bool,
-    /// A link is the queueing discipline of its own host.
+    /// A link is the queueing discipline of its own host, or has one in front of it.
     in_host: bool,
+    /// Sockets that go on when what has arrived was processed.
+    tasklets: VecDeque<(FlowId, Side)>,
     /// Packets that left a socket.
     pub(super) transmitted: u64,
     /// Threads that are in a call.
@@ -214,7 +218,7 @@ impl<'a, O: Observer> Simulation<'a, O> {
             clock: JiffyClock::new(config.host.hz, config.host.since_tick),
             wheel: TimerWheel::new(config.host.jiffies),
             queue,
-            in_host: links.iter().any(Link::in_host),
+            in_host: links.iter().any(|l| l.in_host() || l.bucket().is_some()),
             links,
             ports,
             hosts: [host(config, Side::Sender), host(config, Side::Receiver)],
@@ -228,6 +232,7 @@ impl<'a, O: Observer> Simulation<'a, O> {
             apps_waiting,
             direct: is_direct(config),
             uninterrupted: waits_for_calls(config),
+            tasklets: VecDeque::new(),
             transmitted: 0,
             calling: 0,
             interrupted_call: None,
@@ -397,7 +402,9 @@ impl<'a, O: Observer> Simulation<'a, O> {
     /// A packet leaves the link of `link`: an interrupt hands it up.
     fn dequeue(&mut self, waiting: &mut VecDeque<Ready>, link: Side, time: SimTime) {
         self.moved = true;
-        if let Some(packet) = self.links[link.at()].pop(&mut self.queue) {
+        let popped = self.links[link.at()].pop(&mut self.queue);
+        self.packets_freed(link, time);
+        if let Some(packet) = popped {
             let from = Side::sends(packet.way);
             let to = from.peer();
             let offload = match from {
@@ -477,6 +484,10 @@ impl<'a, O: Observer> Simulation<'a, O> {
                     self.deliver(flow, to, time, &seg, &buffer);
                 }
             }
+            while let Some((flow, side)) = self.tasklets.pop_front() {
+                let time = self.cpu.begin(time);
+                self.on(flow, side, time, |cx, end| end.small_queue(cx));
+            }
             self.applications_resume();
         }
     }
@@ -540,8 +551,31 @@ impl<'a, O: Observer> Simulation<'a, O> {
         self.moved = true;
         let (flow, seq) = (packet.flow, packet.seg.seq);
         let data = matches!(packet.payload, Payload::Data(_));
-        if !self.links[self.link_of(from).at()].send(at, packet, &mut self.queue) && data {
+        let link = self.link_of(from);
+        if !self.links[link.at()].send(at, packet, &mut self.queue) && data {
             self.flows[flow as usize].ends[from.at()].tx.dropped_on_the_way(seq);
+        }
+        self.packets_freed(link, at);
+    }
+
+    /// The device of `link` has let go of packets that waited in its host: sockets that stopped for them go on
+    /// (`tcp_wfree`), after what has arrived.
+    fn packets_freed(&mut self, link: Side, time: SimTime) {
+        let lazily = self.config.host.calls.threaded_softirqs;
+        while let Some(p) = self.links[link.at()].take_released() {
+            let from = Side::sends(p.way);
+            if self.flows[p.flow as usize].ends[from.at()].tx.freed(p.seg.seq, lazily) {
+                self.queue.push(time, Event::SmallQueue(p.flow, from));
+            }
+        }
+    }
+
+    /// A socket whose packets have left its host goes on (`tcp_tsq_handler`); tasklets come after what was received.
+    fn small_queue(&mut self, flow: FlowId, side: Side, time: SimTime) {
+        if self.busy {
+            self.tasklets.push_back((flow, side));
+        } else {
+            self.on(flow, side, time, |cx, end| end.small_queue(cx));
         }
     }
 
@@ -570,6 +604,7 @@ impl<'a, O: Observer> Simulation<'a, O> {
         if self.in_host {
             let link = if self.config.forward.both_ways { Side::Sender } else { side };
             host.qdisc_room = self.links[link.at()].room();
+            host.shaper = self.links[link.at()].bucket();
         }
         let mut cx = Cx { now, out: &mut self.out, host, obs: &mut view };
         let [a, b] = &mut self.flows[flow as usize].ends;
@@ -655,6 +690,7 @@ impl<'a, O: Observer> Simulation<'a, O> {
             Event::Interrupt(side) => self.interrupt(waiting, side, due),
             Event::Timer(flow, side) => self.timer(flow, side, due, time),
             Event::Applications(flow, thread) => self.applications_due(flow, thread, due, time),
+            Event::SmallQueue(flow, side) => self.small_queue(flow, side, time),
             Event::Start(flow) => self.applications_start(flow, time),
             Event::Change(i) => self.change(i, time),
         }

@@ -6,6 +6,7 @@ use rand_chacha::rand_core::RngCore;
 use super::Packet;
 use super::bottleneck::{Bottleneck, QueueStats, transmission};
 use super::netem::{Departure, Direction, Netem};
+use super::tbf::{Bucket, TokenBucket, Verdict};
 use crate::config::{LinkConfig, Overhead};
 use crate::linux::KernelProfile;
 use crate::queue::{EventQueue, Key, Lane, Sorted};
@@ -46,6 +47,7 @@ impl LinkStats {
 struct Special {
     netem: Option<Netem>,
     queue: Option<Bottleneck>,
+    shaper: Option<TokenBucket>,
     /// Packets on their way, if their order can change; otherwise they are in the lane.
     sorted: Option<Sorted<Packet>>,
     lost: u64,
@@ -74,6 +76,8 @@ pub struct Link {
     delivered: u64,
     /// The limit is that of the sending host's own queueing discipline.
     in_host: bool,
+    /// Packets are cut before the link.
+    cuts: bool,
     /// What leaves the link does not arrive.
     down: bool,
     /// A full link refuses a packet before it is duplicated, and not the second copy or the packet itself afterwards.
@@ -106,9 +110,11 @@ impl Link {
             Direction::Reverse => Purpose::FlowHashReverse,
         };
         let queue = config.queue.and_then(|_| Bottleneck::new(config, stream(seed, hash, 0).next_u64()));
-        let special = (netem.is_some() || queue.is_some()).then(|| {
+        let shaper = config.shaper.as_ref().map(TokenBucket::new);
+        let special = (netem.is_some() || queue.is_some() || shaper.is_some()).then(|| {
             let sorted = netem.as_ref().filter(|n| n.reorders()).map(|_| Sorted::default());
-            Box::new(Special { netem, sorted, lost: 0, duplicated: 0, reordered: 0, queue: queue.clone() })
+            let queue = queue.clone();
+            Box::new(Special { netem, sorted, lost: 0, duplicated: 0, reordered: 0, queue, shaper })
         });
         Self {
             delay: config.delay,
@@ -126,6 +132,7 @@ impl Link {
             sent: 0,
             delivered: 0,
             in_host: config.in_host && config.queue.is_none(),
+            cuts: config.behind_host,
             down: false,
             limit_before_copies: true,
             special,
@@ -144,10 +151,18 @@ impl Link {
     /// With a rate, a packet takes its transmission time after the one before has left, and the delay counts
     /// from its entry: waiting for the one before is part of the delay (`netem_enqueue`).
     pub fn send<E>(&mut self, at: SimTime, packet: Packet, order: &mut EventQueue<E>) -> bool {
+        if self.cuts && packet.segments() > 1 {
+            return (0..packet.segments())
+                .fold(true, |all, n| self.send_one(at, packet.cut(n), order) && all);
+        }
+        self.send_one(at, packet, order)
+    }
+
+    fn send_one<E>(&mut self, at: SimTime, packet: Packet, order: &mut EventQueue<E>) -> bool {
         if self.special.is_some() {
             let before = self.waiting();
-            self.send_special(at, packet, order);
-            return !self.in_host || self.waiting() > before;
+            let taken = self.send_special(at, packet, order);
+            return taken && (!self.in_host || self.waiting() > before);
         }
         self.sent += 1;
         if self.lane.len() >= self.limit {
@@ -176,13 +191,26 @@ impl Link {
         self.in_host.then(|| u32::try_from(self.limit.saturating_sub(self.waiting())).unwrap_or(u32::MAX))
     }
 
+    /// The token bucket of the sending host as it is now, if there is one.
+    #[inline]
+    pub(crate) fn bucket(&self) -> Option<Bucket> {
+        self.special.as_ref()?.shaper.as_ref().map(TokenBucket::bucket)
+    }
+
+    /// A packet that has waited in the sending host and left it since, each once.
+    #[inline]
+    pub(crate) fn take_released(&mut self) -> Option<Packet> {
+        self.special.as_mut()?.shaper.as_mut()?.released.pop_front()
+    }
+
     /// The place of the next thing to happen in the order of events: mostly that a packet arrives.
     pub fn peek(&self) -> Key {
         match &self.special {
             None => self.lane.peek(),
             Some(s) => {
                 let first = s.sorted.as_ref().map_or_else(|| self.lane.peek(), Sorted::peek);
-                s.queue.as_ref().map_or(first, |q| q.wake().min(first))
+                let first = s.queue.as_ref().map_or(first, |q| q.wake().min(first));
+                s.shaper.as_ref().map_or(first, |b| b.wake().min(first))
             }
         }
     }
@@ -191,7 +219,9 @@ impl Link {
     pub fn pop<E>(&mut self, order: &mut EventQueue<E>) -> Option<Packet> {
         if let Some(s) = &mut self.special {
             let first = s.sorted.as_ref().map_or_else(|| self.lane.peek(), Sorted::peek);
-            if let Some(wake) = s.queue.as_ref().map(Bottleneck::wake).filter(|wake| *wake < first) {
+            let queue = s.queue.as_ref().map_or(Key::NEVER, Bottleneck::wake);
+            let wake = s.shaper.as_ref().map_or(queue, |b| b.wake().min(queue));
+            if wake < first {
                 self.advance(wake.time, order);
                 return None;
             }
@@ -240,7 +270,10 @@ impl Link {
                 lost: s.lost,
                 duplicated: s.duplicated,
                 reordered: s.reordered,
-                in_flight: on_the_way + s.queue.as_ref().map_or(0, Bottleneck::holds),
+                in_flight: on_the_way
+                    + s.queue.as_ref().map_or(0, Bottleneck::holds)
+                    + s.shaper.as_ref().map_or(0, TokenBucket::holds),
+                over_limit: self.over_limit + s.shaper.as_ref().map_or(0, TokenBucket::refused),
                 queue: s.queue.as_ref().map(|q| q.stats().clone()),
                 ..plain
             },
@@ -261,28 +294,38 @@ impl Link {
 
     // --- links with a queue or impairments ------------------------------------------------------------------
 
-    fn send_special<E>(&mut self, at: SimTime, packet: Packet, order: &mut EventQueue<E>) {
+    fn send_special<E>(&mut self, at: SimTime, packet: Packet, order: &mut EventQueue<E>) -> bool {
         // Two processors may put packets on one link: what has happened stays.
         self.entered = self.entered.max(at);
         let at = self.entered;
         // Whatever becomes of the packet, what is due next may be another thing than before.
         let _ = order.key(at);
         self.advance(at, order);
-        let Some(s) = &mut self.special else { return };
-        match &mut s.queue {
-            Some(queue) => {
-                self.sent += u64::from(packet.segments());
-                queue.push(at, packet, |t| order.key(t));
-            }
-            None => {
-                self.sent += 1;
-                self.enter(at, packet, false, order);
-            }
+        let Some(s) = &mut self.special else { return true };
+        self.sent += if s.queue.is_some() { u64::from(packet.segments()) } else { 1 };
+        match s.shaper.as_mut().map_or(Verdict::Passes, |b| b.push(at, packet, |t| order.key(t))) {
+            Verdict::Passes => self.onward(at, packet, order),
+            Verdict::Waits => {}
+            Verdict::Refused => return false,
+        }
+        true
+    }
+
+    /// A packet leaves the sending host.
+    fn onward<E>(&mut self, at: SimTime, packet: Packet, order: &mut EventQueue<E>) {
+        match self.special.as_mut().and_then(|s| s.queue.as_mut()) {
+            Some(queue) => queue.push(at, packet, |t| order.key(t)),
+            None => self.enter(at, packet, false, order),
         }
     }
 
-    /// What the queue has sent by `now` goes on.
+    /// What the host and the queue have sent by `now` goes on.
     fn advance<E>(&mut self, now: SimTime, order: &mut EventQueue<E>) {
+        loop {
+            let shaper = self.special.as_mut().and_then(|s| s.shaper.as_mut());
+            let Some((at, packet)) = shaper.and_then(|b| b.next(now, |t| order.key(t))) else { break };
+            self.onward(at, packet, order);
+        }
         loop {
             let queue = self.special.as_mut().and_then(|s| s.queue.as_mut());
             let Some((at, packet)) = queue.and_then(|q| q.sent(now, |t| order.key(t))) else { return };

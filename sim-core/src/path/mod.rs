@@ -10,6 +10,7 @@ mod netem;
 mod nic;
 mod port;
 mod ring;
+mod tbf;
 
 pub use bottleneck::QueueStats;
 pub use delays::Delays;
@@ -19,6 +20,8 @@ pub use nic::Device;
 pub use port::{Arrival, Port};
 pub(crate) use ring::Arrived;
 pub use ring::RingStats;
+pub use tbf::Bucket;
+pub(crate) use tbf::Verdict;
 
 use crate::segment::{Flags, Segment, SynOptions};
 use crate::sender::Emitted;
@@ -28,8 +31,18 @@ use crate::seq::Seq;
 const LINK_HEADER: u32 = 14;
 /// IPv4 header without options, bytes.
 const IP_HEADER: u32 = 20;
-/// Options of a SYN with MSS, SACK permitted, timestamps and window scale, bytes.
-const SYN_OPTIONS: u32 = 20;
+/// TCP header without options, bytes.
+const TCP_HEADER: u32 = 20;
+
+/// Options of a SYN or SYN-ACK, bytes: MSS, timestamps or else what SACK takes without them, window scale.
+const fn syn_options(o: &SynOptions) -> u32 {
+    let middle = match (o.ts.is_some(), o.sack) {
+        (true, _) => 12,
+        (false, true) => 4,
+        (false, false) => 0,
+    };
+    4 + middle + if o.window_scale.is_some() { 4 } else { 0 }
+}
 
 /// What a packet is beside its header.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -111,8 +124,34 @@ impl Packet {
 
     /// Bytes on the wire with all headers, each segment with its own (`qdisc_pkt_len`).
     pub fn wire_bytes(&self) -> u32 {
-        let options = if matches!(self.payload, Payload::Handshake(_)) { SYN_OPTIONS } else { 0 };
-        let headers = LINK_HEADER + IP_HEADER + self.seg.header_len() + options;
-        self.seg.len + self.segments() * headers
+        match self.payload {
+            Payload::Handshake(o) => LINK_HEADER + IP_HEADER + TCP_HEADER + syn_options(&o),
+            _ => Self::data_bytes(&self.seg, self.segments()),
+        }
+    }
+
+    /// The same of data that is cut into `segments`.
+    pub(crate) fn data_bytes(seg: &Segment, segments: u32) -> u32 {
+        seg.len + segments * (LINK_HEADER + IP_HEADER + seg.header_len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::segment::Timestamps;
+
+    /// Recorded at 40 kbit/s (`v13_spurious_timeouts`): a SYN with timestamps takes 14.8 ms, that is 74 bytes.
+    #[test]
+    fn a_syn_is_as_long_as_its_options() {
+        let ts = Some(Timestamps { val: 1, ecr: 0 });
+        let options = SynOptions { mss: 1_460, window_scale: Some(7), sack: true, ts, window: 64_240 };
+        let syn = |o: SynOptions| {
+            let seg = Segment { ts: o.ts, ..Segment::default() };
+            Packet { flow: 0, way: Direction::Forward, seg, payload: Payload::Handshake(o) }.wire_bytes()
+        };
+        assert_eq!(syn(options), 74);
+        assert_eq!(syn(SynOptions { ts: None, ..options }), 66);
+        assert_eq!(syn(SynOptions { ts: None, sack: false, window_scale: None, ..options }), 58);
     }
 }

@@ -17,6 +17,7 @@
 //! | `undo` | reductions that were not needed | `tcp_try_undo_*` |
 //! | `loss_state` | what these have in common | |
 //! | `scoreboard` | SACK blocks | `tcp_sacktag_write_queue` |
+//! | `small_queue` | what waits in the own host | `tcp_small_queue_check`, `tcp_wfree` |
 //! | `pacing` | when a paced packet leaves | `tcp_pacing_check`, `tcp_pace_kick` |
 //! | `abort` | when a connection is given up | `tcp_write_timeout`, `tcp_write_err` |
 //! | `join` | small packets joined when they are sent again | `tcp_retrans_try_collapse` |
@@ -41,6 +42,7 @@ mod recovery;
 pub mod rtt;
 pub mod rules;
 mod scoreboard;
+mod small_queue;
 mod timeout;
 pub mod timers;
 pub mod tso;
@@ -73,6 +75,7 @@ use loss_state::LossState;
 use pacing::Pacing;
 use rtt::Rtt;
 use rules::SenderRules;
+use small_queue::Charged;
 use timers::{TimerKind, XmitTimer};
 use window::SendWindow;
 use write_queue::WriteQueue;
@@ -198,6 +201,10 @@ pub struct Sender {
     /// Sequence number of the FIN, once the program has closed its writing half.
     fin: Option<Seq>,
     emitted: VecDeque<Emitted>,
+    /// What waits in the own host.
+    charged: Charged,
+    /// The last packet handed to the device waits there.
+    held: bool,
 }
 
 impl Sender {
@@ -268,6 +275,8 @@ impl Sender {
             writing: write::WriteCall::default(),
             fin: None,
             emitted: VecDeque::new(),
+            charged: Charged::default(),
+            held: false,
         };
         if let Some(v) = sndbuf {
             s.set_sndbuf(v, sndbuf_force);

@@ -6,6 +6,7 @@ use super::timers::TimerKind;
 use super::write_queue::{Marks, TxSkb};
 use super::{Sender, probes, tso};
 use crate::observer::{AckReason, Observer, SendEvent, Transmit};
+use crate::path::{Packet, Verdict};
 use crate::receiver::Receiver;
 use crate::segment::{Flags, Segment};
 use crate::send_half::Cx;
@@ -167,6 +168,10 @@ impl Sender {
             if skb.len > limit {
                 self.split_unsent(limit, mss);
             }
+            let head = self.queue.unsent.front().copied();
+            if head.is_some_and(|head| self.small_queue_is_full(&head, 0)) {
+                break;
+            }
             let segs = self.send_head(cx, rx, mss);
             sent += segs;
             if push != Push::All || segs == 0 {
@@ -242,7 +247,7 @@ impl Sender {
         self.paced(may_leave, skb.len);
         let prior = self.packets_out;
         if let Some(head) = self.queue.unsent.front_mut() {
-            head.marks.in_host = cx.host.qdisc_room.is_some();
+            head.marks.in_host = self.held;
             head.marks.shared = self.shares_data || head.marks.in_host;
         }
         self.queue.head_sent();
@@ -302,10 +307,20 @@ impl Sender {
             breaks: self.queue.breaks(skb.seq, skb.len),
         });
         cx.out.push(Transmit { seg, window, reason: AckReason::Data });
+        let left_at = cx.now.time;
         // The next packet leaves when this one is out of the way.
         self.spend(cx, self.costs.packet());
-        let taken = cx.host.qdisc_room != Some(0);
+        let mut taken = cx.host.qdisc_room != Some(0);
+        self.held = cx.host.qdisc_room.is_some();
         cx.host.qdisc_room = cx.host.qdisc_room.map(|room| room.saturating_sub(1));
+        if let Some(bucket) = &mut cx.host.shaper {
+            let verdict = bucket.offer(left_at, Packet::data_bytes(&seg, skb.segs.max(1)));
+            self.held = verdict == Verdict::Waits;
+            taken = verdict != Verdict::Refused;
+            if self.held {
+                self.charged.add(skb.seq, skb.len + self.queue.head());
+            }
+        }
         if !taken {
             self.enter_cwr();
         }
@@ -357,7 +372,7 @@ impl Sender {
             return Resent::Refused;
         }
         self.paced(may_leave, repeated.len);
-        let in_host = cx.host.qdisc_room.is_some();
+        let in_host = self.held;
         let shared = self.shares_data || in_host;
         if let Some(skb) = self.queue.rtx.get_mut(i) {
             *skb = repeated;

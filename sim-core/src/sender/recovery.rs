@@ -307,7 +307,11 @@ impl Sender {
                 continue;
             }
             let room = self.cc.cwnd.saturating_sub(self.in_flight()).min(max_segs);
-            if room == 0 || self.retransmit(cx, rx, i, room) != Resent::Sent {
+            let skb = self.queue.rtx[i];
+            if room == 0
+                || self.small_queue_is_full(&skb, 1)
+                || self.retransmit(cx, rx, i, room) != Resent::Sent
+            {
                 break;
             }
             let segs = self.queue.rtx[i].segs;

@@ -36,6 +36,8 @@ pub struct SenderRules {
     /// Whether HyStart counts its rounds only from a window of 16 packets on (5.16 and its stable releases), so that
     /// they begin in the middle of a flight (6.14 and its stable releases count all).
     pub hystart_rounds_from_low_window: bool,
+    /// Whether small queues let a packet go when only one is in flight, not only when none is (6.1 and later).
+    pub second_packet_ignores_small_queue: bool,
 }
 
 const V5_10: SenderRules = SenderRules {
@@ -46,11 +48,13 @@ const V5_10: SenderRules = SenderRules {
     prr: PrrRule::Conservative,
     // Recorded: slow start ends at 79 packets here and at 168 on the later kernels (v1_cubic_one_loss).
     hystart_rounds_from_low_window: true,
+    second_packet_ignores_small_queue: false,
 };
 const V6_1: SenderRules = SenderRules {
     tso_by_rtt: true,
     prr: PrrRule::Progress,
     hystart_rounds_from_low_window: false,
+    second_packet_ignores_small_queue: true,
     // Recorded: 3072 bytes go out at each ACK as long as the next one is more than 1 ms away.
     defer: DeferRule::HalfRttAnd1Ms,
     ..V5_10

@@ -223,6 +223,10 @@ impl Sender {
         if !self.cork || self.must_push() {
             self.queue.mark_push();
         }
+        if let Some(first) = self.autocorks(self.size_goal()) {
+            cx.host.counters.auto_corking += u64::from(first);
+            return;
+        }
         self.push_frames(cx, rx, self.mss, self.nodelay, self.cork);
     }
 
