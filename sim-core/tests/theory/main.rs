@@ -311,6 +311,7 @@ fn cubic_keeps_any_maximum_whose_loss_falls_on_the_flat_middle_of_the_curve() {
 
 /// RFC 9438, 4.3: where Reno would have more, CUBIC has as much as Reno. The kernel looks at most every 1/32 s whether Reno
 /// would; where that is several round trips, it follows a little late.
+/// At 10 ms the tolerance is a tenth: recorded kernels are as much below the formula (`f_friendly_100`, and 5.8 % at 1/400).
 #[test]
 fn cubic_is_as_fast_as_reno_where_reno_would_be_faster() {
     for (n, rtt_ms, permille) in [(1_000, 10, 100.0), (1_000, 40, 50.0), (3_000, 40, 50.0)] {
