@@ -152,8 +152,11 @@ impl Link {
     /// from its entry: waiting for the one before is part of the delay (`netem_enqueue`).
     pub fn send<E>(&mut self, at: SimTime, packet: Packet, order: &mut EventQueue<E>) -> bool {
         if self.cuts && packet.segments() > 1 {
-            return (0..packet.segments())
-                .fold(true, |all, n| self.send_one(at, packet.cut(n), order) && all);
+            let mut all = true;
+            for n in 0..packet.segments() {
+                all &= self.send_one(at, packet.cut(n), order);
+            }
+            return all;
         }
         self.send_one(at, packet, order)
     }
