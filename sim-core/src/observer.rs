@@ -43,14 +43,14 @@ pub enum AckReason {
     Read,
     /// An unacceptable segment is answered.
     DupAck,
-    /// A segment that could be forged is asked about (RFC 5961).
-    Challenge,
     /// An ACK deferred while the backlog was drained (6.7 and later).
     BacklogDeferred,
     /// The segment carries data or FIN.
     Data,
     /// Part of the handshake.
     Handshake,
+    /// A segment that could be forged is asked about (RFC 5961).
+    Challenge,
 }
 
 /// Which term bound the window that was chosen.
