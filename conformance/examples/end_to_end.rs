@@ -1,11 +1,11 @@
 //! A recorded loop case and the model's run of its configuration, in the order of time:
 //! `cargo run -p conformance --example end_to_end -- DIR KERNEL CASE`. Lines of the recording begin with
-//! `R`, those of the model with `M`; the number counts the lines of a kind.
+//! `R`, those of the model with `M`; `--measured` takes each kernel's measured times; the number counts the lines of a kind.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use conformance::end_to_end::{end_to_end, run_config};
+use conformance::end_to_end::{Times, end_to_end_with, run_config_with};
 use conformance::recording::{CaseId, Store};
 use sim_core::engine;
 use sim_core::observer::{Observer, Rule, SendEvent, SenderState, Transmit};
@@ -90,14 +90,16 @@ fn show<T: std::fmt::Display>(cell: Option<T>) -> String {
 }
 
 /// One line per case that differs, and per case with figures outside what the passes gave.
-fn board(dir: &str) -> ExitCode {
+fn board(dir: &str, times: Times) -> ExitCode {
     let Ok(store) = Store::open(PathBuf::from(dir)) else {
         eprintln!("{dir}: no recordings");
         return ExitCode::FAILURE;
     };
     let (mut cases, mut exact, mut within) = (0, 0, 0);
     for id in store.cases() {
-        let Ok(score) = store.load(id).map_err(|_| ()).and_then(|r| end_to_end(&r).map_err(|_| ())) else {
+        let Ok(score) =
+            store.load(id).map_err(|_| ()).and_then(|r| end_to_end_with(&r, times).map_err(|_| ()))
+        else {
             continue;
         };
         cases += 1;
@@ -128,12 +130,14 @@ fn board(dir: &str) -> ExitCode {
 }
 
 fn main() -> ExitCode {
-    let args: Vec<String> = std::env::args().skip(1).collect();
+    let mut args: Vec<String> = std::env::args().skip(1).collect();
+    let measured = args.iter().position(|a| a == "--measured").map(|at| args.remove(at));
+    let times = if measured.is_some() { Times::Measured } else { Times::Proportions };
     if let [dir] = &args[..] {
-        return board(dir);
+        return board(dir, times);
     }
     let [dir, kernel, case] = &args[..] else {
-        eprintln!("usage: end_to_end DIR [KERNEL CASE]");
+        eprintln!("usage: end_to_end [--measured] DIR [KERNEL CASE]");
         return ExitCode::from(2);
     };
     let id = CaseId { kernel: kernel.clone(), case: case.clone() };
@@ -201,7 +205,7 @@ fn main() -> ExitCode {
         );
     }
     let mut run = Lines::default();
-    match run_config(&rec) {
+    match run_config_with(&rec, times) {
         Ok(config) => {
             if let Err(e) = engine::run(&config, &mut run) {
                 eprintln!("{e}");

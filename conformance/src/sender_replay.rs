@@ -19,7 +19,7 @@ use sim_core::send_half::Cx;
 use sim_core::sender::{Handshake, Role, Sender};
 use sim_core::seq::Seq;
 use sim_core::skb::Buffer;
-use sim_core::time::{JiffyClock, Now, SimTime};
+use sim_core::time::{JiffyClock, Now, SimDuration, SimTime};
 
 use crate::end_to_end::{ConfigError, run_config};
 use crate::recording::{AckRow, Recording, TxRow};
@@ -53,7 +53,10 @@ pub struct SenderScore {
 /// # Errors
 /// If the case is not a loop case with a program that writes as much as it can, or its handshake was not recorded.
 pub fn sender_replay(rec: &Recording) -> Result<SenderScore, ConfigError> {
-    let config = run_config(rec)?;
+    let mut config = run_config(rec)?;
+    // Times are those of the recording, which begins before the SYN.
+    let tick = rec.summary.clock.jiffy0_time_ns.min(0).unsigned_abs();
+    config.host.since_tick = SimDuration::from_nanos(tick);
     let unsupported = |what: &str| ConfigError::Unsupported { case: rec.case.clone(), what: what.to_owned() };
     let WriteMode::Burst { call, .. } = config.sender.write.mode else {
         return Err(unsupported("replay of a writer of chunks"));

@@ -1,7 +1,7 @@
 //! From the tree to the resolved scenario: every default filled in, every conflict refused.
 
 use sim_core::config::{
-    CallConfig, Change, Ending, HostConfig, LiveOption, RunConfig, StopConfig, TimedChange,
+    CallConfig, Change, Ending, HostConfig, LiveOption, RunConfig, StepShares, StopConfig, TimedChange,
 };
 use sim_core::host::MemoryDefaults;
 use sim_core::inject::Injection;
@@ -418,6 +418,7 @@ fn resolve_host(
         tcp_mem: tcp_mem?,
         copy_rate: host.number(cx, "copy_rate").unwrap_or(0),
         packet_cost: SimDuration::from_nanos(packet_cost?),
+        steps: StepShares::default(),
         calls: resolve_calls(cx, &host),
     })
 }
@@ -425,10 +426,9 @@ fn resolve_host(
 /// What the programs' calls cost, and who makes them.
 fn resolve_calls(cx: &mut Context, host: &Fields<'_>) -> CallConfig {
     CallConfig {
-        fragment: SimDuration::ZERO,
-        cost: SimDuration::from_nanos(host.number(cx, "call_cost").unwrap_or(0)),
         one_thread: host.switch(cx, "one_thread").unwrap_or(false),
         threaded_softirqs: host.switch(cx, "threadirqs").unwrap_or(false),
+        ..CallConfig::costing(SimDuration::from_nanos(host.number(cx, "call_cost").unwrap_or(0)))
     }
 }
 

@@ -1,11 +1,14 @@
 //! The resolved configuration of a run: typed, every default filled in. Bytes unless a type says otherwise.
 
 mod link;
+mod steps;
 
 pub use link::{
     Chance, CodelConfig, Discipline, Distribution, Jitter, LinkConfig, Loss, Overhead, Probability,
     QueueConfig, QueueLimit, Reorder, Shaper,
 };
+pub use steps::StepShares;
+pub(crate) use steps::part_of;
 
 pub use crate::app::{
     CallConfig, Ending, PlannedRead, ReadConfig, ReadMode, Stall, Work, WriteConfig, WriteMode,
@@ -395,6 +398,8 @@ pub struct HostConfig {
     pub tcp_mem: [u64; 3],
     /// Time that the stack needs to send or receive one packet; it spreads a burst over time.
     pub packet_cost: SimDuration,
+    /// How that divides among the steps of the stack.
+    pub steps: StepShares,
     /// What the programs' calls cost, and which thread makes them.
     pub calls: CallConfig,
     /// Sizes of skb structures.

@@ -66,6 +66,11 @@ impl SimDuration {
     /// No time at all.
     pub const ZERO: Self = Self(0);
 
+    /// `self - d`, or nothing if `d` is longer.
+    pub const fn saturating_sub(self, d: Self) -> Self {
+        Self(self.0.saturating_sub(d.0))
+    }
+
     /// `ns` nanoseconds.
     pub const fn from_nanos(ns: u64) -> Self {
         Self(ns)

@@ -4,7 +4,7 @@ use std::alloc::System;
 
 use sim_core::config::{
     CallConfig, Congestion, EndpointConfig, FlowsConfig, HostConfig, LinkConfig, NicModel, Offload,
-    ReadConfig, Route, RunConfig, SockOpts, StopConfig, WriteConfig, WriteMode,
+    ReadConfig, Route, RunConfig, SockOpts, StepShares, StopConfig, WriteConfig, WriteMode,
 };
 use sim_core::engine::{self, RunOutcome, Workspace};
 use sim_core::linux::by_name;
@@ -53,6 +53,7 @@ fn bulk(kernel: &str, packets: u64) -> RunConfig {
             tcp_mem: [188_888, 251_851, 377_776],
             copy_rate: 0,
             packet_cost: SimDuration::from_nanos(100),
+            steps: StepShares::default(),
             calls: CallConfig::default(),
         },
         events: Vec::new(),

@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 use sim_core::config::{
     CallConfig, Chance, Change, ClosingConfig, Congestion, EndpointConfig, FlowsConfig, HostConfig,
     LinkConfig, LiveOption, NicModel, Offload, Probability, ReadConfig, ReadMode, Reorder, RunConfig, Shaper,
-    SockOpts, StopConfig, TimedChange, WriteConfig, WriteMode,
+    SockOpts, StepShares, StopConfig, TimedChange, WriteConfig, WriteMode,
 };
 use sim_core::skb::SkbLayout;
 use sim_core::time::SimDuration;
 use thiserror::Error;
 
+use super::machine::Machine;
 use crate::recording::{CaseKind, Recording};
 use crate::replay::setup::{Setup, SetupError, word_after, words_of};
 
@@ -29,11 +30,25 @@ const PROGRAM_START_NS: u64 = 19_000;
 /// From the mark START to the first byte of the first `send`, thousandths of the cost of a segment. The readers'
 /// clock starts at the mark.
 const FIRST_SEND_PERMILLE: u64 = 2_260;
+/// From the begin of a recording to the SYN, ns.
+const SYN_NS: u64 = 8_500;
+/// From the wake-up of a reader to its `recv`, ns.
+const RECV_ENTRY_NS: u64 = 6_200;
+/// From the mark START to the first `send`. The readers' clock starts at the mark.
+const FIRST_CALL_NS: u64 = 23_000;
+/// What the first `send` takes longer than others of its kind.
+const FIRST_SEND_NS: u64 = 34_000;
+/// From the mark START to the program's loop.
+const FIRST_ROUND_NS: u64 = 6_000;
+/// `getsockopt(TCP_INFO)`, until soft interrupts may run again, and from there to the first packet of a small `send`.
+const ASK_NS: [u64; 2] = [18_000, 12_000];
 /// From the interrupt that ends a sleep to the program, thousandths of the cost of a segment.
 const WAKE_PERMILLE: u64 = 210;
 /// From the mark END until the state of the socket is read, thousandths of the cost of a segment: 700 to 800 us on the
 /// kernels whose soft interrupts do not wait for their thread.
 const LOOK_PERMILLE: u64 = 31_000;
+/// Getting the second page fragment of a connection: what a packet takes longer behind which one had to be got.
+const SECOND_FRAGMENT_NS: u64 = 34_300;
 /// Getting a page fragment, thousandths of the cost of a segment: a `send` of 8 MiB takes 17.3 to 18.3 ms, of which
 /// copying is half.
 const FRAGMENT_PERMILLE: u64 = 1_300;
@@ -49,6 +64,68 @@ const BEHIND: &str = "dev ifb0 root netem";
 const NO_LIMIT: u32 = u32::MAX;
 /// Events after which a run is given up.
 const MAX_EVENTS: u64 = 20_000_000;
+
+/// Which times of the recorded machine a run takes.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub enum Times {
+    /// Round proportions of the cost of a segment, the same for all kernels.
+    #[default]
+    Proportions,
+    /// What each kernel took, measured.
+    Measured,
+}
+
+/// What surrounds the sockets.
+struct Around {
+    /// The cost of a segment, ns.
+    packet_cost: u64,
+    /// From the begin of the recording to the SYN, ns.
+    since: u64,
+    /// From the establishment of the connection to the mark START, less the sleep and its slack.
+    start: SimDuration,
+    /// From there to the first `send`.
+    first_send: SimDuration,
+    /// From the wake-up of a reader to its `recv`.
+    entry: SimDuration,
+    steps: StepShares,
+    calls: CallConfig,
+}
+
+impl Around {
+    fn proportions(rec: &Recording) -> Self {
+        let gap = rec.summary.row_gap_ns.filter(|g| BURST_GAPS_NS.contains(g));
+        let packet_cost = gap.unwrap_or(PACKET_COST_NS);
+        Self {
+            packet_cost,
+            since: 0,
+            start: SimDuration::from_nanos(PROGRAM_START_NS),
+            first_send: SimDuration::from_nanos(packet_cost * FIRST_SEND_PERMILLE / 1_000),
+            entry: SimDuration::ZERO,
+            steps: StepShares::default(),
+            calls: CallConfig::costing(SimDuration::from_nanos(CALL_COST_NS)),
+        }
+    }
+
+    fn measured(rec: &Recording, options: &Options<'_>) -> Self {
+        let machine = Machine::of(rec.version());
+        let chunks = options.text("fill").starts_with("chunk:") && options.set("prefill").is_none();
+        Self {
+            packet_cost: machine.packet_cost().as_nanos(),
+            since: SYN_NS,
+            start: machine.start(),
+            first_send: SimDuration::from_nanos(if chunks { FIRST_ROUND_NS } else { FIRST_CALL_NS }),
+            entry: SimDuration::from_nanos(RECV_ENTRY_NS),
+            steps: machine.steps(),
+            calls: CallConfig {
+                second_fragment: SimDuration::from_nanos(SECOND_FRAGMENT_NS),
+                first_send: SimDuration::from_nanos(FIRST_SEND_NS),
+                ask: SimDuration::from_nanos(ASK_NS[0]),
+                enter: SimDuration::from_nanos(ASK_NS[1]),
+                ..machine.calls()
+            },
+        }
+    }
+}
 
 /// Why a case is not a configuration of the engine.
 #[derive(Clone, PartialEq, Eq, Debug, Error)]
@@ -105,6 +182,14 @@ impl Options<'_> {
 /// # Errors
 /// If the case is not a loop case, its set-up cannot be read, or it uses what the engine does not have.
 pub fn run_config(rec: &Recording) -> Result<RunConfig, ConfigError> {
+    run_config_with(rec, Times::default())
+}
+
+/// The configuration of a loop case, with these times of the recorded machine.
+///
+/// # Errors
+/// As those of [`run_config`].
+pub fn run_config_with(rec: &Recording, times: Times) -> Result<RunConfig, ConfigError> {
     if rec.kind == CaseKind::Injection {
         return Err(ConfigError::Injection(rec.case.clone()));
     }
@@ -112,11 +197,12 @@ pub fn run_config(rec: &Recording) -> Result<RunConfig, ConfigError> {
     let empty = BTreeMap::new();
     let options = Options(rec.summary.options.as_ref().unwrap_or(&empty));
     let (forward, reverse) = links(rec, &setup)?;
-    let packet_cost = rec.summary.row_gap_ns.filter(|g| BURST_GAPS_NS.contains(g)).unwrap_or(PACKET_COST_NS);
+    let Around { packet_cost, since, start, first_send, entry, steps, calls } = match times {
+        Times::Proportions => Around::proportions(rec),
+        Times::Measured => Around::measured(rec, &options),
+    };
     let late = oversleep(rec, &options, packet_cost);
-    let first_send = SimDuration::from_nanos(packet_cost * FIRST_SEND_PERMILLE / 1_000);
-    let start =
-        options.millis("pre_ms") + SimDuration::from_nanos(TIMER_SLACK_NS + PROGRAM_START_NS) + first_send;
+    let start = options.millis("pre_ms") + SimDuration::from_nanos(TIMER_SLACK_NS) + start + first_send;
     let plain = rec.summary.setup.iter().any(|l| l.starts_with("ethtool") && l.contains("gso off"));
     let congestion = if setup.congestion == "reno" { Congestion::Reno } else { Congestion::Cubic };
     let offload = Offload { tso: !plain, gso: !plain, gro: !plain };
@@ -160,22 +246,23 @@ pub fn run_config(rec: &Recording) -> Result<RunConfig, ConfigError> {
             writer(&options, start, late),
             if echo { ReadConfig::asap(ECHO_BUFFER) } else { ReadConfig::NEVER },
         ),
-        receiver: end(receiver, WriteConfig::NEVER, reader(rec, &options, late, first_send)?),
+        receiver: end(receiver, WriteConfig::NEVER, reader(rec, &options, late, first_send, entry)?),
         flows: FlowsConfig::default(),
         host: HostConfig {
             skb: SkbLayout::default(),
             hz: if clock.hz == 0 { 250 } else { clock.hz.min(10_000) },
-            since_tick: SimDuration::from_nanos(clock.jiffy0_time_ns.min(0).unsigned_abs()),
+            since_tick: SimDuration::from_nanos(clock.jiffy0_time_ns.min(0).unsigned_abs() + since),
             jiffies: u64::from(clock.jiffies_at_t0),
             tcp_mem: [188_888, 251_851, 377_776],
             copy_rate: 0,
             packet_cost: SimDuration::from_nanos(packet_cost),
+            steps,
             // The traffic program serves both sockets, and the recorded kernels were booted with `threadirqs`.
             calls: CallConfig {
-                cost: SimDuration::from_nanos(CALL_COST_NS),
                 one_thread: true,
                 threaded_softirqs: true,
                 fragment: SimDuration::from_nanos(packet_cost * FRAGMENT_PERMILLE / 1_000),
+                ..calls
             },
         },
         events: [outages(rec), accepted(&options, setup.delay)].concat(),
@@ -187,7 +274,7 @@ pub fn run_config(rec: &Recording) -> Result<RunConfig, ConfigError> {
             max_events: MAX_EVENTS,
             closing: Some(ClosingConfig {
                 // What is due at the end is still done.
-                oversleep: late.max(first_send),
+                oversleep: late.max(first_send) + entry,
                 looks: SimDuration::from_nanos(packet_cost * LOOK_PERMILLE / 1_000),
             }),
         },
@@ -353,6 +440,7 @@ fn reader(
     options: &Options<'_>,
     late: SimDuration,
     first_send: SimDuration,
+    entry: SimDuration,
 ) -> Result<ReadConfig, ConfigError> {
     let unsupported = |what: String| ConfigError::Unsupported { case: rec.case.clone(), what };
     let start = options.millis("drain_delay_ms");
@@ -369,7 +457,7 @@ fn reader(
             (Some(bytes), Some(us)) => {
                 // Its grid is that of the clock, so that it oversleeps by the same each time.
                 let every = SimDuration::from_micros(u64::from(us));
-                let start = before(start + late, first_send);
+                let start = before(start + late + entry, first_send);
                 Ok(ReadConfig { start, ..ReadConfig::of(ReadMode::Fixed { bytes, every }) })
             }
             _ => Err(unsupported(format!("drain {drain}"))),

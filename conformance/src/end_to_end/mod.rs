@@ -24,6 +24,7 @@
 //! | file | concern |
 //! |---|---|
 //! | `config` | the configuration, from the summary |
+//! | `machine` | what the recorded machine takes for things |
 //! | `trace` | gathers what the model did |
 //! | `compare` | line by line |
 //! | `envelope` | as a whole |
@@ -31,11 +32,12 @@
 mod compare;
 mod config;
 mod envelope;
+mod machine;
 mod trace;
 
 use sim_core::engine;
 
-pub use config::{ConfigError, run_config};
+pub use config::{ConfigError, Times, run_config, run_config_with};
 
 use crate::recording::Recording;
 use crate::score::CaseScore;
@@ -71,7 +73,15 @@ pub fn sent_packets(rec: &Recording) -> Result<SentPackets, String> {
 /// # Errors
 /// If the case cannot be expressed as a configuration of the engine.
 pub fn end_to_end(rec: &Recording) -> Result<CaseScore, ConfigError> {
-    let config = run_config(rec)?;
+    end_to_end_with(rec, Times::default())
+}
+
+/// The same with these times of the recorded machine.
+///
+/// # Errors
+/// As those of [`end_to_end`].
+pub fn end_to_end_with(rec: &Recording, times: Times) -> Result<CaseScore, ConfigError> {
+    let config = run_config_with(rec, times)?;
     let mut score = CaseScore::new(&rec.kernel, &rec.case);
     let mut trace = Trace::new();
     match engine::run(&config, &mut trace) {

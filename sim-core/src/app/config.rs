@@ -189,9 +189,19 @@ pub struct PlannedRead {
 /// What calls of the programs cost, and how they share the processor with the stack.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub struct CallConfig {
-    /// Time of a call that moves nothing. Copying costs in proportion: see [`CallConfig::per_skb`] and
-    /// [`CallConfig::copy`].
+    /// Time of a call that moves nothing.
     pub cost: SimDuration,
+    /// What each skb that a `recv` takes costs beside its bytes.
+    pub skb: SimDuration,
+    /// How long a `recv` copies 96 KiB.
+    pub copy: SimDuration,
+    /// By how much longer the first `send` of a connection takes before it sends: nothing of its code and data is at hand.
+    pub first_send: SimDuration,
+    /// A writer of chunks asks for `TCP_INFO` before each. Where soft interrupts do not wait for their thread, those that
+    /// are due run when it has its answer.
+    pub ask: SimDuration,
+    /// From there to the first byte.
+    pub enter: SimDuration,
     /// Both programs are one thread that polls both sockets; otherwise each has its own.
     pub one_thread: bool,
     /// Soft interrupts run in a thread of their own (`threadirqs`). Kernels that leave them to that thread then do
@@ -199,19 +209,32 @@ pub struct CallConfig {
     pub threaded_softirqs: bool,
     /// Getting a page fragment of 32 KiB for what a `send` copies, beyond those at hand when a socket begins to write.
     pub fragment: SimDuration,
+    /// Getting the second one of a connection: the first of those at hand that `send` has to look for.
+    pub second_fragment: SimDuration,
 }
 
 impl CallConfig {
-    /// What each skb that a `recv` takes costs beside its bytes: one and a quarter of a call. On the recorded machine
-    /// (five kernels, 1384 to 1796 calls each) a call took 9.8 to 12.7 us, 12.0 to 17.8 us for each skb and 1.16 to
-    /// 1.30 ns for each byte.
-    pub const fn per_skb(&self) -> SimDuration {
-        SimDuration::from_nanos(self.cost.as_nanos() * 5 / 4)
+    /// Calls that cost `cost` each, and an skb and its bytes in the proportions of the recorded machine: one and a
+    /// quarter of a call for each skb, ten for 96 KiB.
+    pub const fn costing(cost: SimDuration) -> Self {
+        let ns = cost.as_nanos();
+        Self {
+            cost,
+            skb: SimDuration::from_nanos(ns * 5 / 4),
+            copy: SimDuration::from_nanos(ns * 10),
+            first_send: SimDuration::ZERO,
+            ask: SimDuration::ZERO,
+            enter: SimDuration::ZERO,
+            one_thread: false,
+            threaded_softirqs: false,
+            fragment: SimDuration::ZERO,
+            second_fragment: SimDuration::ZERO,
+        }
     }
 
-    /// What copying `bytes` to the program costs: 32 KiB as much as three and a third calls.
-    pub const fn copy(&self, bytes: u32) -> SimDuration {
-        SimDuration::from_nanos(self.cost.as_nanos() * 10 * bytes as u64 / (3 * 32_768))
+    /// What copying `bytes` to the program costs.
+    pub const fn copying(&self, bytes: u32) -> SimDuration {
+        SimDuration::from_nanos(self.copy.as_nanos() * bytes as u64 / (3 * 32_768))
     }
 
     /// From the return of one call to the next one, `poll` included: just under half a call (5.2 to 5.6 us recorded).

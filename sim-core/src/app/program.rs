@@ -194,6 +194,11 @@ impl Program {
         self.reader.held() > 0
     }
 
+    /// Whether it looks how much is in flight before it sends.
+    pub fn asks_before_sending(&self) -> bool {
+        self.writer.asks()
+    }
+
     /// Bytes written, those written back not among them.
     pub fn written(&self) -> u64 {
         self.writer.written()

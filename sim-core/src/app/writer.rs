@@ -121,6 +121,11 @@ impl Writer {
         }
     }
 
+    /// Whether what is in flight decides if it sends.
+    pub fn asks(&self) -> bool {
+        matches!(self.config.mode, WriteMode::Chunks { .. }) && self.prefill == 0
+    }
+
     /// What the writer does at `now`.
     pub fn step(&mut self, now: SimTime, socket: &SocketView) -> WriterStep {
         if self.due().is_none_or(|t| t > now) {

@@ -23,6 +23,8 @@ use crate::time::{SimDuration, SimTime};
 enum Stage {
     /// It takes the socket.
     Begin,
+    /// The program has asked for the state of its socket, and takes it now.
+    Asked,
     /// It copies.
     Copy,
     /// The backlog is due in the middle of a `send`.
@@ -143,20 +145,37 @@ impl<O: Observer> Simulation<'_, O> {
                 return true;
             }
             self.flows[flow as usize].threads[usize::from(thread)].call = Some(call);
-            if (!threaded || self.transmitted > sent_before) && self.interrupted(time) {
+            let runs_softirqs = self.transmitted > sent_before || call.stage == Stage::Asked;
+            if (!threaded || runs_softirqs) && self.interrupted(time) {
                 self.interrupt_call(time, flow, thread);
                 return false;
             }
         }
     }
 
+    /// Whether the program of `side` asks for the state of its socket before the `send` that it begins.
+    fn asks(&self, flow: FlowId, side: Side) -> bool {
+        self.config.host.calls.ask > SimDuration::ZERO
+            && self.flows[flow as usize].programs[side.at()].asks_before_sending()
+    }
+
     /// One step of a `send`; returns whether it is over.
     fn send_step(&mut self, flow: FlowId, call: &mut InCall, len: u32, time: SimTime) -> bool {
         let side = call.side;
         match call.stage {
-            Stage::Begin | Stage::Copy | Stage::Finish => {
-                let begins = call.stage == Stage::Begin;
+            Stage::Begin if self.asks(flow, side) => {
+                self.cpu.busy_until(time + self.config.host.calls.ask);
+                call.stage = Stage::Asked;
+                false
+            }
+            Stage::Begin | Stage::Asked | Stage::Copy | Stage::Finish => {
+                let asked = call.stage == Stage::Asked;
+                let begins = asked || call.stage == Stage::Begin;
                 let undisturbed = self.undisturbed_until();
+                let cold = begins && self.flows[flow as usize].programs[side.at()].written() == 0;
+                let calls = &self.config.host.calls;
+                let time = if cold { time + calls.first_send } else { time };
+                let time = if asked { time + calls.enter } else { time };
                 let result = self.on(flow, side, time, |cx, end| {
                     if begins {
                         end.rx.own();
@@ -206,7 +225,7 @@ impl<O: Observer> Simulation<'_, O> {
                 call.result = self.on(flow, side, time, |cx, end| end.rx.recv(cx, &mut end.tx, len));
                 true
             }
-            Stage::Begin => {
+            Stage::Begin | Stage::Asked => {
                 self.flows[flow as usize].ends[side.at()].rx.recv_begin(len);
                 self.cpu.busy_until(time + half);
                 call.stage = Stage::Copy;
@@ -222,7 +241,7 @@ impl<O: Observer> Simulation<'_, O> {
                     (before, end.rx.copied(), more)
                 });
                 if after > before {
-                    self.cpu.busy_until(time + calls.per_skb() + calls.copy(after - before));
+                    self.cpu.busy_until(time + calls.skb + calls.copying(after - before));
                 }
                 if !more {
                     call.stage = Stage::Finish;
@@ -246,7 +265,9 @@ impl<O: Observer> Simulation<'_, O> {
         if self.flows[flow as usize].ends[side.at()].rx.backlog_waiting() == 0 {
             return false;
         }
+        self.lags = self.cpu.reactions();
         self.on(flow, side, time, |cx, end| end.drain_one(cx));
+        self.lags = Default::default();
         self.cpu.busy_until(time + self.cpu.backlogged());
         true
     }

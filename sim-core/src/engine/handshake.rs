@@ -185,9 +185,10 @@ impl<O: Observer> Simulation<'_, O> {
         host.counters.out_segs += 1;
         f.offered[Side::Receiver.at()] = Some(options);
         f.syn_ack_sent = time;
+        let [_, lag] = self.lags;
         self.put(
             Side::Receiver,
-            time,
+            time + lag,
             Packet { flow, way: Direction::Reverse, seg, payload: Payload::Handshake(options) },
         );
         self.handshake_timer(flow, Side::Receiver, time);

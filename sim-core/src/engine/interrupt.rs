@@ -36,7 +36,7 @@ impl<O: Observer> Simulation<'_, O> {
         if polled.is_empty() {
             return;
         }
-        self.cpu.interrupt(time, 1);
+        self.cpu.interrupt(time, 1, !self.busy);
         self.busy = true;
         waiting.extend(polled.into_iter().map(|(packet, of, kept)| Ready::new(to, packet, of, kept)));
     }

@@ -92,10 +92,9 @@ fn an_echo_in_one_thread_returns_every_byte_on_every_kernel() {
             let mut c = pair(kernel, rtt, burst(MIB, Ending::Stay), echo);
             c.sender.read = ReadConfig::asap(65_536);
             c.host.calls = CallConfig {
-                cost: SimDuration::from_micros(cost),
                 one_thread: true,
                 threaded_softirqs: true,
-                ..CallConfig::default()
+                ..CallConfig::costing(SimDuration::from_micros(cost))
             };
             (c.stop.bytes, c.stop.returned) = (Some(MIB), Some(MIB));
             let r = outcome(&c);
@@ -129,7 +128,7 @@ fn segments_that_come_during_a_call_wait_in_the_backlog_and_are_joined_there() {
     c.stop.bytes = Some(4 * MIB);
     let without = outcome(&c);
     assert_eq!(without.receiver_counters.backlog_coalesce, 0);
-    c.host.calls.cost = SimDuration::from_micros(50);
+    c.host.calls = CallConfig::costing(SimDuration::from_micros(50));
     let with = outcome(&c);
     assert!(with.receiver_counters.backlog_coalesce > 0);
     assert_eq!((with.read, with.written), (without.read, without.written));
@@ -142,7 +141,7 @@ fn segments_that_come_during_a_call_wait_in_the_backlog_and_are_joined_there() {
 #[test]
 fn calls_that_take_time_lose_no_byte_and_repeat_to_the_nanosecond() {
     let mut c = pair("7.2", 1, burst(2 * MIB, Ending::Close), ReadConfig::asap(4_096));
-    c.host.calls.cost = SimDuration::from_micros(40);
+    c.host.calls = CallConfig::costing(SimDuration::from_micros(40));
     let first = outcome(&c);
     assert_eq!(first.read, 2 * MIB);
     assert_eq!(outcome(&c), first);

@@ -115,6 +115,10 @@ pub(super) struct Simulation<'a, O: Observer> {
     /// What devices have handed up and the stack has not processed; lent to the event loop.
     waiting: VecDeque<Ready>,
     pub(super) cpu: Cpu,
+    /// How long data and ACKs take to leave the socket that sends them because of a segment.
+    pub(super) lags: [SimDuration; 2],
+    /// When the socket was done with the data that it sent because of a segment.
+    data_left: Option<SimTime>,
     /// Whether segments wait for the stack behind the one that it processes.
     pub(super) busy: bool,
     pub(super) input: InputQueue,
@@ -224,7 +228,9 @@ impl<'a, O: Observer> Simulation<'a, O> {
             hosts: [host(config, Side::Sender), host(config, Side::Receiver)],
             flows,
             waiting,
-            cpu: Cpu::new(config.host.packet_cost),
+            cpu: Cpu::new(config.host.packet_cost, &config.host.steps),
+            lags: Default::default(),
+            data_left: None,
             busy: false,
             input: InputQueue::default(),
             turns: Turns::new(apart),
@@ -313,7 +319,8 @@ impl<'a, O: Observer> Simulation<'a, O> {
                 self.seen = self.queue.inserted();
             }
             let take_ready = self.busy
-                && (ready <= key.time || (matches!(source, Source::Link(_)) && self.turns.receiving()));
+                && (ready <= key.time
+                    || (matches!(source, Source::Link(_)) && self.turns.receiving(key.time)));
             let time = if take_ready { ready } else { key.time };
             if time > self.stop_at {
                 if self.is_over() {
@@ -421,7 +428,7 @@ impl<'a, O: Observer> Simulation<'a, O> {
                 return;
             }
             self.turns.dequeued(waiting.is_empty());
-            self.cpu.interrupt(time, of);
+            self.cpu.interrupt(time, of, waiting.is_empty());
             let kept = self.input.add(of);
             if kept > 0 {
                 waiting.push_back(Ready::new(to, packet, of, kept));
@@ -462,9 +469,17 @@ impl<'a, O: Observer> Simulation<'a, O> {
             } else {
                 let held = self.calling > 0
                     && self.flows[front.packet.flow as usize].ends[front.to.at()].rx.is_owned();
-                let cost = if held { self.cpu.backlog() } else { self.cpu.segment() };
+                let alone = !self.flows[front.packet.flow as usize].ends[front.to.at()].rx.has_data();
+                let cost =
+                    if held { self.cpu.backlog() } else { self.cpu.segment(front.to, !self.busy, alone) };
                 self.cpu.busy_until(time + cost);
+                self.lags = if held { Default::default() } else { self.cpu.reactions() };
+                self.data_left = None;
                 self.segment_ready(time, front);
+                self.lags = Default::default();
+                if let Some(at) = self.data_left {
+                    self.cpu.sent_data(at, !self.busy);
+                }
             }
             front.done += 1;
             if ringed {
@@ -474,6 +489,9 @@ impl<'a, O: Observer> Simulation<'a, O> {
                 waiting.pop_front();
             }
             let left_some = self.turns.processed(!self.busy);
+            if !self.turns.receives() {
+                self.cpu.looks_at_queue();
+            }
             if left_some && self.config.host.calls.threaded_softirqs {
                 self.applications_preempt();
             }
@@ -552,6 +570,7 @@ impl<'a, O: Observer> Simulation<'a, O> {
         let (flow, seq) = (packet.flow, packet.seg.seq);
         let data = matches!(packet.payload, Payload::Data(_));
         let link = self.link_of(from);
+        let at = at + self.cpu.descent();
         if !self.links[link.at()].send(at, packet, &mut self.queue) && data {
             self.flows[flow as usize].ends[from.at()].tx.dropped_on_the_way(seq);
         }
@@ -642,19 +661,26 @@ impl<'a, O: Observer> Simulation<'a, O> {
 
     /// A packet leaves a socket.
     fn leave(&mut self, flow: FlowId, from: Side, time: SimTime, t: &Transmit, payload: Payload) {
-        self.turns.sent();
         self.transmitted += 1;
+        let [data_lag, ack_lag] = self.lags;
         let at = match payload {
-            Payload::Data(e) => e.at,
+            Payload::Data(e) => {
+                self.data_left = Some(self.cpu.begin(e.at));
+                e.at + data_lag
+            }
             _ => {
                 if O::ACTIVE && from == Side::Sender {
                     let state = self.flows[flow as usize].ends[from.at()].tx.state();
                     self.obs.sent(self.clock.now(time), &t.seg, &state);
                 }
                 self.cpu.busy_until(self.cpu.begin(time) + self.cpu.ack());
-                time
+                time + ack_lag
             }
         };
+        // Who sends moves what is due by then; where steps take no time of their own, all of it.
+        let descent = self.cpu.descent();
+        self.turns.sent(if descent > SimDuration::ZERO { at + descent } else { SimTime::NEVER });
+        self.cpu.looks_at_queue();
         self.put(from, at, Packet { flow, way: from.way(), seg: t.seg, payload });
     }
 

@@ -1,5 +1,7 @@
 //! Soft interrupts: whose turn it is on the processor, and how much may wait for it.
 
+use crate::time::SimTime;
+
 /// `net.core.netdev_max_backlog`: above it a segment that arrives is dropped.
 const NETDEV_MAX_BACKLOG: u32 = 1_000;
 
@@ -36,18 +38,25 @@ pub(super) struct Turns {
     transmit: u32,
     /// Packets that may still be moved because one was sent in a receiving turn.
     inline: u32,
+    /// Those that were due by then.
+    until: SimTime,
 }
 
 impl Turns {
     /// Nobody's turn; `apart` says that the hosts are two machines.
     pub(super) fn new(apart: bool) -> Self {
         let idle = if apart { u32::MAX } else { 0 };
-        Self { idle, receive: 0, transmit: 0, inline: idle }
+        Self { idle, receive: 0, transmit: 0, inline: idle, until: SimTime::NEVER }
     }
 
-    /// Whether packets that are due wait until more segments were processed.
-    pub(super) fn receiving(&self) -> bool {
-        self.receive > 0 && self.inline == 0
+    /// Whether packets that are due at `due` wait until more segments were processed.
+    pub(super) fn receiving(&self, due: SimTime) -> bool {
+        self.receive > 0 && (self.inline == 0 || due > self.until)
+    }
+
+    /// Whether a receiving turn is under way.
+    pub(super) fn receives(&self) -> bool {
+        self.receive > 0
     }
 
     /// A due packet is moved; `idle` says that nothing waited to be received.
@@ -74,8 +83,9 @@ impl Turns {
         }
     }
 
-    /// A packet was sent.
-    pub(super) fn sent(&mut self) {
+    /// A packet was sent; it comes to the queue at `until`.
+    pub(super) fn sent(&mut self, until: SimTime) {
+        self.until = until;
         if self.receive > 0 {
             self.inline = self.idle.max(DEV_TX_WEIGHT);
         }
@@ -87,7 +97,7 @@ impl Turns {
         self.receive -= 1;
         let ends = self.receive == 0;
         if empty || ends {
-            *self = Self { idle: self.idle, receive: 0, transmit: 0, inline: self.idle };
+            *self = Self::new(self.idle > 0);
         }
         ends && !empty
     }

@@ -67,6 +67,7 @@ pub(super) fn blog(kernel: &str, aws: i8, initcwnd: u32) -> RunConfig {
             tcp_mem: [188_888, 251_851, 377_776],
             copy_rate: 0,
             packet_cost: SimDuration::from_nanos(24_821),
+            steps: StepShares::default(),
             calls: CallConfig::default(),
         },
         events: Vec::new(),

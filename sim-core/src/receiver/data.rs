@@ -289,6 +289,11 @@ impl Receiver {
         };
     }
 
+    /// Whether an skb is in the receive queue.
+    pub(crate) fn has_data(&self) -> bool {
+        !self.queue.is_empty()
+    }
+
     /// Whether a reader would be woken (`tcp_data_ready`, `tcp_stream_is_readable`).
     pub fn readable(&self) -> bool {
         if self.read_shutdown {

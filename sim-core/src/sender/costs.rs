@@ -7,37 +7,52 @@
 //!
 //! [`HostConfig::packet_cost`]: crate::config::HostConfig::packet_cost
 
+use crate::config::{HostConfig, part_of};
 use crate::time::SimDuration;
 
 /// Costs of the sending half.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Costs {
     packet: SimDuration,
+    send: SimDuration,
+    single: SimDuration,
     fragment: SimDuration,
+    second_fragment: SimDuration,
 }
 
 impl Costs {
-    /// Costs in proportion to `packet`; a page fragment takes `fragment`.
-    pub(super) fn new(packet: SimDuration, fragment: SimDuration) -> Self {
-        Self { packet, fragment }
+    /// What sending costs on `host`.
+    pub(super) fn new(host: &HostConfig) -> Self {
+        let packet = host.packet_cost;
+        Self {
+            packet,
+            send: part_of(packet, host.steps.send),
+            single: part_of(packet, host.steps.single),
+            fragment: host.calls.fragment,
+            second_fragment: host.calls.second_fragment,
+        }
     }
 
     /// One packet handed to the device.
-    pub(super) fn packet(&self) -> SimDuration {
-        self.packet
+    pub(super) fn sending(&self) -> SimDuration {
+        self.send
     }
 
     /// A packet sent by itself in the middle of a `send`, beside the packet.
     pub(super) fn single(&self) -> SimDuration {
-        SimDuration::from_nanos(self.packet.as_nanos() * 3 / 2)
+        self.single
     }
 
     /// Page fragments that the allocator has at hand when a socket begins to write.
     pub(super) const FRAGMENTS_AT_HAND: u64 = 3;
 
-    /// Getting a page fragment of 32 KiB.
-    pub(super) fn fragment(&self) -> SimDuration {
-        self.fragment
+    /// Getting a page fragment of 32 KiB after `begun` others.
+    pub(super) fn fragment(&self, begun: u64) -> SimDuration {
+        match begun {
+            1 => self.second_fragment,
+            ..Self::FRAGMENTS_AT_HAND => SimDuration::ZERO,
+            _ => self.fragment,
+        }
     }
 
     /// Copying `bytes` from the program.
@@ -52,9 +67,16 @@ mod tests {
 
     #[test]
     fn writing_eight_mebibytes_takes_as_long_as_recorded() {
-        let costs = Costs::new(SimDuration::from_nanos(24_800), SimDuration::from_nanos(32_240));
+        let packet = SimDuration::from_nanos(24_800);
+        let costs = Costs {
+            packet,
+            send: packet,
+            single: packet,
+            fragment: SimDuration::from_nanos(32_240),
+            second_fragment: SimDuration::ZERO,
+        };
         let fragments = (8 << 20) / 32_768;
-        let ns = fragments * (costs.copy(32_768).as_nanos() + costs.fragment().as_nanos());
+        let ns = fragments * (costs.copy(32_768).as_nanos() + costs.fragment(10).as_nanos());
         // 17.3 to 18.3 ms on five kernels.
         assert!((17_200_000..18_400_000).contains(&ns), "{ns}");
     }

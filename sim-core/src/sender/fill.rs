@@ -5,7 +5,6 @@
 //! has plenty of memory, nobody's answer depends on what came before, and only sums remain. They are made here, and
 //! come to what [`Sender::write_some`] does step by step; an observer with [`Observer::STEPWISE`] gets the steps.
 
-use super::costs::Costs;
 use super::write::SKBS_BETWEEN_FLUSHES;
 use super::write_queue::WriteQueue;
 use super::{Sender, tso};
@@ -51,8 +50,8 @@ impl Sender {
             self.queue.append_full(goal, pushes, |n, frags| {
                 account.take(time, n);
                 time += costs.copy(n);
-                if frags > Costs::FRAGMENTS_AT_HAND {
-                    time += costs.fragment();
+                if frags > 0 {
+                    time += costs.fragment(frags - 1);
                 }
             });
             filled += 1;

@@ -238,7 +238,7 @@ impl Sender {
             notsent_lowat: notsent_lowat.unwrap_or(config.sysctl.tcp_notsent_lowat),
             hz,
             clock: JiffyClock::new(hz, host.since_tick),
-            costs: Costs::new(host.packet_cost, host.calls.fragment),
+            costs: Costs::new(host),
             max_tcp_header: kernel.max_tcp_header,
             layout: host.skb,
             init_cwnd: config.route.initcwnd.unwrap_or(INIT_CWND),

@@ -309,7 +309,7 @@ impl Sender {
         cx.out.push(Transmit { seg, window, reason: AckReason::Data });
         let left_at = cx.now.time;
         // The next packet leaves when this one is out of the way.
-        self.spend(cx, self.costs.packet());
+        self.spend(cx, self.costs.sending());
         let mut taken = cx.host.qdisc_room != Some(0);
         self.held = cx.host.qdisc_room.is_some();
         cx.host.qdisc_room = cx.host.qdisc_room.map(|room| room.saturating_sub(1));

@@ -1,6 +1,5 @@
 //! What an application writes and when it may (`tcp_sendmsg_locked`, `tcp_push`, `sk_stream_write_space`).
 
-use super::costs::Costs;
 use super::{Sender, tso};
 use crate::observer::{Observer, SendEvent};
 use crate::receiver::{Receiver, SendMemory, moderated};
@@ -95,8 +94,8 @@ impl Sender {
             self.writing.copied += n;
             self.writing.left -= n;
             self.spend(cx, self.costs.copy(n));
-            if self.queue.frags_begun() > begun.max(Costs::FRAGMENTS_AT_HAND) {
-                self.spend(cx, self.costs.fragment());
+            if self.queue.frags_begun() > begun {
+                self.spend(cx, self.costs.fragment(begun));
             }
             if self.writing.left == 0 || len < goal {
                 continue;

@@ -10,7 +10,7 @@
 
 use sim_core::config::{
     CallConfig, Congestion, EndpointConfig, FlowsConfig, HostConfig, LinkConfig, Loss, NicModel, Offload,
-    ReadConfig, Route, RunConfig, SockOpts, StopConfig, Sysctls, WriteConfig, WriteMode,
+    ReadConfig, Route, RunConfig, SockOpts, StepShares, StopConfig, Sysctls, WriteConfig, WriteMode,
 };
 use sim_core::engine::{RunOutcome, run};
 use sim_core::linux::by_name;
@@ -82,6 +82,7 @@ impl Case {
                 tcp_mem: [1 << 20, 1 << 21, 1 << 22],
                 copy_rate: 0,
                 packet_cost: SimDuration::ZERO,
+                steps: StepShares::default(),
             },
             events: Vec::new(),
             stop: StopConfig {

@@ -1,0 +1,73 @@
+//! What the stack's single steps take, in shares of the cost of a received segment.
+
+use crate::time::SimDuration;
+
+/// Shares of [`HostConfig::packet_cost`], millionths. The default keeps to round proportions of the recorded machine;
+/// who has measured a machine says more.
+///
+/// [`HostConfig::packet_cost`]: super::HostConfig::packet_cost
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct StepShares {
+    /// A segment that the connection's active side takes: its own packets are watched less closely.
+    pub active_side: u32,
+    /// The part of a segment's cost that comes before its socket sees it: what follows a segment that was the last
+    /// need not wait for it.
+    pub approach: u32,
+    /// The part of a segment's cost that a segment of data saves which finds an empty queue: nothing to be merged with.
+    pub merge: u32,
+    /// From a socket to the queue of the device.
+    pub descent: u32,
+    /// From a segment to the first packet of data that is sent because of it.
+    pub before_send: u32,
+    /// What a segment still costs after packets of data were sent because of it.
+    pub after_send: u32,
+    /// From a segment to the ACK that it causes.
+    pub before_ack: u32,
+    /// Sending one pure ACK.
+    pub ack: u32,
+    /// Waking an idle processor, from the interrupt until the first segment is at its socket.
+    pub wake: u32,
+    /// Taking one packet off a link.
+    pub take: u32,
+    /// Interrupting a busy processor because a packet came due, once until somebody looks at the queue.
+    pub alarm: u32,
+    /// Cutting a packet, for each piece.
+    pub cut: u32,
+    /// Putting a segment into the backlog of a socket that a call holds.
+    pub backlog: u32,
+    /// Processing a segment out of the backlog.
+    pub backlogged: u32,
+    /// One packet of a burst handed to the device.
+    pub send: u32,
+    /// A packet sent by itself in the middle of a `send`, beside the packet.
+    pub single: u32,
+}
+
+impl Default for StepShares {
+    fn default() -> Self {
+        Self {
+            active_side: 1_000_000,
+            approach: 0,
+            merge: 0,
+            descent: 0,
+            before_send: 0,
+            after_send: 0,
+            before_ack: 0,
+            // A segment and its ACK take 1.88 times what a segment alone does.
+            ack: 880_000,
+            wake: 1_750_000,
+            take: 166_667,
+            alarm: 0,
+            cut: 133_334,
+            backlog: 250_000,
+            backlogged: 750_000,
+            send: 1_000_000,
+            single: 1_500_000,
+        }
+    }
+}
+
+/// `millionths` of `cost`.
+pub(crate) fn part_of(cost: SimDuration, millionths: u32) -> SimDuration {
+    SimDuration::from_nanos(cost.as_nanos() * u64::from(millionths) / 1_000_000)
+}
