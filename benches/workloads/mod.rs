@@ -62,6 +62,7 @@ pub(crate) fn bottleneck(count: u32, waiting: u32, packets: u64) -> RunConfig {
         discipline: Discipline::DropTail,
         limit: QueueLimit::Packets(waiting),
         burst: None,
+        ecn: false,
     });
     c
 }

@@ -238,6 +238,7 @@ impl Drive {
             window: ack.win_raw,
             ts: ack.tsval.map(|val| Timestamps { val, ecr: ack.tsecr.unwrap_or(0) }),
             sack: ack.sack,
+            ..Segment::default()
         };
         let buf = Buffer { truesize: 2, ..Buffer::default() };
         self.with(at, |cx, rx, tx| rx.segment_arrives(cx, tx, &seg, buf));

@@ -51,7 +51,7 @@ impl Arrival {
     /// What a trace keeps of a segment and its skb.
     pub fn new(seg: &Segment, skb: &Skb) -> Self {
         // Taken apart in full, so that a field added to the model has to be considered here.
-        let Segment { seq: _, len: _, flags: _, ack, window, ts, sack } = *seg;
+        let Segment { seq: _, len: _, flags: _, ack, window, ts, sack, ecn: _ } = *seg;
         let Skb { seq, end_seq, len, flags, buf } = *skb;
         let sim_core::skb::Buffer {
             truesize,
@@ -243,7 +243,7 @@ pub struct TxRecord {
 impl TxRecord {
     /// What a trace keeps of a packet and its sender's state before it is accounted.
     pub fn new(time: SimTime, seg: &Segment, state: &SenderState) -> Self {
-        let Segment { seq, len, flags, ack, window, ts: _, sack: _ } = *seg;
+        let Segment { seq, len, flags, ack, window, ts: _, sack: _, ecn: _ } = *seg;
         let SenderState {
             cwnd,
             ssthresh,

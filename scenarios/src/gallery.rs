@@ -72,6 +72,7 @@ pub fn gallery() -> &'static [(&'static str, &'static str)] {
         ("bufferbloat", include_str!("../gallery/bufferbloat.yaml")),
         ("bufferbloat-small-queue", include_str!("../gallery/bufferbloat-small-queue.yaml")),
         ("bufferbloat-small-window", include_str!("../gallery/bufferbloat-small-window.yaml")),
+        ("ecn-instead-of-loss", include_str!("../gallery/ecn-instead-of-loss.yaml")),
         ("memory-500-connections", include_str!("../gallery/memory-500-connections.yaml")),
         ("memory-2000-connections", include_str!("../gallery/memory-2000-connections.yaml")),
         ("memory-orphans", include_str!("../gallery/memory-orphans.yaml")),

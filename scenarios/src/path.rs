@@ -35,6 +35,7 @@ struct QueueParts {
     limit: QueueLimit,
     /// The quantum follows from the MTU.
     default_quantum: bool,
+    ecn: bool,
     burst: Option<(u32, Place)>,
 }
 
@@ -224,7 +225,7 @@ fn finish_queue(
         d.help =
             Some(format!("a full packet of the MTU with its Ethernet header: {frame}, or a smaller `mtu`"));
     }
-    Some(QueueConfig { discipline, limit: q.limit, burst: q.burst.map(|(bytes, _)| bytes) })
+    Some(QueueConfig { discipline, limit: q.limit, burst: q.burst.map(|(bytes, _)| bytes), ecn: q.ecn })
 }
 
 fn tbf(cx: &mut Context, fields: &Fields<'_>) -> Option<Shaper> {
@@ -364,9 +365,10 @@ fn queue(cx: &mut Context, key: &Key, entry: &Entry) -> Option<QueueParts> {
         Some((key, e)) => cx.choice(key, &e.value, &QUEUES)?,
         None => "drop-tail",
     };
-    let owners: [(&str, &[&str]); 4] = [
+    let owners: [(&str, &[&str]); 5] = [
         ("target", &QUEUES[1..]),
         ("interval", &QUEUES[1..]),
+        ("ecn", &QUEUES[1..]),
         ("quantum", &QUEUES[2..]),
         ("flows", &QUEUES[2..]),
     ];
@@ -411,6 +413,15 @@ fn queue(cx: &mut Context, key: &Key, entry: &Entry) -> Option<QueueParts> {
         _ => Discipline::DropTail,
     };
     let limit_at = fields.place("limit");
+    let ecn = fields.switch(cx, "ecn").unwrap_or(kind == "fq_codel");
     let burst = fields.number(cx, "burst").map(|bytes| (bytes, fields.place("burst")));
-    Some(QueueParts { at: entry.at, limit_at, discipline, limit, default_quantum: quantum.is_none(), burst })
+    Some(QueueParts {
+        at: entry.at,
+        limit_at,
+        discipline,
+        limit,
+        default_quantum: quantum.is_none(),
+        ecn,
+        burst,
+    })
 }

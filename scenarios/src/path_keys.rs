@@ -234,9 +234,15 @@ pub(crate) static QUEUE_KEYS: &[Key] = &[
     ),
     key(
         "ecn",
-        Kind::NotYet("packets are dropped, not marked: connections do not negotiate ECN"),
-        "off",
-        "Marks instead of drops.",
+        Kind::Switch,
+        "",
+        "Marks instead of drops for connections that agreed on ECN (`net.ipv4.tcp_ecn: 1` at the sender; codel, fq_codel): on with fq_codel, else off.",
+    ),
+    key(
+        "ce_threshold",
+        Kind::NotYet("with `ecn` codel and fq_codel mark where they would drop"),
+        "",
+        "Marks for every packet that has waited longer.",
     ),
 ];
 

@@ -104,12 +104,13 @@ fn queue_text(q: QueueConfig) -> String {
         )
     };
     let burst = q.burst.map_or(String::new(), |bytes| format!(", burst: {bytes}"));
+    let ecn = if q.ecn { "on" } else { "off" };
     match q.discipline {
         Discipline::DropTail => format!("{{kind: drop-tail, limit: {limit}{burst}}}"),
-        Discipline::Codel(c) => format!("{{kind: codel, limit: {limit}, {}{burst}}}", times(c)),
+        Discipline::Codel(c) => format!("{{kind: codel, limit: {limit}, {}, ecn: {ecn}{burst}}}", times(c)),
         Discipline::FqCodel { codel, quantum, flows } => {
             format!(
-                "{{kind: fq_codel, limit: {limit}, {}, quantum: {quantum}, flows: {flows}{burst}}}",
+                "{{kind: fq_codel, limit: {limit}, {}, quantum: {quantum}, flows: {flows}, ecn: {ecn}{burst}}}",
                 times(codel)
             )
         }

@@ -138,6 +138,7 @@ sysctls! {
         |k| older(k, 5, 18).then_some("it exists from 5.18 on"),
         "RTT below which large packets grow, as a power of two of us.";
     "net.ipv4.tcp_slow_start_after_idle" tcp_slow_start_after_idle: switch(), always, "The congestion window shrinks after an idle period.";
+    "net.ipv4.tcp_ecn" tcp_ecn: small(0, 2), always, "Explicit congestion notification (RFC 3168): 0 never, 1 asks for it, 2 agrees if the peer asks.";
     "net.ipv4.tcp_retries2" tcp_retries2: small(0, 255), always, "Timeouts before a connection is given up.";
     "net.ipv4.tcp_retrans_collapse" tcp_retrans_collapse: switch(), always, "Small packets are joined when they are sent again.";
     "net.ipv4.tcp_early_retrans" tcp_early_retrans: small(0, 4), always, "3 or 4: tail loss probes.";

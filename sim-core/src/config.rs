@@ -224,6 +224,8 @@ pub struct Sysctls {
     pub tcp_tso_rtt_log: u8,
     /// `net.ipv4.tcp_slow_start_after_idle`.
     pub tcp_slow_start_after_idle: bool,
+    /// `net.ipv4.tcp_ecn`: 0 refuses ECN, 1 asks for it, 2 agrees if asked.
+    pub tcp_ecn: u8,
     /// `net.ipv4.tcp_retries2`.
     pub tcp_retries2: u8,
     /// `net.ipv4.tcp_retrans_collapse`.

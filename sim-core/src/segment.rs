@@ -42,6 +42,18 @@ impl Flags {
     }
 }
 
+/// The two ECN bits of the IP header (RFC 3168).
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub enum Ecn {
+    /// The sender does not take part: a queue can only drop.
+    #[default]
+    NotEct,
+    /// The sender understands marks, ECT(0).
+    Ect,
+    /// Marked: congestion experienced.
+    Ce,
+}
+
 /// The timestamp option (RFC 7323), in the ticks of its makers (milliseconds on Linux).
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub struct Timestamps {
@@ -117,6 +129,8 @@ pub struct Segment {
     pub ts: Option<Timestamps>,
     /// SACK blocks.
     pub sack: SackList,
+    /// The ECN bits of its IP header.
+    pub ecn: Ecn,
 }
 
 impl Segment {

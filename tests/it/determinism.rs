@@ -8,7 +8,7 @@ use crate::support::{command, listing, ran, run_under, simulate, simulate_stepwi
 
 /// Digests of the gallery. They hold in every build profile and on every platform; a change of the model that moves
 /// one is noted in the change log.
-const DIGESTS: [(&str, &str); 94] = [
+const DIGESTS: [(&str, &str); 95] = [
     ("budget-overrun", "38dd93f8fb5ceb737c1b54ebfbc82dbd"),
     ("normal-window", "85d55be71424fb629f5ed8a22fe43214"),
     ("adv-win-scale-minus-2", "b5561e0206190dd745fbc42ad270f503"),
@@ -96,6 +96,7 @@ const DIGESTS: [(&str, &str); 94] = [
     ("bufferbloat", "6fc2226a53539202f631faea347d097b"),
     ("bufferbloat-small-queue", "f5a52107cda6d86cb589a1d7614f6f87"),
     ("bufferbloat-small-window", "350e138baecec0577ee02926f89ca56c"),
+    ("ecn-instead-of-loss", "c0dcd70e6b25b1384a780795385a0cd3"),
     ("memory-500-connections", "fb131d191c40983b0be1337d5316a085"),
     ("memory-2000-connections", "617b2e4c12fd05622ac5ac2f2e4a1740"),
     ("memory-orphans", "96ef6fce852e36e7b9ebfa449553549c"),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use sim_core::segment::{SackList, Segment, Timestamps};
+use sim_core::segment::{Ecn, SackList, Segment, Timestamps};
 use sim_core::seq::Seq;
 use sim_core::skb::{Buffer, Share};
 use sim_core::time::SimTime;
@@ -194,7 +194,7 @@ fn header(s: &RowSegment, seq: i64, len: u32, sack: SackList) -> Segment {
         (Some(val), Some(ecr)) => Some(Timestamps { val, ecr }),
         _ => None,
     };
-    Segment { seq: Seq(seq), len, flags: s.flags, ack: Seq(s.ack), window: s.wnd, ts, sack }
+    Segment { seq: Seq(seq), len, flags: s.flags, ack: Seq(s.ack), window: s.wnd, ts, sack, ecn: Ecn::NotEct }
 }
 
 #[cfg(test)]

@@ -156,7 +156,13 @@ fn a_rate_of_zero_is_refused() {
 
 #[test]
 fn what_this_version_lacks_is_refused_and_says_what_there_is() {
-    refused(&with("path: {rate: 1mbit, queue: {ecn: on}}"), (3, 29), &["not supported", "negotiate ECN"]);
+    let threshold = "path: {rate: 1mbit, queue: {ce_threshold: 1ms}}";
+    refused(&with(threshold), (3, 29), &["not supported", "mark where they would drop"]);
+    refused(
+        &with("path: {rate: 1mbit, queue: {ecn: on}}"),
+        (3, 29),
+        &["`ecn` belongs to codel and fq_codel"],
+    );
 }
 
 #[test]

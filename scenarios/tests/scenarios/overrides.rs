@@ -89,7 +89,7 @@ fn mistakes_name_the_override() {
     refused("receiver.sysctl.net.ipv4.tcp_rmen=1 2 3", &["did you mean `net.ipv4.tcp_rmem`?"]);
     refused("rx.TCP_NODELEY=1", &["TCP_NODELEY` is not a key"]);
     refused("seed.x=1", &["no keys of its own"]);
-    refused("path.queue.ecn=on", &["not supported by this version"]);
+    refused("path.queue.ce_threshold=1ms", &["not supported by this version"]);
     refused("path.loss=1", &["did you mean 1%?"]);
     refused("path.rtt[1]=5ms", &["takes no index"]);
     refused("rx.tcp_rmem[3]=5", &["an index is 0, 1 or 2"]);

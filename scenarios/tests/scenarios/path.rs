@@ -88,7 +88,10 @@ fn jitter_duplicates_and_reordering_are_read() {
 
 #[test]
 fn queues_have_the_defaults_of_tc() {
-    let queue = |discipline, limit| Some(QueueConfig { discipline, limit, burst: None });
+    let queue = |discipline: Discipline, limit| {
+        let ecn = matches!(discipline, Discipline::FqCodel { .. });
+        Some(QueueConfig { discipline, limit, burst: None, ecn })
+    };
     let codel = CodelConfig { target: SimDuration::from_millis(5), interval: SimDuration::from_millis(100) };
     let tail = queue(Discipline::DropTail, QueueLimit::Packets(1_000));
     assert_eq!(forward("rate: 1mbit, queue: drop-tail").queue, tail);
@@ -277,6 +280,19 @@ fn one_queue_for_both_directions_is_a_key_of_the_path() {
 }
 
 #[test]
+fn marks_are_on_for_fq_codel_as_with_tc_and_can_be_had_with_codel() {
+    let ecn = |queue: &str| forward(&format!("mtu: 1500, rate: 1mbit, queue: {queue}")).queue.unwrap().ecn;
+    assert!(ecn("fq_codel") && ecn("{kind: codel, ecn: on}"));
+    assert!(!ecn("codel") && !ecn("{kind: fq_codel, ecn: off}") && !ecn("drop-tail"));
+    refused(&with("rate: 1mbit, queue: {ecn: on}"), (3, 29), &["`ecn` belongs to codel and fq_codel"]);
+    refused(&with("rate: 1mbit, queue: {kind: codel, ecn: 7}"), (3, 47), &["7"]);
+    let sysctl = |v: &str| format!("name: t\nkernel: 6.1\nsender: {{sysctl: {{net.ipv4.tcp_ecn: {v}}}}}\n");
+    assert_eq!(good(&sysctl("1")).config.sender.sysctl.tcp_ecn, 1);
+    assert_eq!(good(&sysctl("1")).config.receiver.sysctl.tcp_ecn, 2);
+    refused(&sysctl("3"), (3, 37), &["out of range"]);
+}
+
+#[test]
 fn a_medium_and_a_token_bucket_have_keys() {
     let overhead = |text: &str| forward(&format!("rate: 1mbit, overhead: {text}")).overhead;
     assert_eq!(overhead("24"), Overhead { packet: 24, ..Overhead::default() });
@@ -306,7 +322,7 @@ fn any_queue() -> impl Strategy<Value = String> {
             .prop_map(|(n, burst)| format!("{{limit: {n}, burst: {burst}}}")),
         (1_u32..100_000).prop_map(|n| format!("{{limit: {n}B}}")),
         (1_u32..1_000, 1_u64..99_999_999)
-            .prop_map(|(n, t)| format!("{{kind: codel, limit: {n}, target: {t}ns}}")),
+            .prop_map(|(n, t)| format!("{{kind: codel, limit: {n}, target: {t}ns, ecn: on}}")),
         (1_u32..65_536, 1_u32..9_000)
             .prop_map(|(flows, quantum)| format!("{{kind: fq_codel, flows: {flows}, quantum: {quantum}}}")),
     ]

@@ -11,7 +11,7 @@ use sim_core::config::LinkConfig;
 use sim_core::linux::{KernelProfile, by_name};
 use sim_core::path::{Direction, Link, Packet, Payload};
 use sim_core::queue::{EventQueue, Key};
-use sim_core::segment::Segment;
+use sim_core::segment::{Ecn, Segment};
 use sim_core::seq::Seq;
 use sim_core::time::SimTime;
 
@@ -23,6 +23,7 @@ struct Sent {
     ns: u64,
     bytes: u32,
     flow: u32,
+    ecn: Ecn,
 }
 
 /// What one kernel did: when it really sent packets (if not as planned), which never came, and when others left.
@@ -31,6 +32,7 @@ struct Kernel {
     profile: Option<&'static KernelProfile>,
     sent: BTreeMap<usize, u64>,
     lost: Vec<usize>,
+    marked: Vec<usize>,
     left: Vec<(usize, u64)>,
 }
 
@@ -64,11 +66,13 @@ fn times(words: &[&str]) -> Vec<(usize, u64)> {
 fn stream(words: &[&str]) -> Vec<Sent> {
     let [start, gap, count]: [u64; 3] = [0, 1, 2].map(|at| number(words[at]));
     let sizes: Vec<u32> = words[4].split(',').map(number).collect();
+    let types: Vec<u8> = words[5].split(',').map(number).collect();
     (0..count)
         .map(|n| Sent {
             ns: (start + n * gap) * 1_000,
             bytes: sizes[n as usize % sizes.len()],
             flow: number(words[3]),
+            ecn: if types[n as usize % types.len()] & 3 == 0 { Ecn::NotEct } else { Ecn::Ect },
         })
         .collect()
 }
@@ -90,7 +94,7 @@ fn recording(name: &str) -> Recording {
                     "sent" => kernel.sent = times(&words[2..]).into_iter().collect(),
                     "lost" => kernel.lost = ranges(&words[2..]),
                     "left" => kernel.left = times(&words[2..]),
-                    "marked" => assert!(words.len() == 2, "{line}"),
+                    "marked" => kernel.marked = ranges(&words[2..]),
                     _ => panic!("{line}"),
                 }
             }
@@ -104,14 +108,20 @@ fn recording(name: &str) -> Recording {
 
 /// What the model makes of the packets that `kernel` was sent: which left, in order, and when.
 fn modelled(r: &Recording, kernel: &Kernel) -> Vec<(usize, u64)> {
+    modelled_with_marks(r, kernel).0
+}
+
+/// The same, and which were marked.
+fn modelled_with_marks(r: &Recording, kernel: &Kernel) -> (Vec<(usize, u64)>, Vec<usize>) {
     let mut link = Link::new(&r.link, 1, Direction::Forward).on_kernel(kernel.profile.unwrap());
     let mut order = EventQueue::<()>::new(u64::MAX);
-    let mut left = Vec::new();
+    let (mut left, mut marked) = (Vec::new(), Vec::new());
     let mut pop = |link: &mut Link, order: &mut EventQueue<()>, until: u64| {
         while link.peek() != Key::NEVER && link.peek().time.as_nanos() <= until {
             let at = link.peek().time.as_nanos();
             if let Some(p) = link.pop(order) {
                 left.push((p.seg.ack.0 as usize, at));
+                marked.extend((p.seg.ecn == Ecn::Ce).then_some(p.seg.ack.0 as usize));
             }
         }
     };
@@ -119,12 +129,13 @@ fn modelled(r: &Recording, kernel: &Kernel) -> Vec<(usize, u64)> {
         let at = kernel.sent.get(&n).copied().unwrap_or(s.ns);
         pop(&mut link, &mut order, at);
         // The frame's headers are Ethernet's, IP's and TCP's here, and UDP's in the recording.
-        let seg = Segment { ack: Seq(n as i64), len: s.bytes - 54, ..Segment::default() };
+        let seg = Segment { ack: Seq(n as i64), len: s.bytes - 54, ecn: s.ecn, ..Segment::default() };
         let packet = Packet { flow: s.flow, way: Direction::Forward, seg, payload: Payload::Ack };
         link.send(SimTime::from_nanos(at), packet, &mut order);
     }
     pop(&mut link, &mut order, u64::MAX - 1);
-    left
+    marked.sort_unstable();
+    (left, marked)
 }
 
 /// The packets that did not leave.
@@ -210,4 +221,17 @@ fn controlled_delay_drops_the_packets_that_five_kernels_drop() {
 #[test]
 fn fair_queueing_with_controlled_delay_drops_the_packets_that_five_kernels_drop() {
     loses_as_recorded("fq_codel", 566, 4);
+}
+
+#[test]
+fn controlled_delay_marks_the_packets_that_five_kernels_mark() {
+    for (name, least) in [("codel_ecn", 783), ("fq_codel_ecn", 748)] {
+        let r = recording(name);
+        for (k, kernel) in &r.kernels {
+            let (left, marked) = modelled_with_marks(&r, kernel);
+            let same = marked.iter().zip(&kernel.marked).take_while(|(a, b)| a == b).count();
+            assert!(same >= least, "{name} {k}: {same} of {}", kernel.marked.len());
+            assert!(lost(&r, &left).len().abs_diff(kernel.lost.len()) <= 1, "{name} {k}");
+        }
+    }
 }

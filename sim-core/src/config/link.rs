@@ -206,6 +206,8 @@ pub struct QueueConfig {
     /// Bytes that may leave at once after a pause, as through a token bucket (`tbf burst`); `None`: a wire, on which every
     /// packet takes its time.
     pub burst: Option<u32>,
+    /// Controlled delay marks packets that allow it instead of dropping them (RFC 3168).
+    pub ecn: bool,
 }
 
 /// How much a queue holds.

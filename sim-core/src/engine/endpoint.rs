@@ -136,6 +136,12 @@ impl Endpoint {
         }
     }
 
+    /// The handshake has agreed on ECN.
+    pub(super) fn agree_on_ecn(&mut self) {
+        self.rx.agree_on_ecn();
+        self.tx.agree_on_ecn();
+    }
+
     /// When the earliest timer of this end fires.
     #[inline]
     pub(super) fn next_timer(&mut self, clock: &JiffyClock, wheel: &TimerWheel, now: Now) -> Option<SimTime> {

@@ -70,6 +70,8 @@ pub(super) struct Flow {
     pub(super) offered: [Option<SynOptions>; 2],
     /// How often each was sent again.
     pub(super) tries: [u8; 2],
+    /// The reading end has agreed on ECN.
+    pub(super) ecn: bool,
     /// The writing end has its SYN-ACK.
     pub(super) connected: bool,
     /// When the reading end was established.
@@ -102,6 +104,7 @@ impl Flow {
             syn_ack_sent: SimTime::ZERO,
             offered: [None; 2],
             tries: [0; 2],
+            ecn: false,
             connected: false,
             established: None,
             started: None,

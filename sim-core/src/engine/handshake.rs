@@ -35,6 +35,16 @@ fn send_limit(peer: &SynOptions, link: &LinkConfig, end: &EndpointConfig, timest
     mss - if timestamps { TIMESTAMP_OPTION.min(mss - 1) } else { 0 }
 }
 
+/// The flags with which a SYN asks for ECN (RFC 3168, section 6.1.1); a SYN-ACK agrees with ECE alone. A SYN that is sent again
+/// does not ask (`tcp_ecn_fallback`).
+const ASKS_FOR_ECN: Flags = Flags(Flags::ECE.0 | Flags::CWR.0);
+
+/// The flags of a SYN-ACK, with or without ECN.
+fn syn_ack_flags(ecn: bool) -> Flags {
+    let flags = Flags::SYN.with(Flags::ACK);
+    if ecn { flags.with(Flags::ECE) } else { flags }
+}
+
 /// A SYN or SYN-ACK.
 fn handshake_segment(options: &SynOptions, flags: Flags, ack: Seq) -> Segment {
     Segment { flags, ack, window: options.window, ts: options.ts, ..Segment::default() }
@@ -65,7 +75,9 @@ impl<O: Observer> Simulation<'_, O> {
         end.tx.connect(maxseg, mss, options.ts.is_some());
         end.begins(host);
         host.counters.out_segs += 1;
-        let seg = handshake_segment(&options, Flags::SYN, Seq(0));
+        let asks = self.config.sender_of(flow).sysctl.tcp_ecn == 1;
+        let flags = if asks { Flags::SYN.with(ASKS_FOR_ECN) } else { Flags::SYN };
+        let seg = handshake_segment(&options, flags, Seq(0));
         if O::ACTIVE {
             let state = SenderState { snd_una: Seq(0), snd_nxt: Seq(0), packets_out: 1, ..end.tx.state() };
             self.obs.sent(now, &seg, &state);
@@ -90,7 +102,7 @@ impl<O: Observer> Simulation<'_, O> {
         options: SynOptions,
     ) {
         match to {
-            Side::Receiver => self.syn_arrives(flow, time, options),
+            Side::Receiver => self.syn_arrives(flow, time, options, seg.flags),
             Side::Sender => self.syn_ack_arrives(flow, time, seg, options),
         }
     }
@@ -140,7 +152,7 @@ impl<O: Observer> Simulation<'_, O> {
         let end = &f.ends[side.at()];
         let seg = match side {
             Side::Sender => handshake_segment(&options, Flags::SYN, Seq(0)),
-            Side::Receiver => handshake_segment(&options, Flags::SYN.with(Flags::ACK), Seq::FIRST),
+            Side::Receiver => handshake_segment(&options, syn_ack_flags(f.ecn), Seq::FIRST),
         };
         if O::ACTIVE && side == Side::Sender {
             self.obs.sent(now, &seg, &end.tx.state_of_repeated_syn());
@@ -151,7 +163,7 @@ impl<O: Observer> Simulation<'_, O> {
         self.put(side, time, Packet { flow, way: side.way(), seg, payload: Payload::Handshake(options) });
     }
 
-    fn syn_arrives(&mut self, flow: FlowId, time: SimTime, syn: SynOptions) {
+    fn syn_arrives(&mut self, flow: FlowId, time: SimTime, syn: SynOptions, flags: Flags) {
         self.watch(flow);
         let f = &self.flows[flow as usize];
         if f.offered[Side::Receiver.at()].is_some() {
@@ -176,7 +188,9 @@ impl<O: Observer> Simulation<'_, O> {
             let cached = end.rx.cached_clock().as_micros() / 1_000;
             ts.val = ts.val.wrapping_add((time.as_micros() / 1_000).wrapping_sub(cached) as u32);
         }
-        let seg = handshake_segment(&options, Flags::SYN.with(Flags::ACK), Seq::FIRST);
+        f.ecn =
+            flags.0 & ASKS_FOR_ECN.0 == ASKS_FOR_ECN.0 && self.config.receiver_of(flow).sysctl.tcp_ecn > 0;
+        let seg = handshake_segment(&options, syn_ack_flags(f.ecn), Seq::FIRST);
         if O::ACTIVE {
             let packet = Transmit { seg, window: u32::from(options.window), reason: AckReason::Handshake };
             self.obs.transmit(now, &packet, &end.rx.state(&end.tx));
@@ -228,8 +242,12 @@ impl<O: Observer> Simulation<'_, O> {
         };
         let first = f.offered[Side::Sender.at()].and_then(|syn| syn.ts).map(|ts| ts.val);
         let needlessly = timestamps && synack.ts.is_some_and(|ts| Some(ts.ecr) == first);
+        let agreed = config.sysctl.tcp_ecn == 1 && seg.flags.has(Flags::ECE) && !seg.flags.has(Flags::CWR);
         self.on(flow, Side::Sender, time, |cx, end| {
             end.tx.established(cx.now, &handshake, Role::Active);
+            if agreed {
+                end.agree_on_ecn();
+            }
             if repeated > 0 {
                 end.tx.syn_was_repeated(repeated, needlessly);
             }
@@ -262,10 +280,14 @@ impl<O: Observer> Simulation<'_, O> {
             timestamps,
             rtt_us: (f.tries[Side::Receiver.at()] == 0).then(|| round_trip(f.syn_ack_sent, time)),
         };
+        let agreed = f.ecn;
         f.established = Some(time);
         self.established.get_or_insert(time);
         self.on(flow, Side::Receiver, time, |cx, end| {
             end.tx.established(cx.now, &handshake, Role::Passive);
+            if agreed {
+                end.agree_on_ecn();
+            }
             end.rx.child_created(cx, &end.tx, seg);
             end.begins(cx.host);
         });

@@ -3,9 +3,10 @@
 use super::run;
 use super::tests::blog;
 use crate::config::*;
-use crate::observer::{Observer, SenderState};
-use crate::segment::Segment;
+use crate::observer::{Observer, SenderState, Transmit};
+use crate::segment::{Flags, Segment};
 use crate::sender::CaState;
+use crate::state::SocketState;
 use crate::time::{Now, SimDuration};
 
 /// Data packets that the writing end sent: time in microseconds, sequence number, length, window, state.
@@ -205,4 +206,92 @@ fn a_connection_whose_syn_was_repeated_twice_starts_with_one_packet() {
             (repetitions, repetitions)
         );
     }
+}
+
+/// Ten Mbit/s behind controlled delay that marks, between ends with these values of `tcp_ecn`.
+fn marking(sender: u8, receiver: u8) -> RunConfig {
+    let mut c = quiet("6.12", 20_000);
+    c.forward.rate_bps = Some(10_000_000);
+    let codel = CodelConfig { target: SimDuration::from_millis(5), interval: SimDuration::from_millis(100) };
+    c.forward.queue = Some(QueueConfig {
+        discipline: Discipline::Codel(codel),
+        limit: QueueLimit::Packets(1_000),
+        burst: None,
+        ecn: true,
+    });
+    c.receiver.read = ReadConfig::of(ReadMode::Asap {
+        buffer: 65_536,
+        work: Work { per_call: SimDuration::ZERO, rate_bps: None },
+        stall: None,
+    });
+    (c.sender.sysctl.tcp_ecn, c.receiver.sysctl.tcp_ecn) = (sender, receiver);
+    c
+}
+
+#[test]
+fn packets_are_marked_only_if_the_sender_asked_and_the_receiver_agreed() {
+    for sender in 0..3 {
+        for receiver in 0..3 {
+            let out = run(&marking(sender, receiver), &mut crate::observer::Silent).unwrap();
+            let queue = out.forward.queue.unwrap();
+            let agreed = sender == 1 && receiver > 0;
+            assert_eq!(queue.marked > 0, agreed, "{sender} {receiver}");
+            assert_eq!(queue.controlled > 0, !agreed, "{sender} {receiver}");
+            assert_eq!(out.sender_counters.retrans_segs > 0, !agreed, "{sender} {receiver}");
+        }
+    }
+}
+
+/// Flags of data packets and of ACKs, in order of time, and the window with each data packet.
+#[derive(Default)]
+struct Conversation {
+    data: Vec<(u64, Flags, u32, u8)>,
+    acks: Vec<(u64, Flags)>,
+}
+
+impl Observer for Conversation {
+    fn sent(&mut self, now: Now, seg: &Segment, s: &SenderState) {
+        if seg.len > 0 {
+            self.data.push((now.time.as_micros(), seg.flags, s.cwnd, s.ca_state));
+        }
+    }
+
+    fn transmit(&mut self, now: Now, packet: &Transmit, _: &SocketState) {
+        self.acks.push((now.time.as_micros(), packet.seg.flags));
+    }
+}
+
+#[test]
+fn a_mark_is_echoed_until_the_sender_says_that_it_has_reduced_its_window() {
+    let mut seen = Conversation::default();
+    let out = run(&marking(1, 2), &mut seen).unwrap();
+    let echoes: Vec<u64> = seen.acks.iter().filter(|a| a.1.has(Flags::ECE)).map(|a| a.0).collect();
+    let told: Vec<&(u64, Flags, u32, u8)> = seen.data.iter().filter(|d| d.1.has(Flags::CWR)).collect();
+    let marked = out.forward.queue.unwrap().marked;
+    // More echoes than marks, since they go on for a round trip; not more reductions than marks.
+    assert!(
+        echoes.len() as u64 > marked && told.len() as u64 <= marked && told.len() > 3,
+        "{} {}",
+        echoes.len(),
+        told.len()
+    );
+    // A round trip is 40 ms and the queue: reductions are at least that far apart.
+    assert!(told.windows(2).all(|w| w[1].0 - w[0].0 > 40_000), "{told:?}");
+    let first = told[0].0;
+    // Within a round trip after the packet that tells it the echoes end, until a round trip before the next.
+    let quiet = first + 80_000..told[1].0 - 80_000;
+    assert!(quiet.start < quiet.end && !echoes.iter().any(|t| quiet.contains(t)), "{quiet:?} {echoes:?}");
+    // The window is reduced as by a loss, without one: CUBIC keeps seven tenths.
+    let before = seen.data.iter().rfind(|d| d.0 < first && d.3 == CaState::Open as u8).unwrap().2;
+    let after = seen.data.iter().find(|d| d.0 > first && d.3 == CaState::Open as u8).unwrap().2;
+    assert!((before * 7 / 10).abs_diff(after) <= 2, "{before} {after}");
+    assert_eq!((out.sender_counters.retrans_segs, out.sender_counters.timeouts), (0, 0));
+}
+
+#[test]
+fn a_syn_that_is_sent_again_does_not_ask_for_marks() {
+    let mut c = marking(1, 1);
+    c.forward.loss = Loss::Listed(vec![1]);
+    let out = run(&c, &mut crate::observer::Silent).unwrap();
+    assert_eq!(out.forward.queue.unwrap().marked, 0);
 }

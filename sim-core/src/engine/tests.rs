@@ -230,7 +230,8 @@ fn fifty_connections_share_a_bottleneck_roughly_by_chance_and_evenly_by_fair_que
     let even = [Discipline::DropTail, fair].map(|discipline| {
         let flows = FlowsConfig::Alike { count: 50, spread: SimDuration::from_millis(500) };
         let mut config = shared(flows);
-        config.forward.queue = Some(QueueConfig { discipline, limit: QueueLimit::Packets(500), burst: None });
+        config.forward.queue =
+            Some(QueueConfig { discipline, limit: QueueLimit::Packets(500), burst: None, ecn: false });
         config.forward.limit = 10_000;
         let r = run(&config, &mut Silent).unwrap();
         // The link carries 12.5 MB/s for 20 s, of which 1448 of 1514 bytes are data.

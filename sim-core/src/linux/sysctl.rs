@@ -37,6 +37,7 @@ pub(super) fn defaults(kernel: &KernelProfile) -> Sysctls {
         tcp_tso_win_divisor: 3,
         tcp_tso_rtt_log: 9,
         tcp_slow_start_after_idle: true,
+        tcp_ecn: 2,
         tcp_retries2: 15,
         tcp_retrans_collapse: true,
         tcp_early_retrans: 3,

@@ -8,6 +8,7 @@ use super::fq_codel::FqCodel;
 use super::{LINK_HEADER, Packet};
 use crate::config::{Discipline, LinkConfig, Overhead, QueueLimit};
 use crate::queue::Key;
+use crate::segment::Ecn;
 use crate::time::{SimDuration, SimTime};
 
 /// What a queue has done.
@@ -19,6 +20,8 @@ pub struct QueueStats {
     pub overflowed: u64,
     /// Packets dropped by the law of controlled delay.
     pub controlled: u64,
+    /// Packets marked instead.
+    pub marked: u64,
     /// Packets that were sent, and how long each waited before its first bit went out.
     pub waited: Delays,
     /// Most packets that ever waited.
@@ -94,11 +97,14 @@ impl Bottleneck {
         let scheduler = match queue.discipline {
             Discipline::DropTail => Scheduler::DropTail(Fifo::default()),
             Discipline::Codel(codel) => {
-                Scheduler::Codel(Fifo::default(), Box::new(Codel::new(codel, max_packet)))
+                Scheduler::Codel(Fifo::default(), Box::new(Codel::new(codel, queue.ecn, max_packet)))
             }
-            Discipline::FqCodel { codel, quantum, flows } => {
-                Scheduler::FqCodel(Box::new(FqCodel::new(codel, quantum, flows, max_packet, hash_key)))
-            }
+            Discipline::FqCodel { codel, quantum, flows } => Scheduler::FqCodel(Box::new(FqCodel::new(
+                Codel::new(codel, queue.ecn, max_packet),
+                quantum,
+                flows,
+                hash_key,
+            ))),
         };
         Some(Self {
             rate_bps,
@@ -211,6 +217,7 @@ impl Bottleneck {
         if self.bucket.is_none() {
             self.left(next.bytes);
         }
+        self.stats.marked += u64::from(next.packet.seg.ecn == Ecn::Ce);
         self.stats.waited.add(now.since(next.since));
         let takes = transmission(self.overhead.on_wire(next.bytes), self.rate_bps);
         let end = match &mut self.bucket {

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 
 use super::Packet;
 use crate::config::CodelConfig;
+use crate::segment::Ecn;
 use crate::time::SimTime;
 
 /// A packet that waits.
@@ -62,6 +63,8 @@ fn newton(estimate: u16, count: u32) -> u16 {
 #[derive(Clone, Debug)]
 pub(super) struct Codel {
     config: CodelConfig,
+    /// Packets are marked rather than dropped, if they allow it.
+    ecn: bool,
     /// With no more than this behind a packet, nothing stands in the queue.
     max_packet: u64,
     /// When the wait will have been above the target for an interval.
@@ -77,9 +80,10 @@ pub(super) struct Codel {
 
 impl Codel {
     /// An idle law for packets of at most `max_packet` bytes.
-    pub(super) fn new(config: CodelConfig, max_packet: u32) -> Self {
+    pub(super) fn new(config: CodelConfig, ecn: bool, max_packet: u32) -> Self {
         Self {
             config,
+            ecn,
             max_packet: u64::from(max_packet),
             first_above: None,
             dropping: false,
@@ -105,9 +109,13 @@ impl Codel {
             self.dropping = may_drop;
             while self.dropping && now >= self.drop_next {
                 let Some(waiting) = head else { break };
-                dropped(&waiting);
                 self.count = self.count.saturating_add(1);
                 self.inverse_root = newton(self.inverse_root, self.count);
+                if let Some(marked) = self.marked(waiting) {
+                    self.drop_next = self.after(self.drop_next);
+                    return Some(marked);
+                }
+                dropped(&waiting);
                 (head, may_drop) = self.head(now, queue, others);
                 self.dropping = may_drop;
                 if may_drop {
@@ -115,8 +123,12 @@ impl Codel {
                 }
             }
         } else if let Some(waiting) = head.filter(|_| may_drop) {
-            dropped(&waiting);
-            (head, _) = self.head(now, queue, others);
+            if let Some(marked) = self.marked(waiting) {
+                head = Some(marked);
+            } else {
+                dropped(&waiting);
+                (head, _) = self.head(now, queue, others);
+            }
             self.dropping = true;
             // Shortly after the last time it goes on with the rate that controlled the queue then.
             let delta = self.count.saturating_sub(self.last_count);
@@ -155,6 +167,13 @@ impl Codel {
             Some(at) => now > at,
         };
         (Some(waiting), may_drop)
+    }
+
+    /// The packet with a mark in place of its drop, if it can have one (`INET_ECN_set_ce`).
+    fn marked(&self, mut waiting: Waiting) -> Option<Waiting> {
+        let can = self.ecn && waiting.packet.seg.ecn != Ecn::NotEct;
+        waiting.packet.seg.ecn = Ecn::Ce;
+        can.then_some(waiting)
     }
 
     /// A packet of the queue was dropped for another reason.
@@ -210,7 +229,7 @@ mod tests {
     fn the_drop_law_follows_the_sequence_computed_by_hand() {
         // The wait is above the target from 1000 ms on: the first drop comes an interval later, the next after 100 ms times
         // 1, 0.5, 0.5625 ...: Newton's steps towards 1 / sqrt(2), 1 / sqrt(3) ... Each is seen at the next whole millisecond.
-        let mut codel = Codel::new(config(), 1_514);
+        let mut codel = Codel::new(config(), false, 1_514);
         let (mut exact, mut estimate) = (1_100.0, 1.0);
         let mut expected = vec![1_101];
         for count in 1..=10 {
@@ -226,7 +245,7 @@ mod tests {
 
     #[test]
     fn a_wait_below_the_target_ends_dropping_and_it_resumes_at_the_rate_it_had() {
-        let mut codel = Codel::new(config(), 1_514);
+        let mut codel = Codel::new(config(), false, 1_514);
         let first = drops(&mut codel, 1_000, 1_500, 50);
         assert_eq!(first.len(), 8);
         assert_eq!(drops(&mut codel, 1_500, 1_510, 2), []);
@@ -238,7 +257,7 @@ mod tests {
 
     #[test]
     fn long_after_the_last_drop_it_begins_anew() {
-        let mut codel = Codel::new(config(), 1_514);
+        let mut codel = Codel::new(config(), false, 1_514);
         drops(&mut codel, 1_000, 1_500, 50);
         drops(&mut codel, 1_500, 4_000, 2);
         assert_eq!(drops(&mut codel, 4_000, 4_250, 50), [4_101, 4_201]);
@@ -246,7 +265,7 @@ mod tests {
 
     #[test]
     fn a_single_packet_that_waits_long_is_not_dropped() {
-        let mut codel = Codel::new(config(), 1_514);
+        let mut codel = Codel::new(config(), false, 1_514);
         for ms in 1_000..3_000 {
             let mut fifo = Fifo::default();
             fifo.push(waiting(ms - 50));
@@ -259,7 +278,7 @@ mod tests {
 
     #[test]
     fn the_pause_comes_near_the_interval_over_the_root_of_the_count() {
-        let mut codel = Codel::new(config(), 1_514);
+        let mut codel = Codel::new(config(), false, 1_514);
         codel.inverse_root = u16::MAX;
         for count in 1..=1_000 {
             codel.inverse_root = newton(codel.inverse_root, count);

@@ -4,7 +4,6 @@
 use std::collections::VecDeque;
 
 use super::codel::{Codel, Fifo, Waiting};
-use crate::config::CodelConfig;
 use crate::time::SimTime;
 
 /// Packets that an overfull scheduler drops at most at once (`drop_batch`).
@@ -36,10 +35,10 @@ pub(super) struct FqCodel {
 }
 
 impl FqCodel {
-    pub(super) fn new(config: CodelConfig, quantum: u32, flows: u32, max_packet: u32, hash_key: u64) -> Self {
+    pub(super) fn new(fresh: Codel, quantum: u32, flows: u32, hash_key: u64) -> Self {
         Self {
             flows: vec![None; flows.max(1) as usize],
-            fresh: Codel::new(config, max_packet),
+            fresh,
             quantum: i64::from(quantum.max(1)),
             hash_key,
             bytes: 0,
@@ -131,6 +130,7 @@ fn mix(key: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::CodelConfig;
     use crate::path::{Direction, Packet, Payload};
     use crate::segment::Segment;
     use crate::time::SimDuration;
@@ -138,7 +138,7 @@ mod tests {
     fn scheduler(flows: u32) -> FqCodel {
         let config =
             CodelConfig { target: SimDuration::from_millis(5), interval: SimDuration::from_millis(100) };
-        FqCodel::new(config, 1_514, flows, 1_514, 7)
+        FqCodel::new(Codel::new(config, false, 1_514), 1_514, flows, 7)
     }
 
     fn packet(flow: u32, bytes: u32, ms: u64) -> Waiting {

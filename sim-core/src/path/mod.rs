@@ -107,6 +107,9 @@ impl Packet {
         if from + len < self.seg.len {
             seg.flags = seg.flags.without(Flags::PSH).without(Flags::FIN);
         }
+        if n > 0 {
+            seg.flags = seg.flags.without(Flags::CWR);
+        }
         seg
     }
 
@@ -120,6 +123,10 @@ impl Packet {
         seg.len = size.min(len.saturating_sub(from));
         let is_last = from + seg.len >= len;
         seg.flags = if is_last { flags } else { flags.without(Flags::PSH).without(Flags::FIN) };
+        if n > 0 {
+            // Only the first tells of a reduced window (`SKB_GSO_TCP_ECN`).
+            seg.flags = seg.flags.without(Flags::CWR);
+        }
     }
 
     /// Bytes on the wire with all headers, each segment with its own (`qdisc_pkt_len`).

@@ -99,7 +99,7 @@ impl Receiver {
     /// Returns the window offered, in bytes.
     pub fn stamp<O: Observer>(&mut self, cx: &mut Cx<'_, O>, seg: &mut Segment) -> u32 {
         let (raw, window) = self.select_window(cx);
-        seg.flags = seg.flags.with(Flags::ACK);
+        seg.flags = seg.flags.with(Flags::ACK).with(self.ecn_echo());
         seg.ack = self.rcv_nxt;
         seg.window = raw;
         seg.ts = self.tstamp_ok.then(|| Timestamps { val: self.tsval(), ecr: self.ts_recent });

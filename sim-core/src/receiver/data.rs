@@ -23,6 +23,9 @@ impl Receiver {
         if skb.seq == skb.end_seq {
             return;
         }
+        if seg.flags.has(Flags::CWR) {
+            self.ecn_answered();
+        }
         if seg.flags.has(Flags::CWR) && self.kernel.cwr_acks_now {
             // Its window may be a single packet now (`tcp_ecn_accept_cwr`).
             self.ack.pending.set(AckPending::NOW);
@@ -226,6 +229,7 @@ impl Receiver {
             }
         }
         self.ack.lrcvtime = Some(now);
+        self.check_mark(cx.now, seg);
         self.grow_window_in_order(cx, skb);
     }
 

@@ -31,6 +31,7 @@ mod challenge;
 mod close;
 mod collapse;
 mod data;
+mod ecn;
 mod growth;
 mod input;
 mod memory;
@@ -43,6 +44,7 @@ mod sack;
 mod sockopt;
 mod window;
 
+use ecn::EcnState;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -192,6 +194,7 @@ pub struct Receiver {
 
     /// `tcp_mstamp`; `None` before its first refresh.
     mstamp: Option<SimTime>,
+    ecn: EcnState,
     /// `rcv_tstamp`.
     rcv_tstamp: Option<Jiffies>,
     /// Microseconds to add to the simulation's time to get the clock that timestamps are taken from.
@@ -256,6 +259,7 @@ impl Receiver {
             ack: AckState::default(),
             drs: DrsState::default(),
             mstamp: None,
+            ecn: EcnState::default(),
             rcv_tstamp: None,
             clock_origin_us: 0,
             ts_offset: 0,

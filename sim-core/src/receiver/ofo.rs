@@ -27,6 +27,7 @@ impl Receiver {
         seg: &Segment,
         skb: Skb,
     ) {
+        self.check_mark(cx.now, seg);
         if self.make_room(cx, &skb).is_err() {
             cx.host.counters.ofo_drop += 1;
             self.drop_segment(cx, &skb, DropReason::Ofo);

@@ -61,6 +61,7 @@ impl Sender {
             flags.window = true;
             cx.host.counters.hp_acks += 1;
         } else {
+            flags.ece = self.echoes_mark(seg);
             cx.host.counters.pure_acks += u64::from(seg.seq == seg.end_seq());
             let max = self.window.max_window;
             flags.window = self.window.update(seg.seq, ack, seg.window);
@@ -86,7 +87,8 @@ impl Sender {
         self.probe_acked(cx, ack, &flags);
         let mut resend = Resend::None;
         let new = flags.data || flags.window || flags.data_acked;
-        let dubious = !new || flags.data_sacked || flags.dsack || self.loss.ca_state != CaState::Open;
+        let dubious =
+            !new || flags.data_sacked || flags.dsack || flags.ece || self.loss.ca_state != CaState::Open;
         if dubious {
             let duplicates = u32::from(!(flags.una_advanced || new || flags.dsack));
             resend = self.judge_ack(cx, seg, prior_una, duplicates, &mut flags);

@@ -49,6 +49,8 @@ pub(super) struct AckFlags {
     pub(super) dsack_of_probe: bool,
     /// Never-retransmitted data below `high_seq` was acknowledged.
     pub(super) orig_sacked: bool,
+    /// It says that data was marked (`FLAG_ECE`).
+    pub(super) ece: bool,
     /// A retransmission was found lost.
     pub(super) lost_retrans: bool,
     /// What is now the oldest data was reported by SACK before: the receiver has dropped it again.

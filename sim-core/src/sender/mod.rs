@@ -22,12 +22,14 @@
 //! | `abort` | when a connection is given up | `tcp_write_timeout`, `tcp_write_err` |
 //! | `join` | small packets joined when they are sent again | `tcp_retrans_try_collapse` |
 //! | `timers`, `probes` | retransmission, loss and window probes | `tcp_retransmit_timer`, `tcp_send_probe0` |
+//! | `ecn` | marks | `tcp_ecn_send`, `tcp_ecn_rcv_ecn_echo` |
 //! | `congestion` | the congestion window | `tcp_cong.c`, `tcp_cubic.c` |
 //! | `window`, `rtt`, `rules`, `costs` | the peer's window, round-trip time, what differs between kernels, processor time | |
 
 mod abort;
 pub mod congestion;
 mod costs;
+mod ecn;
 mod fill;
 mod input;
 mod join;
@@ -164,6 +166,7 @@ pub struct Sender {
     /// The receiver of a packet shares its data (loopback and pairs of virtual devices).
     shares_data: bool,
     sack_ok: bool,
+    ecn: ecn::SenderEcn,
     timestamps: bool,
     /// Reading of the timestamp clock at the start of the run, microseconds, and what is added to every TSval; known
     /// after the first packet.
@@ -255,6 +258,7 @@ impl Sender {
             pacing: config.sockopt.max_pacing_rate.map(Pacing::new),
             shares_data: config.nic.model == NicModel::Loopback,
             sack_ok: false,
+            ecn: ecn::SenderEcn::default(),
             timestamps: false,
             ts_clock: None,
             established: false,

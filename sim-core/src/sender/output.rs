@@ -278,6 +278,7 @@ impl Sender {
         let mut seg =
             Segment { seq: skb.seq, len: skb.len, flags: skb.flags.with(Flags::ACK), ..Segment::default() };
         let window = rx.stamp(cx, &mut seg);
+        self.allow_mark(&mut seg);
         self.ts_clock = Some(rx.timestamps_from());
         if skb.len > 0 {
             self.lsndtime = cx.now.jiffies;

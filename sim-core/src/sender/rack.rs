@@ -174,7 +174,7 @@ impl Sender {
         self.rack_detect(cx, &mut flags);
         if before != self.in_flight() {
             if self.loss.ca_state != CaState::Recovery {
-                self.enter_recovery(cx);
+                self.enter_recovery(cx, false);
                 self.reduce_cwnd(1, flags.newly_lost, &AckFlags::default());
             }
             self.resend_lost(cx, rx);

@@ -55,6 +55,9 @@ impl Sender {
         if self.packets_out == 0 {
             self.loss.sacked_out = 0;
         }
+        if flags.ece {
+            self.loss.prior_ssthresh = 0;
+        }
         if flags.reneged && flags.una_advanced {
             // Time for the ACK of what only looks dropped (`tcp_check_sack_reneging`).
             let srtt_half = self.rtt.micros_to_ticks(u64::from(self.rtt.srtt8() >> 4));
@@ -93,7 +96,7 @@ impl Sender {
                     return Resend::None;
                 }
                 if self.try_undo_dsack(cx) {
-                    self.try_to_open();
+                    self.try_to_open(flags.ece);
                 }
                 self.find_losses(cx, flags);
                 if self.loss.ca_state != CaState::Recovery {
@@ -101,7 +104,7 @@ impl Sender {
                     if self.loss.lost_out == 0 {
                         return Resend::None;
                     }
-                    self.enter_recovery(cx);
+                    self.enter_recovery(cx, flags.ece);
                 }
                 return Resend::Lost;
             }
@@ -125,10 +128,10 @@ impl Sender {
         }
         self.find_losses(cx, flags);
         if self.loss.lost_out == 0 {
-            self.try_to_open();
+            self.try_to_open(flags.ece);
             return Resend::None;
         }
-        self.enter_recovery(cx);
+        self.enter_recovery(cx, flags.ece);
         Resend::Lost
     }
 
@@ -163,10 +166,13 @@ impl Sender {
         }
     }
 
-    /// Nothing needs repair (`tcp_try_to_open`).
-    fn try_to_open(&mut self) {
+    /// Nothing needs repair (`tcp_try_to_open`); the echo of a mark (`ece`) reduces the window.
+    fn try_to_open(&mut self, ece: bool) {
         if !self.any_retransmission_out() {
             self.loss.retrans_stamp = None;
+        }
+        if ece {
+            self.enter_cwr();
         }
         if self.loss.ca_state != CaState::Cwr {
             self.try_keep_open();
@@ -183,7 +189,8 @@ impl Sender {
         }
     }
 
-    pub(super) fn enter_recovery<O: Observer>(&mut self, cx: &mut Cx<'_, O>) {
+    /// `tcp_enter_recovery`; `ece` says that the ACK echoes a mark, so that the reduction cannot be undone.
+    pub(super) fn enter_recovery<O: Observer>(&mut self, cx: &mut Cx<'_, O>, ece: bool) {
         if self.sack_ok {
             cx.host.counters.sack_recovery += 1;
         } else {
@@ -192,13 +199,15 @@ impl Sender {
         self.loss.prior_ssthresh = 0;
         self.init_undo();
         if !self.loss.in_reduction() {
-            self.loss.prior_ssthresh = self.current_ssthresh();
+            if !ece {
+                self.loss.prior_ssthresh = self.current_ssthresh();
+            }
             self.init_reduction();
         }
         self.loss.ca_state = CaState::Recovery;
     }
 
-    /// The queueing discipline of the own host refused a packet: the window is reduced, without a loss
+    /// The queueing discipline of the own host refused a packet, or one was marked: the window is reduced, without a loss
     /// (`tcp_enter_cwr`).
     pub(super) fn enter_cwr(&mut self) {
         self.loss.prior_ssthresh = 0;
@@ -223,6 +232,7 @@ impl Sender {
         self.loss.prr_delivered = 0;
         self.loss.prr_out = 0;
         self.cc.ssthresh = self.cc.ssthresh_after_loss();
+        self.tell_reduction();
     }
 
     /// Proportional rate reduction (`tcp_cwnd_reduction`).

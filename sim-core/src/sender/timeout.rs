@@ -74,6 +74,7 @@ impl Sender {
         self.loss.ca_state = CaState::Loss;
         self.loss.high_seq = self.window.snd_nxt;
         self.loss.tlp_high_seq = None;
+        self.tell_reduction();
         self.loss.frto = self.sysctl.tcp_frto > 0 && (new_recovery || self.loss.retransmits > 0);
     }
 

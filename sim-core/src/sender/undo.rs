@@ -44,7 +44,10 @@ impl Sender {
         }
         if self.loss.prior_ssthresh > 0 {
             self.cc.cwnd = self.cc.cwnd.max(self.loss.prior_cwnd);
-            self.cc.ssthresh = self.cc.ssthresh.max(self.loss.prior_ssthresh);
+            if self.loss.prior_ssthresh > self.cc.ssthresh {
+                self.cc.ssthresh = self.loss.prior_ssthresh;
+                self.withdraw_reduction();
+            }
         }
         self.cc.stamp = cx.now.jiffies;
         self.loss.undo_marker = None;

@@ -88,7 +88,7 @@ impl Gro {
 
     /// A first frame opens a run, unless nothing could follow it.
     fn begin(&mut self, seg: &Segment, buf: &Buffer) -> Option<(Segment, Buffer)> {
-        if seg.len == 0 || seg.flags.has(ENDS_RUN) {
+        if seg.len == 0 || seg.flags.has(ENDS_RUN.with(Flags::CWR)) {
             return Some((*seg, *buf));
         }
         let buf = Buffer { gso_size: seg.len, gso_segs: 1, ..*buf };
@@ -107,6 +107,7 @@ impl Gro {
             && seg.window == run.seg.window
             && seg.ts == run.seg.ts
             && seg.sack == run.seg.sack
+            && seg.ecn == run.seg.ecn
             && seg.flags.without(ends) == run.seg.flags.without(ends)
             && !seg.flags.has(Flags::CWR)
             && run.seg.len + seg.len < self.max_size

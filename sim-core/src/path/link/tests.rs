@@ -49,7 +49,7 @@ fn jitter(mean: SimDuration, distribution: Distribution) -> Option<Jitter> {
 fn bottleneck(discipline: Discipline, limit: QueueLimit) -> LinkConfig {
     // 100 Mbit/s: 120 us for a frame of 1500 bytes with all headers.
     LinkConfig {
-        queue: Some(QueueConfig { discipline, limit, burst: None }),
+        queue: Some(QueueConfig { discipline, limit, burst: None, ecn: false }),
         ..plain(100_000, Some(100_000_000))
     }
 }
@@ -264,6 +264,7 @@ fn discipline() -> impl Strategy<Value = Option<QueueConfig>> {
         discipline,
         limit,
         burst: None,
+        ecn: false,
     }))
 }
 
