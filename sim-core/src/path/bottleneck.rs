@@ -144,18 +144,18 @@ impl Bottleneck {
 
     fn push_one(&mut self, now: SimTime, packet: Packet) {
         self.stats.entered += 1;
-        let bytes = packet.wire_bytes();
+        let waiting = Waiting::new(packet, now);
+        let bytes = waiting.bytes;
         let fits = match self.limit {
             QueueLimit::Packets(n) => self.packets < u64::from(n),
             QueueLimit::Bytes(n) => self.bytes + u64::from(bytes) <= n,
         };
-        let waiting = Waiting { packet, since: now, bytes };
         match &mut self.scheduler {
             Scheduler::DropTail(_) | Scheduler::Codel(..) if !fits => {
                 self.stats.overflowed += 1;
                 return;
             }
-            Scheduler::DropTail(fifo) | Scheduler::Codel(fifo, _) => fifo.push(waiting),
+            Scheduler::DropTail(fifo) | Scheduler::Codel(fifo, _) => fifo.push(&waiting),
             Scheduler::FqCodel(fq) => fq.push(waiting),
         }
         self.packets += 1;
@@ -179,8 +179,7 @@ impl Bottleneck {
         now: SimTime,
         key: impl FnMut(SimTime) -> Key,
     ) -> Option<(SimTime, Packet)> {
-        let (at, packet) = self.sending.filter(|(at, _)| *at <= now)?;
-        self.sending = None;
+        let (at, packet) = self.sending.take_if(|(at, _)| *at <= now)?;
         if self.bucket.is_some() {
             // What waits for tokens is still part of the queue (`qdisc_peek_dequeued`).
             self.left(packet.wire_bytes());

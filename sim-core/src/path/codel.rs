@@ -4,6 +4,7 @@
 use std::collections::VecDeque;
 
 use super::Packet;
+use super::slim::{Slim, Wardrobe};
 use crate::config::CodelConfig;
 use crate::segment::Ecn;
 use crate::time::SimTime;
@@ -17,23 +18,31 @@ pub(super) struct Waiting {
     pub(super) bytes: u32,
 }
 
+impl Waiting {
+    pub(super) fn new(packet: Packet, since: SimTime) -> Self {
+        Self { packet, since, bytes: packet.wire_bytes() }
+    }
+}
+
 /// The packets of one queue in order.
 #[derive(Clone, Default, Debug)]
 pub(super) struct Fifo {
-    packets: VecDeque<Waiting>,
+    packets: VecDeque<(SimTime, Slim)>,
+    wardrobe: Wardrobe,
     bytes: u64,
 }
 
 impl Fifo {
-    pub(super) fn push(&mut self, packet: Waiting) {
-        self.bytes += u64::from(packet.bytes);
-        self.packets.push_back(packet);
+    pub(super) fn push(&mut self, waiting: &Waiting) {
+        self.bytes += u64::from(waiting.bytes);
+        self.packets.push_back((waiting.since, self.wardrobe.put(&waiting.packet)));
     }
 
     pub(super) fn pop(&mut self) -> Option<Waiting> {
-        let packet = self.packets.pop_front()?;
-        self.bytes -= u64::from(packet.bytes);
-        Some(packet)
+        let (since, slim) = self.packets.pop_front()?;
+        let waiting = Waiting::new(self.wardrobe.take(&slim), since);
+        self.bytes -= u64::from(waiting.bytes);
+        Some(waiting)
     }
 
     pub(super) fn bytes(&self) -> u64 {
@@ -205,9 +214,9 @@ mod tests {
     }
 
     fn waiting(ms: u64) -> Waiting {
-        let packet =
-            Packet { flow: 0, way: Direction::Forward, seg: Segment::default(), payload: Payload::Ack };
-        Waiting { packet, since: SimTime::from_nanos(ms * MS), bytes: 1_514 }
+        let seg = Segment { len: 1_460, ..Segment::default() };
+        let packet = Packet { flow: 0, way: Direction::Forward, seg, payload: Payload::Ack };
+        Waiting::new(packet, SimTime::from_nanos(ms * MS))
     }
 
     /// A queue in which every packet waits `wait` ms, one being sent each millisecond: when packets are dropped, in
@@ -217,7 +226,7 @@ mod tests {
         for ms in from..to {
             let mut fifo = Fifo::default();
             for _ in 0..20 {
-                fifo.push(waiting(ms - wait));
+                fifo.push(&waiting(ms - wait));
             }
             let sent = codel.next(SimTime::from_nanos(ms * MS), &mut fifo, 0, &mut |_| times.push(ms));
             assert!(sent.is_some());
@@ -268,8 +277,8 @@ mod tests {
         let mut codel = Codel::new(config(), false, 1_514);
         for ms in 1_000..3_000 {
             let mut fifo = Fifo::default();
-            fifo.push(waiting(ms - 50));
-            fifo.push(waiting(ms - 50));
+            fifo.push(&waiting(ms - 50));
+            fifo.push(&waiting(ms - 50));
             let mut dropped = 0;
             assert!(codel.next(SimTime::from_nanos(ms * MS), &mut fifo, 0, &mut |_| dropped += 1).is_some());
             assert_eq!(dropped, 0);

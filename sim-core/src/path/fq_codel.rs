@@ -60,7 +60,7 @@ impl FqCodel {
             Box::new(Flow { fifo: Fifo::default(), codel: fresh.clone(), deficit: 0, listed: false })
         });
         self.bytes += u64::from(waiting.bytes);
-        flow.fifo.push(waiting);
+        flow.fifo.push(&waiting);
         if !flow.listed {
             (flow.listed, flow.deficit) = (true, quantum);
             self.new.push_back(at);
@@ -142,8 +142,9 @@ mod tests {
     }
 
     fn packet(flow: u32, bytes: u32, ms: u64) -> Waiting {
-        let packet = Packet { flow, way: Direction::Forward, seg: Segment::default(), payload: Payload::Ack };
-        Waiting { packet, since: SimTime::from_nanos(ms * 1_000_000), bytes }
+        let seg = Segment { len: bytes - 54, ..Segment::default() };
+        let packet = Packet { flow, way: Direction::Forward, seg, payload: Payload::Ack };
+        Waiting::new(packet, SimTime::from_nanos(ms * 1_000_000))
     }
 
     /// Packets that wait.

@@ -10,6 +10,7 @@ mod netem;
 mod nic;
 mod port;
 mod ring;
+mod slim;
 mod tbf;
 
 pub use bottleneck::QueueStats;
