@@ -4,6 +4,7 @@
 //! record. Observers only look; nothing they do can change a run.
 
 use crate::segment::Segment;
+use crate::sender::Emitted;
 use crate::seq::Seq;
 use crate::skb::{MergeRefusal, Skb};
 use crate::state::SocketState;
@@ -248,6 +249,8 @@ pub struct Transmit {
     pub window: u32,
     /// Why an ACK was sent.
     pub reason: AckReason,
+    /// What the device gets to know of it if it holds data, or probes a window.
+    pub data: Option<Emitted>,
 }
 
 /// The sending half of a socket at the moment a packet leaves it. Counts are packets.

@@ -122,6 +122,12 @@ impl<E> EventQueue<E> {
         heap.pop().map(|e| (e.key.time, e.event))
     }
 
+    /// Takes the earliest event that is no timer if it is due by `time` and `wanted`.
+    pub fn pop_due(&mut self, time: SimTime, wanted: impl FnOnce(&E) -> bool) -> Option<(SimTime, E)> {
+        let due = self.soon.peek().is_some_and(|e| e.key.time <= time && wanted(&e.event));
+        if due { self.soon.pop().map(|e| (e.key.time, e.event)) } else { None }
+    }
+
     /// Counts an event of a heap or of a lane.
     ///
     /// # Errors
@@ -261,6 +267,17 @@ mod tests {
         let order: String = std::iter::from_fn(|| q.pop()).map(|(_, e)| e).collect();
         assert_eq!(order, "abcdef");
         assert_eq!(q.peek(), Key::NEVER);
+    }
+
+    #[test]
+    fn only_a_wanted_event_whose_time_has_come_is_taken_out_of_turn() {
+        let mut q = EventQueue::new(10);
+        q.push_timer(at(1), 't');
+        q.push(at(5), 'a');
+        assert_eq!(q.pop_due(at(4), |_| true), None);
+        assert_eq!(q.pop_due(at(5), |e| *e == 'b'), None);
+        assert_eq!(q.pop_due(at(5), |e| *e == 'a'), Some((at(5), 'a')));
+        assert_eq!(q.pop(), Some((at(1), 't')));
     }
 
     #[test]

@@ -55,7 +55,7 @@ fn acknowledge(r: &mut TraceRecorder, ms: u64, state: &SocketState, reason: AckR
     if reason == AckReason::DupAck {
         seg.sack.push(SackBlock { start: Seq(5), end: Seq(9) });
     }
-    r.transmit(now(ms), &Transmit { seg, window: 8192, reason }, state);
+    r.transmit(now(ms), &Transmit { seg, window: 8192, reason, data: None }, state);
 }
 
 pub(crate) fn trace() -> Trace {

@@ -35,7 +35,7 @@ fn offering(received: u32, window: u32) -> SocketState {
 
 fn offer(m: &mut Meter, ms: u64, received: u32, window: u32) {
     let seg = Segment { flags: Flags::ACK, ..Segment::default() };
-    let packet = Transmit { seg, window, reason: AckReason::FullSegments };
+    let packet = Transmit { seg, window, reason: AckReason::FullSegments, data: None };
     m.transmit(now(ms), &packet, &offering(received, window));
 }
 

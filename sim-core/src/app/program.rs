@@ -1,5 +1,7 @@
 //! The program of one end: what it writes, what it reads, and how it closes.
 
+use std::sync::Arc;
+
 use super::config::{Ending, ReadConfig, WriteConfig};
 use super::reader::Reader;
 use super::writer::{AfterWrite, Writer, WriterStep};
@@ -45,8 +47,8 @@ pub struct Program {
 }
 
 impl Program {
-    /// A program that has not started.
-    pub fn new(write: &WriteConfig, read: &ReadConfig) -> Self {
+    /// A program that has not started. Programs may share what they were told to do.
+    pub fn new(write: impl Into<Arc<WriteConfig>>, read: impl Into<Arc<ReadConfig>>) -> Self {
         Self {
             writer: Writer::new(write),
             reader: Reader::new(read),
@@ -222,7 +224,7 @@ mod tests {
     }
 
     fn program(write: WriteConfig, read: ReadConfig) -> Program {
-        let mut p = Program::new(&write, &read);
+        let mut p = Program::new(write, read);
         p.start_writer(SimTime::ZERO);
         p.start_reader(SimTime::ZERO);
         p

@@ -1,12 +1,14 @@
 //! Programs that read.
 
+use std::sync::Arc;
+
 use super::config::{ReadConfig, ReadMode, Stall};
 use crate::time::{SimDuration, SimTime};
 
 /// A reading program.
 #[derive(Clone, Debug)]
 pub struct Reader {
-    config: ReadConfig,
+    config: Arc<ReadConfig>,
     /// When its first read was allowed.
     begin: SimTime,
     next: Option<SimTime>,
@@ -19,10 +21,10 @@ pub struct Reader {
 }
 
 impl Reader {
-    /// A reader that has not started.
-    pub fn new(config: &ReadConfig) -> Self {
+    /// A reader that has not started. Readers may share what they were told to do.
+    pub fn new(config: impl Into<Arc<ReadConfig>>) -> Self {
         Self {
-            config: config.clone(),
+            config: config.into(),
             begin: SimTime::ZERO,
             next: None,
             planned: 0,
@@ -149,7 +151,7 @@ mod tests {
     }
 
     fn started(mode: ReadMode, at: SimTime) -> Reader {
-        let mut r = Reader::new(&ReadConfig::of(mode));
+        let mut r = Reader::new(ReadConfig::of(mode));
         r.start(at);
         r
     }
@@ -221,7 +223,7 @@ mod tests {
 
     #[test]
     fn the_end_of_the_stream_ends_reading_and_an_empty_read_does_not() {
-        let mut r = Reader::new(&ReadConfig { close_at_end: true, ..ReadConfig::asap(10) });
+        let mut r = Reader::new(ReadConfig { close_at_end: true, ..ReadConfig::asap(10) });
         r.start(ms(0));
         r.got(ms(1), 0, false);
         assert!(r.due(true).is_some() && !r.closes());
@@ -233,7 +235,7 @@ mod tests {
 
     #[test]
     fn a_reader_may_close_before_the_end() {
-        let mut r = Reader::new(&ReadConfig { close_after: Some(100), ..ReadConfig::asap(60) });
+        let mut r = Reader::new(ReadConfig { close_after: Some(100), ..ReadConfig::asap(60) });
         r.start(ms(0));
         r.got(ms(1), 60, false);
         assert!(!r.closes());

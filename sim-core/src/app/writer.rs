@@ -1,5 +1,7 @@
 //! Programs that write.
 
+use std::sync::Arc;
+
 use super::config::{Ending, WriteConfig, WriteMode};
 use super::program::SocketView;
 use crate::time::{SimDuration, SimTime};
@@ -29,7 +31,7 @@ pub enum AfterWrite {
 /// A writing program.
 #[derive(Clone, Debug)]
 pub struct Writer {
-    config: WriteConfig,
+    config: Arc<WriteConfig>,
     started: SimTime,
     next: Option<SimTime>,
     waiting: bool,
@@ -49,14 +51,15 @@ pub struct Writer {
 }
 
 impl Writer {
-    /// A writer that has not started.
-    pub fn new(config: &WriteConfig) -> Self {
+    /// A writer that has not started. Writers may share what they were told to do.
+    pub fn new(config: impl Into<Arc<WriteConfig>>) -> Self {
+        let config = config.into();
         let prefill = match config.mode {
             WriteMode::Chunks { prefill, .. } => prefill,
             _ => 0,
         };
         Self {
-            config: config.clone(),
+            config,
             started: SimTime::ZERO,
             next: None,
             waiting: false,
@@ -259,7 +262,7 @@ mod tests {
     }
 
     fn writer(mode: WriteMode, total: Option<u64>) -> Writer {
-        let mut w = Writer::new(&WriteConfig { total, ..WriteConfig::endless(mode) });
+        let mut w = Writer::new(WriteConfig { total, ..WriteConfig::endless(mode) });
         w.start(SimTime::ZERO);
         w
     }
@@ -333,7 +336,7 @@ mod tests {
     fn a_request_waits_for_the_whole_answer_and_the_time_to_think() {
         let think = SimDuration::from_millis(2);
         let mode = WriteMode::RequestResponse { request: 100, response: 1_000, think };
-        let mut w = Writer::new(&WriteConfig {
+        let mut w = Writer::new(WriteConfig {
             total: Some(200),
             ending: Ending::Close,
             ..WriteConfig::endless(mode)
@@ -370,7 +373,7 @@ mod tests {
 
     #[test]
     fn a_file_goes_out_in_pieces_and_ends() {
-        let mut w = Writer::new(&WriteConfig {
+        let mut w = Writer::new(WriteConfig {
             total: Some(150_000),
             ending: Ending::Close,
             ..WriteConfig::endless(WriteMode::File { piece: 65_536 })

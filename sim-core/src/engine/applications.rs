@@ -16,7 +16,7 @@ impl<O: Observer> Simulation<'_, O> {
     /// accepts the connection first.
     pub(super) fn writer_begins(&mut self, flow: FlowId, time: SimTime) {
         let at = time + self.flows[flow as usize].programs[Side::Sender.at()].start_delay();
-        self.queue.push(at, Event::Start(flow));
+        self.queue.push_timer(at, Event::Start(flow));
     }
 
     /// `accept` returns to the program of the reading end.
@@ -89,7 +89,7 @@ impl<O: Observer> Simulation<'_, O> {
         }
         if self.busy || self.calling > 0 {
             t.waits = true;
-            self.apps_waiting.push((flow, thread));
+            self.apps_waiting.push_back((flow, thread));
             return;
         }
         // Nothing begins before the processor is free.
@@ -97,6 +97,11 @@ impl<O: Observer> Simulation<'_, O> {
             return;
         }
         let Some(due) = self.thread_due(flow, thread).map(|d| self.cpu.begin(d)) else { return };
+        self.wake_at(flow, thread, due);
+    }
+
+    /// A thread is due at `due`, unless it is earlier.
+    fn wake_at(&mut self, flow: FlowId, thread: u8, due: SimTime) {
         let t = &mut self.flows[flow as usize].threads[usize::from(thread)];
         if t.wake.is_none_or(|w| due < w) {
             t.wake = Some(due);
@@ -123,7 +128,7 @@ impl<O: Observer> Simulation<'_, O> {
             self.run_thread(flow, thread, time);
         } else {
             t.waits = true;
-            self.apps_waiting.push((flow, thread));
+            self.apps_waiting.push_back((flow, thread));
         }
     }
 
@@ -132,33 +137,42 @@ impl<O: Observer> Simulation<'_, O> {
         if self.calling > 0 {
             return;
         }
-        let mut waiting = std::mem::take(&mut self.apps_waiting);
-        for (flow, thread) in waiting.drain(..) {
+        while let Some((flow, thread)) = self.apps_waiting.pop_front() {
             self.flows[flow as usize].threads[usize::from(thread)].waits = false;
             self.schedule_thread(flow, thread);
         }
-        self.apps_waiting = waiting;
     }
 
     /// A poll of the soft interrupts' thread is over and has left something behind: whoever it woke goes first. It has had
     /// more of the processor than a program that waited.
+    ///
+    /// Only those are looked at to whom something has happened since the last poll. Whoever is not due then waits no longer:
+    /// his time comes, or what makes him due lets him wait again.
     pub(super) fn applications_preempt(&mut self) {
-        if self.calling > 0 {
-            return;
-        }
-        let mut waiting = std::mem::take(&mut self.apps_waiting);
-        for (flow, thread) in waiting.drain(..) {
+        self.applications_come_due();
+        for _ in 0..self.apps_waiting.len() {
+            if self.calling > 0 {
+                return;
+            }
+            let Some((flow, thread)) = self.apps_waiting.pop_front() else { return };
             self.flows[flow as usize].threads[usize::from(thread)].waits = false;
             let time = self.cpu.begin(SimTime::ZERO);
-            if self.calling == 0 && self.thread_due(flow, thread).is_some_and(|due| due <= time) {
-                self.run_thread(flow, thread, time);
-            } else {
-                self.schedule_thread(flow, thread);
+            match self.thread_due(flow, thread) {
+                Some(due) if due <= time => self.run_thread(flow, thread, time),
+                Some(due) => self.wake_at(flow, thread, due),
+                None => {}
             }
         }
-        // What came to wait meanwhile stays.
-        waiting.append(&mut self.apps_waiting);
-        self.apps_waiting = waiting;
+    }
+
+    /// Threads whose time has come while the processor was busy wait for it.
+    fn applications_come_due(&mut self) {
+        let time = self.cpu.begin(SimTime::ZERO);
+        let programs = |e: &Event| matches!(e, Event::Applications(..));
+        while let Some((due, Event::Applications(flow, thread))) = self.queue.pop_due(time, programs) {
+            self.moved = true;
+            self.applications_due(flow, thread, due, time);
+        }
     }
 
     /// A thread works until its programs have nothing more to do now, or a call is interrupted.

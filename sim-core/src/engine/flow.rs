@@ -6,7 +6,7 @@ use super::endpoint::Endpoint;
 use super::outcome::{BlockedTime, FlowOutcome};
 use super::threads::Thread;
 use crate::app::Program;
-use crate::config::{EndpointConfig, RunConfig, Sysctls};
+use crate::config::{EndpointConfig, ReadConfig, RunConfig, Sysctls, WriteConfig};
 use crate::path::Direction;
 use crate::segment::SynOptions;
 use crate::seq::Seq;
@@ -55,6 +55,30 @@ impl Side {
 /// Number of a connection within its run, from 0.
 pub(super) type FlowId = u32;
 
+/// What the connections of a run have in common at one end, as far as it is not their own.
+#[derive(Debug)]
+pub(super) struct Shared {
+    sysctl: Arc<Sysctls>,
+    write: Arc<WriteConfig>,
+    read: Arc<ReadConfig>,
+}
+
+impl Shared {
+    /// What ends configured as `end` share.
+    pub(super) fn of(end: &EndpointConfig) -> Self {
+        Self {
+            sysctl: Arc::new(end.sysctl.clone()),
+            write: Arc::new(end.write.clone()),
+            read: Arc::new(end.read.clone()),
+        }
+    }
+}
+
+/// What is common to all, if `own` is the same.
+fn shared<T: PartialEq + Clone>(common: &Arc<T>, own: &T) -> Arc<T> {
+    if **common == *own { Arc::clone(common) } else { Arc::new(own.clone()) }
+}
+
 /// One connection.
 #[derive(Debug)]
 pub(super) struct Flow {
@@ -85,20 +109,16 @@ pub(super) struct Flow {
 }
 
 impl Flow {
-    /// Connection `id` of the run, closed. `hosts` are the sysctls of the two hosts.
-    pub(super) fn new(config: &RunConfig, id: FlowId, hosts: &[Arc<Sysctls>; 2]) -> Self {
-        let (sender, receiver) = (config.sender_of(id), config.receiver_of(id));
-        let end = |end: &EndpointConfig, side: Side| {
-            let host = &hosts[side.at()];
-            if end.sysctl == **host {
-                Endpoint::new(config.kernel, end, &config.host, host)
-            } else {
-                Endpoint::new(config.kernel, end, &config.host, &Arc::new(end.sysctl.clone()))
-            }
-        };
+    /// Connection `id` of the run, closed. `common` is what most have in common, by [`Side::at`].
+    pub(super) fn new(config: &RunConfig, id: FlowId, common: &[Shared; 2]) -> Self {
+        let ends = [(config.sender_of(id), &common[0]), (config.receiver_of(id), &common[1])];
         Self {
-            ends: [end(sender, Side::Sender), end(receiver, Side::Receiver)],
-            programs: [sender, receiver].map(|end| Program::new(&end.write, &end.read)),
+            ends: ends.map(|(end, common)| {
+                Endpoint::new(config.kernel, end, &config.host, &shared(&common.sysctl, &end.sysctl))
+            }),
+            programs: ends.map(|(end, common)| {
+                Program::new(shared(&common.write, &end.write), shared(&common.read, &end.read))
+            }),
             threads: [Thread::default(), Thread::default()],
             syn_sent: SimTime::ZERO,
             syn_ack_sent: SimTime::ZERO,

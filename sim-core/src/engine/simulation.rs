@@ -1,13 +1,12 @@
 //! The event loop.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 
 use super::calls::{is_direct, waits_for_calls};
 use super::closing::Closing;
 use super::cpu::Cpu;
 use super::endpoint::Endpoint;
-use super::flow::{Flow, FlowId, Side};
+use super::flow::{Flow, FlowId, Shared, Side};
 use super::outcome::{HostOutcome, NamedSnapshot, RunError, RunOutcome};
 use super::softirq::{InputQueue, Turns};
 use super::views::View;
@@ -82,7 +81,7 @@ pub(super) struct Storage {
     queue: EventQueue<Event>,
     flows: Vec<Flow>,
     waiting: VecDeque<Ready>,
-    apps_waiting: Vec<(FlowId, u8)>,
+    apps_waiting: VecDeque<(FlowId, u8)>,
     out: Vec<Transmit>,
     lanes: [Lane<Packet>; 2],
 }
@@ -93,7 +92,7 @@ impl Default for Storage {
             queue: EventQueue::new(0),
             flows: Vec::new(),
             waiting: VecDeque::new(),
-            apps_waiting: Vec::new(),
+            apps_waiting: VecDeque::new(),
             out: Vec::new(),
             lanes: Default::default(),
         }
@@ -126,7 +125,7 @@ pub(super) struct Simulation<'a, O: Observer> {
     /// How long writers wait that the host has no memory for.
     pub(super) memory_wait: ChaCha8Rng,
     /// Threads that were due while the stack was busy.
-    pub(super) apps_waiting: Vec<(FlowId, u8)>,
+    pub(super) apps_waiting: VecDeque<(FlowId, u8)>,
     /// The stack leaves calls alone until they are over.
     pub(super) uninterrupted: bool,
     /// Packets arrive in the moment in which they are sent.
@@ -169,7 +168,7 @@ pub(super) struct Simulation<'a, O: Observer> {
     /// something was taken from them or put onto a link since.
     next: (Source, Key),
     seen: u64,
-    moved: bool,
+    pub(super) moved: bool,
 }
 
 /// A host as it starts; the reading one has a socket that listens.
@@ -186,15 +185,15 @@ fn host(config: &RunConfig, side: Side) -> Host {
 /// The connections of a run, closed, in the memory of those of an earlier one.
 fn open_flows(flows: &mut Vec<Flow>, config: &RunConfig) {
     let count = config.flows.count();
-    let hosts = [&config.sender, &config.receiver].map(|end| Arc::new(end.sysctl.clone()));
+    let common = [&config.sender, &config.receiver].map(Shared::of);
     flows.truncate(count as usize);
     for (id, old) in (0..).zip(flows.iter_mut()) {
-        let mut new = Flow::new(config, id, &hosts);
+        let mut new = Flow::new(config, id, &common);
         new.take_memory(old);
         *old = new;
     }
     let there = u32::try_from(flows.len()).unwrap_or(u32::MAX);
-    flows.extend((there..count).map(|id| Flow::new(config, id, &hosts)));
+    flows.extend((there..count).map(|id| Flow::new(config, id, &common)));
 }
 
 impl<'a, O: Observer> Simulation<'a, O> {
@@ -271,7 +270,7 @@ impl<'a, O: Observer> Simulation<'a, O> {
 
     pub(super) fn run(&mut self) -> Result<RunOutcome, RunError> {
         for (i, change) in self.config.events.iter().enumerate() {
-            self.queue.push(SimTime::ZERO + change.at, Event::Change(i));
+            self.queue.push_timer(SimTime::ZERO + change.at, Event::Change(i));
         }
         for flow in 0..self.config.flows.count() {
             let at = SimTime::ZERO + self.config.flows.start(flow);
@@ -652,29 +651,27 @@ impl<'a, O: Observer> Simulation<'a, O> {
     fn send_out(&mut self, flow: FlowId, side: Side, time: SimTime) {
         let mut out = std::mem::take(&mut self.out);
         for t in out.drain(..) {
-            let tx = &mut self.flows[flow as usize].ends[side.at()].tx;
-            let payload = tx.take_emitted(&t.seg).map_or(Payload::Ack, Payload::Data);
-            self.leave(flow, side, time, &t, payload);
+            self.leave(flow, side, time, &t);
         }
         self.out = out;
     }
 
     /// A packet leaves a socket.
-    fn leave(&mut self, flow: FlowId, from: Side, time: SimTime, t: &Transmit, payload: Payload) {
+    fn leave(&mut self, flow: FlowId, from: Side, time: SimTime, t: &Transmit) {
         self.transmitted += 1;
         let [data_lag, ack_lag] = self.lags;
-        let at = match payload {
-            Payload::Data(e) => {
-                self.data_left = Some(self.cpu.begin(e.at));
-                e.at + data_lag
+        let (at, payload) = match t.data {
+            Some(data) => {
+                self.data_left = Some(self.cpu.begin(data.at));
+                (data.at + data_lag, Payload::Data(data))
             }
-            _ => {
+            None => {
                 if O::ACTIVE && from == Side::Sender {
                     let state = self.flows[flow as usize].ends[from.at()].tx.state();
                     self.obs.sent(self.clock.now(time), &t.seg, &state);
                 }
                 self.cpu.busy_until(self.cpu.begin(time) + self.cpu.ack());
-                time + ack_lag
+                (time + ack_lag, Payload::Ack)
             }
         };
         // Who sends moves what is due by then; where steps take no time of their own, all of it.

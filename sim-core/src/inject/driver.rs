@@ -218,8 +218,12 @@ impl<'a, O: Observer> Driver<'a, O> {
             let options = rx.passive_open(cx, &syn, mss, maxseg);
             if O::ACTIVE {
                 let seg = handshake_segment(&options, Flags::SYN.with(Flags::ACK), Seq::FIRST);
-                let packet =
-                    Transmit { seg, window: u32::from(options.window), reason: AckReason::Handshake };
+                let packet = Transmit {
+                    seg,
+                    window: u32::from(options.window),
+                    reason: AckReason::Handshake,
+                    data: None,
+                };
                 cx.obs.transmit(cx.now, &packet, &rx.state(snd));
             }
             cx.host.counters.in_segs += 1;

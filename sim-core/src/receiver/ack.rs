@@ -143,7 +143,7 @@ impl Receiver {
         let mut seg = Segment { seq, ..Segment::default() };
         let window = self.stamp(cx, &mut seg);
         cx.host.counters.out_segs += 1;
-        let packet = Transmit { seg, window, reason };
+        let packet = Transmit { seg, window, reason, data: None };
         if O::ACTIVE {
             cx.obs.transmit(cx.now, &packet, &self.shown::<_, O>(snd));
         }

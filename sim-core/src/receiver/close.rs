@@ -37,7 +37,7 @@ impl Receiver {
         let window = self.stamp(cx, &mut rst);
         cx.host.counters.out_segs += 1;
         cx.host.counters.out_rsts += 1;
-        let packet = Transmit { seg: rst, window, reason: AckReason::Now };
+        let packet = Transmit { seg: rst, window, reason: AckReason::Now, data: None };
         if O::ACTIVE {
             cx.obs.transmit(cx.now, &packet, &self.shown::<_, O>(snd));
         }

@@ -430,7 +430,7 @@ impl Receiver {
         }
         cx.host.counters.out_segs += 1;
         cx.host.counters.out_rsts += 1;
-        let packet = Transmit { seg: rst, window: 0, reason: AckReason::Now };
+        let packet = Transmit { seg: rst, window: 0, reason: AckReason::Now, data: None };
         if O::ACTIVE {
             cx.obs.transmit(cx.now, &packet, &self.shown::<_, O>(snd));
         }
@@ -451,7 +451,7 @@ impl Receiver {
         };
         cx.host.counters.out_segs += 1;
         let window = u32::from(window) << self.rcv_wscale;
-        let packet = Transmit { seg, window, reason: AckReason::DupAck };
+        let packet = Transmit { seg, window, reason: AckReason::DupAck, data: None };
         if O::ACTIVE {
             cx.obs.transmit(cx.now, &packet, &self.shown::<_, O>(snd));
         }

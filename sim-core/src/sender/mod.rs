@@ -58,7 +58,6 @@ pub use output::Emitted;
 pub use passive::PassiveSender;
 pub use write::WriteProgress;
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 use crate::config::{EndpointConfig, HostConfig, NicModel, SockOpts, Sysctls};
@@ -203,7 +202,6 @@ pub struct Sender {
     writing: write::WriteCall,
     /// Sequence number of the FIN, once the program has closed its writing half.
     fin: Option<Seq>,
-    emitted: VecDeque<Emitted>,
     /// What waits in the own host.
     charged: Charged,
     /// The last packet handed to the device waits there.
@@ -278,7 +276,6 @@ impl Sender {
             woken: false,
             writing: write::WriteCall::default(),
             fin: None,
-            emitted: VecDeque::new(),
             charged: Charged::default(),
             held: false,
         };
@@ -291,8 +288,6 @@ impl Sender {
     /// Takes over the memory of an older sending half, which is lost.
     pub(crate) fn take_memory(&mut self, old: &mut Self) {
         self.queue.take_memory(&mut old.queue);
-        std::mem::swap(&mut self.emitted, &mut old.emitted);
-        self.emitted.clear();
     }
 
     /// A SYN is about to be sent: until the peer answers, segments are as large as the program allows, or 536
@@ -405,13 +400,6 @@ impl Sender {
     /// One after the last byte written.
     pub fn write_seq(&self) -> Seq {
         self.queue.write_seq
-    }
-
-    /// Takes the description of the next packet handed to the device (one per packet with data and one per
-    /// window probe, in order).
-    pub fn take_emitted(&mut self, seg: &Segment) -> Option<Emitted> {
-        let matches = self.emitted.front().is_some_and(|e| e.seq == seg.seq && e.len == seg.len);
-        if matches { self.emitted.pop_front() } else { None }
     }
 
     /// Time passes while this socket works.

@@ -294,20 +294,20 @@ impl Sender {
         } else {
             c.out_segs += u64::from(skb.segs.max(1));
         }
-        if O::ACTIVE {
-            cx.obs.sent(cx.now, &seg, &self.state());
-            let packet = Transmit { seg, window, reason: AckReason::Data };
-            cx.obs.transmit(cx.now, &packet, &rx.state(self));
-        }
-        self.emitted.push_back(Emitted {
+        let data = Emitted {
             seq: skb.seq,
             len: skb.len,
             gso_size: if skb.segs > 1 { skb.mss } else { 0 },
             skb_end: skb.end_seq(),
             at: cx.now.time,
             breaks: self.queue.breaks(skb.seq, skb.len),
-        });
-        cx.out.push(Transmit { seg, window, reason: AckReason::Data });
+        };
+        let packet = Transmit { seg, window, reason: AckReason::Data, data: Some(data) };
+        if O::ACTIVE {
+            cx.obs.sent(cx.now, &seg, &self.state());
+            cx.obs.transmit(cx.now, &packet, &rx.state(self));
+        }
+        cx.out.push(packet);
         let left_at = cx.now.time;
         // The next packet leaves when this one is out of the way.
         self.spend(cx, self.costs.sending());

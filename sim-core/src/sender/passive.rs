@@ -245,7 +245,7 @@ impl PassiveSender {
         }
         if O::ACTIVE {
             // The packet is seen before its sequence numbers count as sent.
-            let packet = Transmit { seg, window, reason: AckReason::Data };
+            let packet = Transmit { seg, window, reason: AckReason::Data, data: None };
             cx.obs.transmit(cx.now, &packet, &rx.state(self));
         }
         self.window.snd_nxt = self.window.snd_nxt.max(seg.end_seq());
