@@ -11,6 +11,7 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use criterion::{Criterion, Throughput, criterion_group};
+use sim_core::config::RunConfig;
 use sim_core::engine::Workspace;
 use workloads::{bare_loop, bottleneck, out_of_order, overrun, run, run_in, windowed};
 
@@ -41,10 +42,7 @@ fn benchmarks(c: &mut Criterion) {
         flows("1000 flows through it", 1_000, 10_000),
         flows("10000 flows through it", 10_000, 100_000),
     ]);
-    let window = |what, bytes| {
-        let config = windowed(bytes, PACKETS);
-        Timed::new(what, PACKETS, move || run(&config))
-    };
+    let window = |what, bytes| second_half(what, |packets| windowed(bytes, packets));
     compare([window("window of 128 KiB", 128 << 10), window("window of 64 MiB", 64 << 20)]);
     let queue = |what, skbs| Timed::new(what, PACKETS, move || out_of_order(skbs, PACKETS));
     compare([queue("100 skbs out of order", 100), queue("10000 skbs out of order", 10_000)]);
@@ -81,9 +79,14 @@ impl Timed {
     }
 }
 
-/// Many flows or one: the second half of a run, for in the first connections are made and windows found.
+/// Many flows or one.
 fn flows(what: &'static str, count: u32, waiting: u32) -> Timed {
-    let (half, whole) = (bottleneck(count, waiting, PACKETS), bottleneck(count, waiting, 2 * PACKETS));
+    second_half(what, |packets| bottleneck(count, waiting, packets))
+}
+
+/// The second half of a run of so many packets, for in the first connections are made and windows open.
+fn second_half(what: &'static str, config: impl Fn(u64) -> RunConfig) -> Timed {
+    let (half, whole) = (config(PACKETS), config(2 * PACKETS));
     Timed { before: Some(Box::new(move || run(&half))), ..Timed::new(what, PACKETS, move || run(&whole)) }
 }
 
