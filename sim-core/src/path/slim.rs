@@ -7,7 +7,7 @@
 use std::collections::VecDeque;
 
 use super::{Direction, Packet, Payload};
-use crate::segment::{Flags, SackList, Segment, Timestamps};
+use crate::segment::{Ecn, Flags, SackList, Segment, Timestamps};
 use crate::sender::Emitted;
 use crate::seq::Seq;
 use crate::time::SimTime;
@@ -32,7 +32,7 @@ pub(super) struct Slim {
     has_ts: bool,
     flow: u32,
     /// From the first byte to the end of the sender's own skb.
-    skb_len: u32,
+    skb_len: u16,
     len: u16,
     gso_size: u16,
     window: u16,
@@ -40,6 +40,7 @@ pub(super) struct Slim {
     flags: Flags,
     kind: Kind,
     way: Direction,
+    ecn: Ecn,
 }
 
 /// The packets of one queue that do not fit into a [`Slim`]. They are taken in the order in which they were put away.
@@ -81,7 +82,7 @@ impl Slim {
                 let [a, b, c] = e.breaks;
                 Some(Self {
                     at: e.at,
-                    skb_len: u32::try_from(e.skb_end - e.seq).ok()?,
+                    skb_len: u16::try_from(e.skb_end - e.seq).ok()?,
                     gso_size: u16::try_from(e.gso_size).ok()?,
                     breaks: [u16::try_from(a).ok()?, u16::try_from(b).ok()?, u16::try_from(c).ok()?],
                     ..Self::header(packet, len, Kind::Data)
@@ -108,6 +109,7 @@ impl Slim {
             flags: seg.flags,
             kind,
             way: *way,
+            ecn: seg.ecn,
         }
     }
 
@@ -120,7 +122,7 @@ impl Slim {
                 seq,
                 len,
                 gso_size: self.gso_size.into(),
-                skb_end: seq + self.skb_len,
+                skb_end: seq + u32::from(self.skb_len),
                 at: self.at,
                 breaks: self.breaks.map(u32::from),
             }),
@@ -133,6 +135,7 @@ impl Slim {
             window: self.window,
             ts: self.has_ts.then_some(self.ts),
             sack: SackList::EMPTY,
+            ecn: self.ecn,
         };
         Packet { flow: self.flow, way: self.way, seg, payload }
     }
@@ -152,6 +155,7 @@ mod tests {
             window: 500,
             ts: Some(Timestamps { val: 3, ecr: 4 }),
             sack: SackList::EMPTY,
+            ecn: Ecn::Ce,
         };
         let emitted = Emitted {
             seq: seg.seq,
