@@ -53,7 +53,7 @@ Drops                  1; 4096 bytes of window were still open at the first; 1 m
                        backlog was full
 Speed                  throughput 9.832 kbit/s, goodput 1.6 kbit/s; 3.9 % of min(rate, window / RTT)
 Waits for reads        median 300 ms, p90 300 ms, p99 300 ms, at most 300 ms
-Digest                 607a4f338cb7d223215e865b341ef943
+Digest                 80168e8b0eecac4d213491f02236e4b7
 Warning                tcp_adv_win_scale has no effect from kernel 6.6 on
 "#);
 }

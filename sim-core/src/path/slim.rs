@@ -161,7 +161,7 @@ mod tests {
             seq: seg.seq,
             len,
             gso_size,
-            skb_end: seg.seq + 3 * len,
+            skb_end: seg.seq + (3 * len).min(65_483),
             at: SimTime::from_nanos(9),
             breaks: [len / 3, len / 2, 0],
         };
