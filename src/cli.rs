@@ -33,7 +33,7 @@ pub(crate) enum Command {
     Diff(cmd::diff::Args),
     /// Say what is wrong with scenario files, and run nothing
     Lint(cmd::lint::Args),
-    /// List the scenarios that come with the program, or the kernels and how they differ
+    /// List the scenarios or plans that come with the program, or the kernels and how they differ
     List(cmd::list::Args),
     /// Print a scenario, as written or with every default filled in
     Show(cmd::show::Args),

@@ -1,8 +1,9 @@
-//! `skmem list`: the scenarios that come with the program, and the kernels.
+//! `skmem list`: the scenarios and plans that come with the program, and the kernels.
 
 mod gallery;
 mod kernels;
 mod memory;
+mod plans;
 
 use clap::ValueEnum;
 use scenarios::{Overrides, Source, gallery, resolve};
@@ -16,6 +17,8 @@ enum What {
     Scenarios,
     /// The kernels, and everything in which they differ
     Kernels,
+    /// The plans of sweeps that come with the program
+    Plans,
     /// What the kernels compute from the size of a machine: tcp_mem, tcp_rmem, tcp_wmem, limits of connections
     Memory,
 }
@@ -38,6 +41,9 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     if args.ram.is_some() && args.what != What::Memory {
         return Err(Failure::BadInput("--ram belongs to `skmem list memory`".to_owned()));
     }
+    if args.markdown && args.what == What::Plans {
+        return Err(Failure::BadInput("there is no page of plans; docs/sweeps.md describes them".to_owned()));
+    }
     match args.what {
         What::Memory if args.markdown => terminal::data(&memory::markdown(args.ram)),
         What::Memory => terminal::data(&memory::text(args.ram)),
@@ -45,6 +51,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         What::Kernels if args.markdown => terminal::data(&kernels::markdown()),
         What::Scenarios => terminal::data(&scenarios()?),
         What::Kernels => terminal::data(&kernels::text()),
+        What::Plans => terminal::data(&plans::text()?),
     }
 }
 

@@ -1,4 +1,4 @@
-//! `skmem show`: a scenario as text.
+//! `skmem show`: a scenario or a plan as text.
 
 use scenarios::resolved_yaml;
 
@@ -9,7 +9,7 @@ use crate::terminal;
 /// Arguments of `show`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// A file, or a name from `skmem list`
+    /// A file, or a name from `skmem list` or `skmem list plans`
     #[arg(value_name = "SCENARIO")]
     name: String,
     /// Fill in every default and pin every sysctl; the result is a scenario again
@@ -27,5 +27,8 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         }
         return terminal::data(&resolved_yaml(&named.scenario));
     }
-    terminal::data(input::source(&args.name)?.text())
+    match sweeps::plan_text(&args.name) {
+        Some(plan) => terminal::data(plan),
+        None => terminal::data(input::source(&args.name)?.text()),
+    }
 }

@@ -128,6 +128,19 @@ fn list_names_the_gallery_and_the_kernels() {
 }
 
 #[test]
+fn list_names_the_plans_and_show_prints_one_that_can_be_swept() {
+    let r = skmem(&["list", "plans"]).exits(0);
+    for (name, rows) in [("rcvbuf-x-rtt", "54"), ("overrun-map", "100000")] {
+        let line = r.out.lines().find(|l| l.starts_with(name)).unwrap();
+        assert!(line.contains(rows), "{line}");
+    }
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("mine.yaml"), skmem(&["show", "rcvbuf-x-rtt"]).exits(0).out).unwrap();
+    skmem_in(dir.path(), &["sweep", "mine.yaml", "--dry-run"]).exits(0);
+    skmem(&["list", "plans", "--markdown"]).exits(2).says(&["docs/sweeps.md"]);
+}
+
+#[test]
 fn show_prints_a_scenario_that_runs_the_same() {
     let dir = tempfile::tempdir().unwrap();
     let written = skmem(&["show", "budget-overrun"]).exits(0).out;
