@@ -108,7 +108,9 @@ fn watched<O: Observer>(scenario: &Scenario, obs: &mut O) -> Result<End, String>
             engine::RunError::NotEstablished { .. } if scenario.inject.is_some() => {
                 "; is inject.handshake too long?"
             }
-            engine::RunError::NotEstablished { .. } => "; is path.limit or path.mtu too small?",
+            engine::RunError::NotEstablished { .. } => {
+                "; does the path lose every SYN, or is path.limit or path.mtu too small?"
+            }
         };
         format!("{}: {e}{remedy}", scenario.name)
     };

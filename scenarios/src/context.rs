@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::diagnostic::{Diagnostic, ScenarioError, Severity};
 use crate::keys::{self, Key, Kind, UNLIMITED};
 use crate::nearest::nearest;
+use crate::not_modelled::{self, Standing};
 use crate::source::Source;
 use crate::units::{self, UnitError, shorten};
 use crate::yaml::{Entry, Node, Place, Value};
@@ -132,6 +133,9 @@ impl Context {
         candidates: impl Iterator<Item = &'a str> + Clone,
         what: &str,
     ) {
+        if self.not_modelled(entry) {
+            return;
+        }
         let near = nearest(&entry.key, candidates.clone()).map(str::to_owned);
         let known: Vec<&str> = candidates.collect();
         let d = self.error(entry.at, format!("`{}` is not a key of {what}", shorten(&entry.key)));
@@ -140,6 +144,24 @@ impl Context {
             None if known.len() <= 16 => format!("its keys are {}", known.join(", ")),
             None => format!("there are {} keys, such as {}", known.len(), known[..4].join(", ")),
         });
+    }
+
+    /// A sysctl or socket option that kernels have and the model has not; returns whether it is one.
+    fn not_modelled(&mut self, entry: &Entry) -> bool {
+        let Some(standing) = not_modelled::find(&entry.key) else { return false };
+        let value = match &entry.value.value {
+            Value::Scalar(text) => text.as_str(),
+            _ => "",
+        };
+        if standing.accepts(value) {
+            if let Standing::NoEffect(why) = standing {
+                self.warn(entry.at, format!("{} has no effect here", entry.key)).help = Some(why.to_owned());
+            }
+        } else {
+            let (message, help) = standing.refusal(&entry.key);
+            self.error(entry.at, message).help = Some(help);
+        }
+        true
     }
 
     /// As [`Self::fields`], for a mapping that a single value can stand for: the value of `main`, which then is the

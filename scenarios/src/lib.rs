@@ -32,6 +32,7 @@ mod kernel;
 mod key_info;
 mod keys;
 mod nearest;
+mod not_modelled;
 mod overrides;
 mod path;
 mod path_keys;

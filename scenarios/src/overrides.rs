@@ -9,6 +9,7 @@ use crate::context::Context;
 use crate::kernel::resolve_kernel;
 use crate::keys::{self, Key, Kind};
 use crate::nearest::nearest;
+use crate::not_modelled;
 use crate::source::Source;
 use crate::sysctls;
 use crate::units::{self, shorten};
@@ -227,6 +228,12 @@ fn locate(
         None => (path, None),
     };
     let Some(key) = keys::find(keys, first) else {
+        if rest.is_none()
+            && let Some(standing) = not_modelled::find(first)
+        {
+            let (message, help) = standing.refusal(first);
+            return Err((message, Some(help)));
+        }
         let near = nearest(first, keys.iter().map(|k| k.name));
         let help = match near {
             Some(near) => format!("did you mean `{near}`?"),
@@ -253,6 +260,10 @@ fn locate(
             Some(s) => {
                 out.push(rest.to_owned());
                 Ok(Some(s.key.kind))
+            }
+            None if not_modelled::find(rest).is_some() => {
+                out.push(rest.to_owned());
+                Ok(None)
             }
             None => {
                 let help = nearest(rest, sysctls::names()).map(|n| format!("did you mean `{n}`?"));

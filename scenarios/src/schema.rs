@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::keys::{self, Key, Kind, NICS, UNLIMITED};
+use crate::not_modelled;
 use crate::sysctls::SYSCTLS;
 
 /// The JSON schema (draft 2020-12) of a scenario file, for editors. Units are checked by pattern; ranges of
@@ -113,6 +114,9 @@ fn schema_of(kind: &Kind, default: &str) -> Value {
             let mut properties = Map::new();
             for s in SYSCTLS {
                 properties.insert(s.key.name.to_owned(), property(&s.key));
+            }
+            for (name, why) in not_modelled::accepted_sysctls() {
+                properties.insert(name.to_owned(), json!({"description": format!("Not modelled: {why}.")}));
             }
             json!({"type": "object", "properties": properties, "additionalProperties": false})
         }

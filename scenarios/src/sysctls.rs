@@ -139,6 +139,12 @@ sysctls! {
         "RTT below which large packets grow, as a power of two of us.";
     "net.ipv4.tcp_slow_start_after_idle" tcp_slow_start_after_idle: switch(), always, "The congestion window shrinks after an idle period.";
     "net.ipv4.tcp_ecn" tcp_ecn: small(0, 2), always, "Explicit congestion notification (RFC 3168): 0 never, 1 asks for it, 2 agrees if the peer asks.";
+    "net.ipv4.tcp_ecn_fallback" tcp_ecn_fallback: switch(), always, "A SYN that is sent again does not ask for ECN.";
+    "net.ipv4.tcp_syn_retries" tcp_syn_retries: small(1, 127), always, "Timeouts after which `connect` is given up, beside the linear ones.";
+    "net.ipv4.tcp_synack_retries" tcp_synack_retries: small(0, 255), always, "How often a SYN-ACK is sent again.";
+    "net.ipv4.tcp_syn_linear_timeouts" tcp_syn_linear_timeouts: small(0, 127),
+        |k| older(k, 6, 5).then_some("it exists from 6.5 on; before, the pause after a SYN doubles from the first one on"),
+        "SYNs that are sent again at the same pace before the pause doubles.";
     "net.ipv4.tcp_retries2" tcp_retries2: small(0, 255), always, "Timeouts before a connection is given up.";
     "net.ipv4.tcp_retrans_collapse" tcp_retrans_collapse: switch(), always, "Small packets are joined when they are sent again.";
     "net.ipv4.tcp_early_retrans" tcp_early_retrans: small(0, 4), always, "3 or 4: tail loss probes.";
@@ -148,6 +154,8 @@ sysctls! {
     "net.ipv4.tcp_frto" tcp_frto: small(0, 2), always, "Detection of spurious timeouts (RFC 5682).";
     "net.ipv4.tcp_pacing_ss_ratio" tcp_pacing_ss_ratio: count(0, 1000), always, "Pacing rate in slow start, per cent of the current rate.";
     "net.ipv4.tcp_pacing_ca_ratio" tcp_pacing_ca_ratio: count(0, 1000), always, "Pacing rate in congestion avoidance, per cent of the current rate.";
+    "net.ipv4.tcp_thin_linear_timeouts" tcp_thin_linear_timeouts: switch(), always, "The first six timeouts of a stream with fewer than four packets in flight do not double.";
+    "net.ipv4.tcp_min_rtt_wlen" tcp_min_rtt_wlen: secs(86_400), always, "How long in s the smallest RTT counts.";
     "net.ipv4.tcp_max_orphans" tcp_max_orphans: count(0, INT), always, "Connections that no program holds any more; more are reset.";
     "net.ipv4.tcp_max_tw_buckets" tcp_max_tw_buckets: count(0, INT), always, "Connections in TIME-WAIT; more are ended at once.";
     "net.ipv4.tcp_fin_timeout" tcp_fin_timeout: secs(86_400), always, "How long in s a connection without a program waits for the peer's FIN.";

@@ -226,8 +226,20 @@ pub struct Sysctls {
     pub tcp_slow_start_after_idle: bool,
     /// `net.ipv4.tcp_ecn`: 0 refuses ECN, 1 asks for it, 2 agrees if asked.
     pub tcp_ecn: u8,
+    /// `net.ipv4.tcp_ecn_fallback`: a SYN that is sent again does not ask for ECN.
+    pub tcp_ecn_fallback: bool,
+    /// `net.ipv4.tcp_syn_retries`.
+    pub tcp_syn_retries: u8,
+    /// `net.ipv4.tcp_synack_retries`.
+    pub tcp_synack_retries: u8,
+    /// `net.ipv4.tcp_syn_linear_timeouts` (6.5 and later).
+    pub tcp_syn_linear_timeouts: u8,
     /// `net.ipv4.tcp_retries2`.
     pub tcp_retries2: u8,
+    /// `net.ipv4.tcp_thin_linear_timeouts`.
+    pub tcp_thin_linear_timeouts: bool,
+    /// `net.ipv4.tcp_min_rtt_wlen`, seconds.
+    pub tcp_min_rtt_wlen: u32,
     /// `net.ipv4.tcp_retrans_collapse`.
     pub tcp_retrans_collapse: bool,
     /// `net.ipv4.tcp_early_retrans` (3 or 4: tail loss probes on).

@@ -28,6 +28,36 @@ fn an_unknown_sysctl_is_answered_with_the_nearest() {
 }
 
 #[test]
+fn a_sysctl_that_kernels_have_and_the_model_has_not_is_explained() {
+    let end = |name: &str, value: &str| with(&format!("sender: {{sysctl: {{{name}: {value}}}}}"));
+    refused(
+        &end("net.ipv4.tcp_mtu_probing", "1"),
+        (3, 19),
+        &["`net.ipv4.tcp_mtu_probing` is not modelled; runs behave as with 0", "path.mtu"],
+    );
+    refused(
+        &end("net.ipv4.tcp_congestion_control", "bbr"),
+        (3, 19),
+        &["is another key here", "`congestion: cubic`"],
+    );
+    refused(&end("net.core.netdev_budget", "300"), (3, 19), &["`net.core.netdev_budget` is not modelled"]);
+    assert!(good(&end("net.ipv4.tcp_mtu_probing", "0")).warnings.is_empty());
+    assert!(good(&end("net.ipv4.tcp_no_metrics_save", "on")).warnings.is_empty());
+    // A file of sysctls can be taken over as it is; what it cannot change is said.
+    let keepalive = good(&end("net.ipv4.tcp_keepalive_time", "600"));
+    assert_eq!(keepalive.warnings.len(), 1);
+    let said = keepalive.warnings[0].to_string();
+    assert!(said.contains("tcp_keepalive_time has no effect here") && said.contains("SO_KEEPALIVE"), "{said}");
+}
+
+#[test]
+fn a_socket_option_that_the_model_has_not_is_explained() {
+    let option = |text: &str| with(&format!("sender: {{sockopt: {{{text}}}}}"));
+    refused(&option("TCP_CONGESTION: reno"), (3, 20), &["is another key here", "`congestion: cubic`"]);
+    refused(&option("SO_KEEPALIVE: on"), (3, 20), &["`SO_KEEPALIVE` is not modelled", "silent"]);
+}
+
+#[test]
 fn an_ambiguous_unit_is_answered_with_a_question() {
     for unit in ["64Kb", "64KB", "64K"] {
         let text = with(&format!("receiver: {{sockopt: {{SO_RCVBUF: {unit}}}}}"));

@@ -57,7 +57,7 @@ fn a_path_that_loses_everything_ends_without_a_connection() {
     let scenario = resolve(&Source::new("t.yaml", text), &Overrides::default()).unwrap();
     let error = engine::run(&scenario.config, &mut Silent).unwrap_err();
     // The last SYN is given up 1 + 2 + 4 + 8 + 16 + 32 + 64 seconds after the first; timers far ahead are coarse.
-    assert!(error.to_string().contains("the run ended at 131."), "{error}");
+    assert!(error.to_string().contains("given up at 131."), "{error}");
 }
 
 #[test]

@@ -3,13 +3,14 @@
 use super::flow::{FlowId, Side};
 use super::simulation::{Event, Simulation};
 use super::views::View;
-use crate::config::{EndpointConfig, LinkConfig, LiveOption};
+use crate::config::{EndpointConfig, LinkConfig, LiveOption, Sysctls};
 use crate::observer::{AckReason, Observer, SenderState, Transmit};
 use crate::path::{Direction, Packet, Payload};
 use crate::segment::{Flags, Segment, SynOptions};
 use crate::send_half::Cx;
 use crate::sender::{Handshake, Role};
 use crate::seq::Seq;
+use crate::state::TcpState;
 use crate::time::SimTime;
 
 /// IPv4 and TCP headers without options, bytes.
@@ -18,8 +19,8 @@ const HEADERS: u32 = 40;
 const MAX_IP_PACKET: u32 = 65_535;
 /// First timeout of a SYN and a SYN-ACK (`TCP_TIMEOUT_INIT`), seconds; further ones are twice as long as the one before.
 const TIMEOUT_INIT: u32 = 1;
-/// How often a SYN is sent again (`net.ipv4.tcp_syn_retries`), and a SYN-ACK (`net.ipv4.tcp_synack_retries`).
-const RETRIES: [u8; 2] = [6, 5];
+/// Doublings of a timeout after which it is above any bound, and still a number.
+const LARGEST_SHIFT: u8 = 16;
 /// Timestamp option, padded, bytes.
 const TIMESTAMP_OPTION: u32 = 12;
 
@@ -36,8 +37,13 @@ fn send_limit(peer: &SynOptions, link: &LinkConfig, end: &EndpointConfig, timest
 }
 
 /// The flags with which a SYN asks for ECN (RFC 3168, section 6.1.1); a SYN-ACK agrees with ECE alone. A SYN that is sent again
-/// does not ask (`tcp_ecn_fallback`).
+/// does not ask unless `tcp_ecn_fallback` is off.
 const ASKS_FOR_ECN: Flags = Flags(Flags::ECE.0 | Flags::CWR.0);
+
+/// The flags of a SYN, with or without ECN.
+fn syn_flags(ecn: bool) -> Flags {
+    if ecn { Flags::SYN.with(ASKS_FOR_ECN) } else { Flags::SYN }
+}
 
 /// The flags of a SYN-ACK, with or without ECN.
 fn syn_ack_flags(ecn: bool) -> Flags {
@@ -76,8 +82,7 @@ impl<O: Observer> Simulation<'_, O> {
         end.begins(host);
         host.counters.out_segs += 1;
         let asks = self.config.sender_of(flow).sysctl.tcp_ecn == 1;
-        let flags = if asks { Flags::SYN.with(ASKS_FOR_ECN) } else { Flags::SYN };
-        let seg = handshake_segment(&options, flags, Seq(0));
+        let seg = handshake_segment(&options, syn_flags(asks), Seq(0));
         if O::ACTIVE {
             let state = SenderState { snd_una: Seq(0), snd_nxt: Seq(0), packets_out: 1, ..end.tx.state() };
             self.obs.sent(now, &seg, &state);
@@ -111,11 +116,41 @@ impl<O: Observer> Simulation<'_, O> {
     fn handshake_timer(&mut self, flow: FlowId, side: Side, time: SimTime) {
         let tries = self.flows[flow as usize].tries[side.at()];
         let now = self.clock.now(time);
+        let sysctl = self.sysctls(flow, side);
         // Newer kernels repeat the first SYNs after the same pause.
-        let linear = if side == Side::Sender { self.config.kernel.syn_linear_timeouts } else { 0 };
-        let doublings = tries.saturating_sub(linear);
-        let fires = self.wheel.fires(now.jiffies, now.jiffies + ((TIMEOUT_INIT * now.hz) << doublings));
+        let linear = if side == Side::Sender { sysctl.tcp_syn_linear_timeouts } else { 0 };
+        let doublings = tries.saturating_sub(linear).min(LARGEST_SHIFT);
+        let most = (u64::from(sysctl.tcp_rto_max_ms) * u64::from(now.hz) / 1_000) as u32;
+        let pause = ((TIMEOUT_INIT * now.hz) << doublings).min(most);
+        let fires = self.wheel.fires(now.jiffies, now.jiffies + pause);
         self.queue.push_timer(self.clock.begin(fires).max(time), Event::Handshake(flow, side));
+    }
+
+    fn sysctls(&self, flow: FlowId, side: Side) -> &Sysctls {
+        match side {
+            Side::Sender => &self.config.sender_of(flow).sysctl,
+            Side::Receiver => &self.config.receiver_of(flow).sysctl,
+        }
+    }
+
+    /// How often a SYN or a SYN-ACK is sent again. The linear timeouts of a SYN come on top (`tcp_write_timeout`).
+    fn handshake_retries(&self, flow: FlowId, side: Side) -> u8 {
+        let sysctl = self.sysctls(flow, side);
+        match side {
+            Side::Sender => sysctl.tcp_syn_retries.saturating_add(sysctl.tcp_syn_linear_timeouts),
+            Side::Receiver => sysctl.tcp_synack_retries,
+        }
+    }
+
+    /// Nobody answers: `connect` returns `ETIMEDOUT`.
+    fn connect_fails(&mut self, flow: FlowId, time: SimTime) {
+        self.hosts[Side::Sender.at()].counters.timeouts += 1;
+        self.flows[flow as usize].connected = true;
+        self.gave_up.get_or_insert(time);
+        self.on(flow, Side::Sender, time, |cx, end| {
+            end.tx.give_up(cx, &mut end.rx);
+            end.note_state(cx);
+        });
     }
 
     /// The handshake has not come further since the timer was armed: what was lost is sent again
@@ -123,9 +158,16 @@ impl<O: Observer> Simulation<'_, O> {
     pub(super) fn handshake_timeout(&mut self, flow: FlowId, side: Side, time: SimTime) {
         let f = &mut self.flows[flow as usize];
         let done = f.established.is_some() || (side == Side::Sender && f.connected);
-        if done || f.tries[side.at()] >= RETRIES[side.at()] {
+        if done {
             return;
         }
+        if f.tries[side.at()] >= self.handshake_retries(flow, side) {
+            if side == Side::Sender {
+                self.connect_fails(flow, time);
+            }
+            return;
+        }
+        let f = &mut self.flows[flow as usize];
         f.tries[side.at()] += 1;
         let counters = &mut self.hosts[side.at()].counters;
         counters.timeouts += u64::from(side == Side::Sender);
@@ -141,6 +183,8 @@ impl<O: Observer> Simulation<'_, O> {
         let now = self.clock.now(time);
         let f = &mut self.flows[flow as usize];
         let Some(mut options) = f.offered[side.at()] else { return };
+        let sysctl = &self.config.sender_of(flow).sysctl;
+        let asks = sysctl.tcp_ecn == 1 && !sysctl.tcp_ecn_fallback;
         let first = if side == Side::Sender { f.syn_sent } else { f.syn_ack_sent };
         if let Some(ts) = &mut options.ts {
             ts.val = ts.val.wrapping_add((time.as_micros() / 1_000 - first.as_micros() / 1_000) as u32);
@@ -151,7 +195,7 @@ impl<O: Observer> Simulation<'_, O> {
         counters.retrans_segs += 1;
         let end = &f.ends[side.at()];
         let seg = match side {
-            Side::Sender => handshake_segment(&options, Flags::SYN, Seq(0)),
+            Side::Sender => handshake_segment(&options, syn_flags(asks), Seq(0)),
             Side::Receiver => handshake_segment(&options, syn_ack_flags(f.ecn), Seq::FIRST),
         };
         if O::ACTIVE && side == Side::Sender {
@@ -213,6 +257,10 @@ impl<O: Observer> Simulation<'_, O> {
     fn syn_ack_arrives(&mut self, flow: FlowId, time: SimTime, seg: &Segment, synack: SynOptions) {
         let config = self.config.sender_of(flow);
         let f = &mut self.flows[flow as usize];
+        if f.ends[Side::Sender.at()].rx.tcp_state() == TcpState::Close {
+            // It comes after `connect` was given up.
+            return;
+        }
         if std::mem::replace(&mut f.connected, true) {
             // The last ACK was lost: it is sent again.
             if f.established.is_none() {

@@ -175,6 +175,8 @@ pub enum RunError {
     NotEstablished {
         /// When it was.
         at: SimTime,
+        /// When the first `connect` was given up (`ETIMEDOUT`), if one was.
+        gave_up: Option<SimTime>,
     },
 }
 
@@ -184,7 +186,10 @@ impl fmt::Display for RunError {
             Self::Budget(b) => {
                 write!(f, "the run needs more than {} events (it had come to {})", b.max_events, b.at)
             }
-            Self::NotEstablished { at } => {
+            Self::NotEstablished { gave_up: Some(at), .. } => {
+                write!(f, "the connection was never established: `connect` was given up at {at} (ETIMEDOUT)")
+            }
+            Self::NotEstablished { at, gave_up: None } => {
                 write!(f, "the connection was never established (the run ended at {at})")
             }
         }

@@ -1,6 +1,6 @@
 //! Whole runs of the sending half: pacing, the host's own queue, small packets joined, dying paths, repeated SYNs.
 
-use super::run;
+use super::{RunError, run};
 use super::tests::blog;
 use crate::config::*;
 use crate::observer::{Observer, SenderState, Transmit};
@@ -294,4 +294,82 @@ fn a_syn_that_is_sent_again_does_not_ask_for_marks() {
     c.forward.loss = Loss::Listed(vec![1]);
     let out = run(&c, &mut crate::observer::Silent).unwrap();
     assert_eq!(out.forward.queue.unwrap().marked, 0);
+}
+
+#[test]
+fn a_syn_that_is_sent_again_asks_for_marks_without_the_fallback() {
+    let mut c = marking(1, 1);
+    c.sender.sysctl.tcp_ecn_fallback = false;
+    c.forward.loss = Loss::Listed(vec![1]);
+    let out = run(&c, &mut crate::observer::Silent).unwrap();
+    assert!(out.forward.queue.unwrap().marked > 0);
+}
+
+/// When SYNs are sent to a peer that does not answer, in whole seconds, and when `connect` returns.
+fn syns(kernel: &str, retries: u8) -> (Vec<u64>, u64) {
+    #[derive(Default)]
+    struct Syns(Vec<u64>);
+    impl Observer for Syns {
+        fn sent(&mut self, now: Now, _: &Segment, _: &SenderState) {
+            self.0.push((now.time.as_micros() + 500_000) / 1_000_000);
+        }
+    }
+    let mut c = quiet(kernel, 10);
+    c.sender.sysctl.tcp_syn_retries = retries;
+    c.stop.after = SimDuration::from_secs(1_000);
+    c.events = vec![TimedChange { at: SimDuration::ZERO, change: Change::ForwardDown(true) }];
+    let mut seen = Syns::default();
+    match run(&c, &mut seen) {
+        Err(RunError::NotEstablished { gave_up: Some(at), .. }) => (seen.0, at.as_micros() / 1_000_000),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// 67 s to the last repetition and 131 s to the end are the figures of the documentation of `tcp_syn_retries` since 6.5,
+/// 63 s and 127 s those before.
+#[test]
+fn connect_is_given_up_when_the_pause_after_the_last_syn_is_over() {
+    // The timer wheel is coarse that far ahead: pauses are up to an eighth longer.
+    let near = |measured: u64, nominal: u64| (nominal..=nominal + nominal / 8).contains(&measured);
+    let all = |measured: &[u64], nominal: &[u64]| {
+        measured.len() == nominal.len() && measured.iter().zip(nominal).all(|(m, n)| near(*m, *n))
+    };
+    let (sent, end) = syns("6.1", 6);
+    assert!(all(&sent, &[0, 1, 3, 7, 15, 31, 63]) && near(end, 127), "{sent:?} {end}");
+    let (sent, end) = syns("6.12", 6);
+    assert!(all(&sent, &[0, 1, 2, 3, 4, 5, 7, 11, 19, 35, 67]) && near(end, 131), "{sent:?} {end}");
+    let (sent, end) = syns("6.1", 1);
+    assert_eq!((sent.len(), end), (2, 3));
+}
+
+/// When the packets of a stream of small writes are repeated after the path has died, in ms after the first repetition.
+fn thin(linear: bool) -> Vec<u64> {
+    let mut c = quiet("6.12", 10_000);
+    c.sender.sysctl.tcp_thin_linear_timeouts = linear;
+    c.sender.sysctl.tcp_early_retrans = 0;
+    let chunks = WriteMode::Chunks {
+        sizes: vec![100],
+        every: SimDuration::from_millis(100),
+        in_flight: 0,
+        prefill: 0,
+        receiver_quickack: false,
+    };
+    c.sender.write = WriteConfig::endless(chunks);
+    let down = TimedChange { at: SimDuration::from_secs(1), change: Change::ForwardDown(true) };
+    c.events = vec![down];
+    c.stop.after = SimDuration::from_secs(20);
+    let mut sent = Sent::default();
+    run(&c, &mut sent).unwrap();
+    let lossy: Vec<u64> =
+        sent.0.iter().filter(|s| s.4 == CaState::Loss as u8).map(|s| s.0 / 1_000).collect();
+    lossy.windows(2).map(|w| w[1] - w[0]).collect()
+}
+
+#[test]
+fn timeouts_of_a_thin_stream_are_linear_for_a_while_if_that_is_asked_for() {
+    let doubled = thin(false);
+    let linear = thin(true);
+    assert!(doubled.windows(2).all(|w| w[1] > w[0] * 3 / 2), "{doubled:?}");
+    assert!(linear[..5].iter().all(|gap| gap.abs_diff(linear[0]) <= 8), "{linear:?}");
+    assert!(linear[6] > linear[0] * 3 / 2, "{linear:?}");
 }

@@ -152,6 +152,8 @@ pub(super) struct Simulation<'a, O: Observer> {
     watched: FlowId,
     /// When the first reading end was established.
     pub(super) established: Option<SimTime>,
+    /// When the first `connect` was given up.
+    pub(super) gave_up: Option<SimTime>,
     /// When the first writer started.
     pub(super) started: Option<SimTime>,
     pub(super) segments: u64,
@@ -247,6 +249,7 @@ impl<'a, O: Observer> Simulation<'a, O> {
             obs,
             reading: JiffyClock::new(config.host.hz, config.host.since_tick).now(SimTime::ZERO),
             watched: 0,
+            gave_up: None,
             established: None,
             started: None,
             segments: 0,
@@ -349,7 +352,7 @@ impl<'a, O: Observer> Simulation<'a, O> {
         let (Some(established), Some(started), Some(first)) =
             (self.established, self.started, self.flows.first())
         else {
-            return Err(RunError::NotEstablished { at: ended });
+            return Err(RunError::NotEstablished { at: ended, gave_up: self.gave_up });
         };
         let first = first.outcome();
         let [sender_host, receiver_host] = &self.hosts;

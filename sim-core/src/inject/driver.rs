@@ -136,7 +136,7 @@ impl<'a, O: Observer> Driver<'a, O> {
         let (calls, _) = self.plan.timeline();
         let begin = SimTime::ZERO.saturating_add(self.plan.handshake);
         if begin > end {
-            return Err(RunError::NotEstablished { at: end });
+            return Err(RunError::NotEstablished { at: end, gave_up: None });
         }
         self.timers_until(begin)?;
         self.at(begin)?;

@@ -48,7 +48,7 @@ impl Sender {
     }
 
     /// The program gets `ETIMEDOUT`; what was queued is freed.
-    pub(super) fn give_up<O: Observer>(&mut self, cx: &mut Cx<'_, O>, rx: &mut Receiver) {
+    pub(crate) fn give_up<O: Observer>(&mut self, cx: &mut Cx<'_, O>, rx: &mut Receiver) {
         cx.host.counters.abort_on_timeout += 1;
         rx.connection_lost(cx, self);
     }

@@ -116,6 +116,7 @@ impl Sender {
         let mut last_sent: Option<SimTime> = None;
         let mut reordered = prior_highest;
         let mut acked_segs = 0;
+        let mut whole_runt = false;
         while let Some(skb) = self.queue.rtx.front().copied() {
             let end = skb.end_seq();
             let whole = end <= una;
@@ -169,6 +170,7 @@ impl Sender {
             }
             self.packets_out -= segs;
             acked_segs += segs;
+            whole_runt = whole && skb.len < self.mss;
             flags.data_acked = true;
             if !whole {
                 break;
@@ -185,7 +187,12 @@ impl Sender {
                 cx.obs.sending(cx.now, SendEvent::Rtt { us });
             }
             self.rtt.sample(us, una, self.window.snd_nxt);
-            self.rtt.note_min(samples.last.unwrap_or(us));
+            if let Some(last) = samples.last {
+                // A packet that is not full and alone: the receiver may have waited for another one.
+                let delayed =
+                    acked_segs == 1 && whole_runt && !flags.data_sacked && self.loss.sacked_out == 0;
+                self.rtt.note_min(last, cx.now.jiffies, delayed);
+            }
             self.backoff = 0;
         }
         if acked_segs > 0 {

@@ -24,7 +24,7 @@
 //! | `timers`, `probes` | retransmission, loss and window probes | `tcp_retransmit_timer`, `tcp_send_probe0` |
 //! | `ecn` | marks | `tcp_ecn_send`, `tcp_ecn_rcv_ecn_echo` |
 //! | `congestion` | the congestion window | `tcp_cong.c`, `tcp_cubic.c` |
-//! | `window`, `rtt`, `rules`, `costs` | the peer's window, round-trip time, what differs between kernels, processor time | |
+//! | `window`, `rtt`, `min_filter`, `rules`, `costs` | the peer's window, round-trip time, what differs between kernels, processor time | |
 
 mod abort;
 pub mod congestion;
@@ -34,6 +34,7 @@ mod fill;
 mod input;
 mod join;
 mod loss_state;
+mod min_filter;
 mod newreno;
 mod output;
 mod pacing;
@@ -279,6 +280,7 @@ impl Sender {
             charged: Charged::default(),
             held: false,
         };
+        s.rtt.set_min_rtt_wlen(config.sysctl.tcp_min_rtt_wlen);
         if let Some(v) = sndbuf {
             s.set_sndbuf(v, sndbuf_force);
         }
@@ -329,6 +331,7 @@ impl Sender {
         self.snd_sml = h.snd_nxt;
         if let Some(us) = h.rtt_us {
             self.rtt.sample(us, h.snd_nxt, h.snd_nxt);
+            self.rtt.note_min(us, now.jiffies, false);
         }
         // The active end computes its pacing rate while it processes the SYN-ACK, before it takes the peer's MSS
         // and the route's initial window; the passive end afterwards.

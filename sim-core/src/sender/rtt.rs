@@ -1,9 +1,14 @@
 //! Round-trip time and retransmission timeout of data sent (`tcp_rtt_estimator`, `tcp_set_rto`).
 
+use super::min_filter::MinFilter;
 use crate::seq::Seq;
+use crate::time::Jiffies;
 
 /// Initial retransmission timeout (`TCP_TIMEOUT_INIT`), milliseconds.
 pub const RTO_INIT_MS: u32 = 1_000;
+
+/// Default of `net.ipv4.tcp_min_rtt_wlen`, seconds.
+const MIN_RTT_WLEN: u32 = 300;
 
 /// Timeout after a handshake without a sample (`TCP_TIMEOUT_FALLBACK`), milliseconds.
 const RTO_FALLBACK_MS: u32 = 3_000;
@@ -21,8 +26,8 @@ pub struct Rtt {
     rttvar: u32,
     /// `rtt_seq`: the current window ends here.
     window_end: Seq,
-    /// Smallest sample ever (`minmax` without its window), microseconds.
-    min_us: u32,
+    /// Smallest sample of `tcp_min_rtt_wlen` (`rtt_min`), microseconds.
+    min_us: MinFilter,
     /// `icsk_rto`, ticks, backoff included.
     rto: u32,
     /// `rto_min`, microseconds.
@@ -44,7 +49,7 @@ impl Rtt {
             mdev_max: 0,
             rttvar: 0,
             window_end: Seq::default(),
-            min_us: u32::MAX,
+            min_us: MinFilter::new(MIN_RTT_WLEN * hz),
             rto: ticks(RTO_INIT_MS),
             rto_min_us,
             rto_max: ticks(rto_max_ms),
@@ -56,7 +61,6 @@ impl Rtt {
     /// the sample; the deviation is relaxed once per window.
     pub fn sample(&mut self, sample_us: u32, snd_una: Seq, snd_nxt: Seq) {
         let m = sample_us.clamp(1, 1 << 27);
-        self.note_min(m);
         if self.srtt8 == 0 {
             self.srtt8 = m << 3;
             self.mdev4 = m << 1;
@@ -87,9 +91,17 @@ impl Rtt {
         self.set_rto();
     }
 
-    /// Takes a sample for the smallest RTT only, microseconds (`tcp_update_rtt_min`).
-    pub fn note_min(&mut self, us: u32) {
-        self.min_us = self.min_us.min(us.max(1));
+    /// The smallest RTT counts for so many seconds (`net.ipv4.tcp_min_rtt_wlen`). To be set before the first sample.
+    pub fn set_min_rtt_wlen(&mut self, seconds: u32) {
+        self.min_us = MinFilter::new(seconds.saturating_mul(self.hz));
+    }
+
+    /// Takes a sample for the smallest RTT only, microseconds (`tcp_update_rtt_min`). One that a delayed ACK may have
+    /// made longer (`maybe_delayed`) counts only if it is smaller than all others.
+    pub fn note_min(&mut self, us: u32, at: Jiffies, maybe_delayed: bool) {
+        if !maybe_delayed || us <= self.min_us.get() {
+            self.min_us.note(at, us.max(1));
+        }
     }
 
     /// Recomputes the timeout from the estimate; backoff ends (`tcp_set_rto`).
@@ -130,9 +142,9 @@ impl Rtt {
         self.mdev4
     }
 
-    /// Smallest sample, microseconds; `u32::MAX` before the first (`tcp_min_rtt`).
+    /// Smallest sample of `tcp_min_rtt_wlen`, microseconds; `u32::MAX` before the first (`tcp_min_rtt`).
     pub const fn min_us(&self) -> u32 {
-        self.min_us
+        self.min_us.get()
     }
 
     /// The timeout in force, ticks.

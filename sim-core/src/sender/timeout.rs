@@ -1,6 +1,7 @@
 //! The retransmission timeout and what follows it (`tcp_retransmit_timer`, `tcp_enter_loss`, F-RTO).
 
 use super::Sender;
+use super::congestion::INFINITE_SSTHRESH;
 use super::loss_state::{AckFlags, CaState, Resend};
 use super::output::Resent;
 use super::timers::TimerKind;
@@ -8,6 +9,10 @@ use crate::observer::{Observer, SendEvent};
 use crate::receiver::Receiver;
 use crate::segment::Segment;
 use crate::send_half::Cx;
+use crate::state::TcpState;
+
+/// Timeouts of a thin stream that do not double (`TCP_THIN_LINEAR_RETRIES`).
+const THIN_LINEAR_RETRIES: u32 = 6;
 
 impl Sender {
     /// The retransmission timer expired (`tcp_retransmit_timer`).
@@ -34,7 +39,7 @@ impl Sender {
         }
         self.enter_loss(cx);
         if !closed {
-            self.loss.retransmits += 1;
+            self.loss.retransmits = self.loss.retransmits.saturating_add(1);
             self.backoff = self.backoff.saturating_add(1);
         }
         let resent = self.retransmit(cx, rx, 0, 1);
@@ -44,8 +49,22 @@ impl Sender {
             self.timer.arm(TimerKind::Retransmit, cx.now.jiffies, self.hz / 2);
             return;
         }
-        self.rtt.back_off();
+        if self.is_thin(rx) && self.loss.retransmits <= THIN_LINEAR_RETRIES {
+            self.backoff = 0;
+            self.rtt.set_rto();
+        } else {
+            self.rtt.back_off();
+        }
         self.timer.arm(TimerKind::Retransmit, cx.now.jiffies, self.rtt.rto());
+    }
+
+    /// Whether timeouts do not double because so little is in flight that nothing else could find a loss
+    /// (`tcp_stream_is_thin`).
+    fn is_thin(&self, rx: &Receiver) -> bool {
+        self.sysctl.tcp_thin_linear_timeouts
+            && self.packets_out < 4
+            && self.cc.ssthresh != INFINITE_SSTHRESH
+            && rx.tcp_state() == TcpState::Established
     }
 
     /// `tcp_enter_loss`: everything in flight is lost, slow start begins.
