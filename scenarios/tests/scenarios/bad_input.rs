@@ -47,7 +47,10 @@ fn a_sysctl_that_kernels_have_and_the_model_has_not_is_explained() {
     let keepalive = good(&end("net.ipv4.tcp_keepalive_time", "600"));
     assert_eq!(keepalive.warnings.len(), 1);
     let said = keepalive.warnings[0].to_string();
-    assert!(said.contains("tcp_keepalive_time has no effect here") && said.contains("SO_KEEPALIVE"), "{said}");
+    assert!(
+        said.contains("tcp_keepalive_time has no effect here") && said.contains("SO_KEEPALIVE"),
+        "{said}"
+    );
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Whole runs of the sending half: pacing, the host's own queue, small packets joined, dying paths, repeated SYNs.
 
-use super::{RunError, run};
 use super::tests::blog;
+use super::{RunError, run};
 use crate::config::*;
 use crate::observer::{Observer, SenderState, Transmit};
 use crate::segment::{Flags, Segment};
@@ -360,8 +360,7 @@ fn thin(linear: bool) -> Vec<u64> {
     c.stop.after = SimDuration::from_secs(20);
     let mut sent = Sent::default();
     run(&c, &mut sent).unwrap();
-    let lossy: Vec<u64> =
-        sent.0.iter().filter(|s| s.4 == CaState::Loss as u8).map(|s| s.0 / 1_000).collect();
+    let lossy: Vec<u64> = sent.0.iter().filter(|s| s.4 == CaState::Loss as u8).map(|s| s.0 / 1_000).collect();
     lossy.windows(2).map(|w| w[1] - w[0]).collect()
 }
 
