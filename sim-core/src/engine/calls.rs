@@ -181,6 +181,7 @@ impl<O: Observer> Simulation<'_, O> {
                         end.rx.own();
                         end.tx.write_begin(cx.now, len);
                     }
+                    end.tx.write_undisturbed(undisturbed);
                     loop {
                         match end.tx.write_some(cx, &mut end.rx) {
                             WriteProgress::Sent => return Err(Stage::Copy),

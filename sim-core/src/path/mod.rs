@@ -21,6 +21,7 @@ pub use nic::Device;
 pub use port::{Arrival, Port};
 pub(crate) use ring::Arrived;
 pub use ring::RingStats;
+pub(crate) use slim::PacketLane;
 pub use tbf::Bucket;
 pub(crate) use tbf::Verdict;
 

@@ -31,13 +31,33 @@ impl SendAccount {
         self.fwd_alloc -= n as i32;
         self.charged += n;
     }
+
+    /// The same when more follows that needs pages later.
+    #[inline(always)]
+    pub(crate) fn take_early(&mut self, n: u32) {
+        self.take(SimTime::ZERO, n);
+    }
+
+    /// Charges `n` bytes that are taken one after the other, and more that needs pages later, if it makes no difference in
+    /// how many pieces; returns whether it did.
+    #[inline(always)]
+    pub(crate) fn take_together(&mut self, n: u32) -> bool {
+        let missing = (n as i32 - self.fwd_alloc).max(0).unsigned_abs();
+        let pages = missing.div_ceil(PAGE.unsigned_abs()) as i32;
+        let together = self.pages.take_together(pages);
+        if together {
+            self.fwd_alloc += pages * PAGE - n as i32;
+            self.charged += n;
+        }
+        together
+    }
 }
 
 impl Receiver {
     /// An account for `bytes` more to be sent beside the `queued` ones, if the host has so many that it grants every page
     /// without a second thought.
-    pub(crate) fn send_account(&self, memory: &TcpMem, queued: u32, bytes: u32) -> Option<SendAccount> {
-        let pages = memory.plenty_of(i64::from(bytes) / i64::from(PAGE) + 1)?;
+    pub(crate) fn send_account(&self, memory: &TcpMem, queued: u32, bytes: u64) -> Option<SendAccount> {
+        let pages = memory.plenty_of(bytes as i64 / i64::from(PAGE) + 1)?;
         let (fwd_alloc, charged) = (self.fwd_alloc, self.wmem_charged);
         (queued == charged).then_some(SendAccount { fwd_alloc, charged, pages, last: None })
     }

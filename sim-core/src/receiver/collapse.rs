@@ -39,21 +39,31 @@ impl Receiver {
         let rmem_before = self.rmem;
         let mut run = std::mem::take(&mut self.queue);
         let c = self.collapse(cx, run.make_contiguous(), self.copied_seq, self.rcv_nxt);
-        // The new skbs stand where the last of their sources stood.
-        let mut gone = c.removed.iter().copied().peekable();
-        let mut queue = std::mem::take(&mut self.spare);
-        queue.reserve(run.len());
-        let last = c.removed.last().copied();
-        for (at, skb) in run.drain(..).enumerate() {
-            if gone.next_if_eq(&at).is_none() {
-                queue.push_back(skb);
+        match (c.removed.first(), c.removed.last()) {
+            (None, _) | (_, None) => self.queue = run,
+            // Everything from some place on, as most of the time.
+            (Some(&first), Some(&last)) if last + 1 == run.len() && c.removed.len() == run.len() - first => {
+                run.truncate(first);
+                run.extend(&c.made);
+                self.queue = run;
             }
-            if last == Some(at) {
-                queue.extend(c.made.iter().copied());
+            (_, Some(&last)) => {
+                // The new skbs stand where the last of their sources stood.
+                let mut gone = c.removed.iter().copied().peekable();
+                let mut queue = std::mem::take(&mut self.spare);
+                queue.reserve(run.len());
+                for (at, skb) in run.drain(..).enumerate() {
+                    if gone.next_if_eq(&at).is_none() {
+                        queue.push_back(skb);
+                    }
+                    if last == at {
+                        queue.extend(&c.made);
+                    }
+                }
+                self.queue = queue;
+                self.spare = run;
             }
         }
-        self.queue = queue;
-        self.spare = run;
         self.report_collapse(cx, Queue::Receive, rmem_before, c.removed.len() as u32, c.copied);
         self.collapsed = c;
     }

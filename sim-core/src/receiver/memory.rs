@@ -8,7 +8,7 @@ use crate::send_half::Cx;
 use crate::skb::Skb;
 
 /// `PAGE_SIZE` (and `SK_MEM_QUANTUM`), bytes.
-pub(super) const PAGE: i32 = 4096;
+pub(crate) const PAGE: i32 = 4096;
 
 /// Smallest send buffer (`SOCK_MIN_SNDBUF`), bytes.
 const MIN_SNDBUF: u32 = 4_608;

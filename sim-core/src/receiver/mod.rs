@@ -59,7 +59,9 @@ use crate::state::{AckPending, SocketState, TcpState};
 use crate::time::{Jiffies, SimTime};
 use rbtree::SkbTree;
 
+pub(crate) use account::SendAccount;
 pub use ack::TimerDue;
+pub(crate) use memory::PAGE;
 pub use memory::{SendMemory, moderated};
 
 /// `SOCK_SNDBUF_LOCK`: the program chose the send buffer.

@@ -9,14 +9,58 @@ use super::write::SKBS_BETWEEN_FLUSHES;
 use super::write_queue::WriteQueue;
 use super::{Sender, tso};
 use crate::observer::{Observer, SendEvent};
-use crate::receiver::Receiver;
+use crate::receiver::{PAGE, Receiver, SendAccount};
 use crate::send_half::Cx;
+use crate::seq::Seq;
+use crate::time::SimTime;
 
 /// Which window is full, whatever is written.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Full {
     Peer,
     Congestion,
+}
+
+/// Most page fragments that an skb filled here has.
+const MOST_FRAGS: usize = 4;
+/// Most skbs that are filled at once.
+const MOST: usize = SKBS_BETWEEN_FLUSHES as usize;
+
+/// Skbs that were filled: where in page fragments their payload lies.
+#[derive(Debug)]
+pub(super) struct Placed {
+    /// How many there are, and the length of each.
+    pub(super) count: u32,
+    pub(super) len: u32,
+    /// A bit for each that is the end of a push, and one after the last byte pushed.
+    pub(super) pushes: u32,
+    pub(super) pushed: Seq,
+    /// Page fragments that they begin.
+    pub(super) starts: [Seq; MOST * MOST_FRAGS],
+    pub(super) begun: usize,
+    /// Bytes used of the last one.
+    pub(super) used: u32,
+}
+
+/// Charges `firsts.len()` skbs of `len` bytes, which others follow; they begin where so many bytes of a page fragment are
+/// used. Pages come one piece after the other, which makes a difference only where the host passes them on.
+#[inline(always)]
+fn charge_early(account: &mut SendAccount, firsts: &[u32], head: u32, len: u32) {
+    if account.take_together(firsts.len() as u32 * (head + len)) {
+        return;
+    }
+    for used in firsts {
+        if account.take_together(head + len) {
+            continue;
+        }
+        account.take_early(head);
+        let (mut used, mut left) = (*used, len);
+        while left > 0 {
+            let n = WriteQueue::piece(&mut used, left);
+            account.take_early(n);
+            left -= n;
+        }
+    }
 }
 
 impl Sender {
@@ -29,39 +73,41 @@ impl Sender {
         goal: u32,
         max_frags: u16,
     ) -> bool {
-        // Whatever the place in its first page fragment, an skb has slots for all of them.
-        let fits = WriteQueue::most_frags(goal) <= u32::from(max_frags);
+        // Whatever the place in its first page fragment, an skb has slots for all of them. And it takes more than a page: if
+        // any of several takes new pages, so does the last.
+        let frags = WriteQueue::most_frags(goal);
+        let fits = frags <= u32::from(max_frags).min(MOST_FRAGS as u32) && goal >= PAGE.unsigned_abs();
         if O::STEPWISE || !fits || self.writing.copied == 0 || self.writing.left <= goal {
             return false;
         }
-        let Some(full) = self.full_window() else { return false };
-        let room = u32::from(SKBS_BETWEEN_FLUSHES.saturating_sub(self.writing.skbs));
-        let most = room.min((self.writing.left - 1) / goal);
-        let (head, queued) = (self.queue.head(), self.queue.wmem_queued);
-        let Some(mut account) = rx.send_account(&cx.host.memory, queued, most * (head + goal)) else {
+        let mut room = u32::from(SKBS_BETWEEN_FLUSHES.saturating_sub(self.writing.skbs));
+        let whole = self.queue.head() + goal;
+        let mut most = ((self.writing.left - 1) / goal).min(self.may_begin(goal));
+        if room.min(most) == 0 {
             return false;
-        };
-        let (mut time, mut pushed) = (cx.now.time, None);
-        let costs = self.costs;
-        let mut filled = 0;
-        while filled < most && self.has_memory() {
-            account.take(time, head);
-            let pushes = self.must_push_at(self.queue.write_seq + goal);
-            self.queue.append_full(goal, pushes, |n, frags| {
-                account.take(time, n);
-                time += costs.copy(n);
-                if frags > 0 {
-                    time += costs.fragment(frags - 1);
-                }
-            });
-            filled += 1;
-            if pushes {
-                pushed = Some(time);
-                if O::ACTIVE {
-                    let window = full == Full::Peer;
-                    cx.obs.sending(self.clock.after(cx.now, time), SendEvent::Pushed { window });
-                }
+        }
+        let Some(full) = self.full_window() else { return false };
+        let queued = self.queue.wmem_queued;
+        let mut account = rx.send_account(&cx.host.memory, queued, u64::from(most) * u64::from(whole));
+        if account.is_none() {
+            most = most.min(room);
+            account = rx.send_account(&cx.host.memory, queued, u64::from(most) * u64::from(whole));
+        }
+        let Some(mut account) = account else { return false };
+        let (mut time, mut pushed, mut filled) = (cx.now.time, None, 0);
+        loop {
+            let count = room.min(most - filled);
+            pushed = self.fill_some(cx, &mut account, [goal, count], &mut time, full).or(pushed);
+            filled += count;
+            self.writing.skbs += count as u8;
+            // The backlog is due, and nothing can be in it.
+            let flushes = filled < most && rx.backlog_waiting() == 0 && time < self.writing.undisturbed;
+            if !flushes {
+                break;
             }
+            rx.drain_done();
+            self.writing.skbs = 0;
+            room = u32::from(SKBS_BETWEEN_FLUSHES);
         }
         rx.settle_account(cx, &account);
         if let Some(at) = pushed {
@@ -72,13 +118,72 @@ impl Sender {
             }
         }
         self.spend(cx, time.since(cx.now.time));
-        if filled > 0 {
-            self.short_of_memory = false;
-        }
-        self.writing.skbs += filled as u8;
+        self.short_of_memory = false;
         self.writing.copied += filled * goal;
         self.writing.left -= filled * goal;
-        filled > 0
+        true
+    }
+
+    /// Fills `count` skbs of `goal` bytes from `time` on; returns when the last push was, if there was one.
+    fn fill_some<O: Observer>(
+        &mut self,
+        cx: &mut Cx<'_, O>,
+        account: &mut SendAccount,
+        [goal, count]: [u32; 2],
+        time: &mut SimTime,
+        full: Full,
+    ) -> Option<SimTime> {
+        let (head, half_window) = (self.queue.head(), self.window.max_window >> 1);
+        let (costs, clock) = (self.costs, self.clock);
+        let (mut now, mut last_push) = (*time, None);
+        let (mut end, mut used, mut frags) =
+            (self.queue.write_seq, self.queue.frag_used(), self.queue.frags_begun());
+        let (mut pushes, mut pushed) = (0_u32, self.queue.pushed_seq);
+        let mut firsts = [0; MOST];
+        let (mut starts, mut begun) = ([Seq::FIRST; MOST * MOST_FRAGS], 0);
+        for i in 0..count {
+            let last = i + 1 == count;
+            firsts[i as usize] = used;
+            if last {
+                charge_early(account, &firsts[..i as usize], head, goal);
+                account.take(now, head);
+            }
+            let mut left = goal;
+            while left > 0 {
+                let n = WriteQueue::piece(&mut used, left);
+                if last {
+                    account.take(now, n);
+                }
+                now += costs.copy(n);
+                if used == n {
+                    now += costs.fragment(frags);
+                    frags += 1;
+                    starts[begun] = end;
+                    begun += 1;
+                }
+                (left, end) = (left - n, end + n);
+            }
+            if end > pushed + half_window {
+                pushed = end;
+                pushes |= 1 << i;
+                last_push = Some(now);
+                if O::ACTIVE {
+                    let window = full == Full::Peer;
+                    cx.obs.sending(clock.after(cx.now, now), SendEvent::Pushed { window });
+                }
+            }
+        }
+        *time = now;
+        self.queue.append_placed(&Placed { count, len: goal, pushes, pushed, starts, begun, used });
+        last_push
+    }
+
+    /// How many skbs with `len` bytes of payload may be begun one after the other (see [`Sender::has_memory`]).
+    fn may_begin(&self, len: u32) -> u32 {
+        let queue = &self.queue;
+        let buffer = self.sndbuf.saturating_sub(queue.wmem_queued).div_ceil(queue.head() + len);
+        let notsent = queue.notsent(self.window.snd_nxt);
+        buffer.min(self.notsent_lowat.saturating_sub(notsent).div_ceil(len))
     }
 
     /// The window that keeps the first unsent skb back, if every further attempt to send it comes to nothing and changes

@@ -23,6 +23,8 @@ pub(super) struct WriteCall {
     pub(super) copied: u32,
     /// Skbs started since the backlog was last processed.
     pub(super) skbs: u8,
+    /// Until then nothing can come into the backlog.
+    pub(super) undisturbed: SimTime,
 }
 
 /// Where a `send` in progress has come to.
@@ -49,7 +51,12 @@ impl Sender {
     pub fn write_begin(&mut self, now: Now, len: u32) {
         self.short_of_memory = false;
         self.refused = false;
-        self.writing = WriteCall { began: now.time, asked: len, left: len, copied: 0, skbs: 0 };
+        self.writing = WriteCall { began: now.time, asked: len, left: len, ..WriteCall::default() };
+    }
+
+    /// Nothing can come into the backlog of the `send` in progress until then.
+    pub fn write_undisturbed(&mut self, until: SimTime) {
+        self.writing.undisturbed = until;
     }
 
     /// Copies until packets were sent, the backlog is due, or the copying is done.

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use super::fill::Placed;
 use super::output::MAX_BREAKS;
 use crate::segment::Flags;
 use crate::seq::Seq;
@@ -211,35 +212,37 @@ impl WriteQueue {
         tail.len
     }
 
-    /// Appends an skb of `len` bytes that has slots for all its page fragments; `pushed` says that it is the end of a push
-    /// (`tcp_mark_push`). `copied` hears of every piece: its length, and how many fragments have been begun if it begins
-    /// one.
+    /// Bytes used of the current page fragment.
+    pub fn frag_used(&self) -> u32 {
+        self.frag_used
+    }
+
+    /// How many of `left` bytes go into the page fragment of which `used` bytes are used, or into the next one; uses them.
     #[inline(always)]
-    pub fn append_full(&mut self, len: u32, pushed: bool, mut copied: impl FnMut(u32, u64)) {
-        let seq = self.write_seq;
-        let (mut done, mut used) = (0, self.frag_used);
-        while done < len {
-            if used + PAGE_FRAG_MIN > PAGE_FRAG {
-                used = 0;
-            }
-            let begins = used == 0;
-            if begins {
-                self.frags_begun += 1;
-                self.frag_starts.push_back(seq + done);
-            }
-            let n = (PAGE_FRAG - used).min(len - done);
-            (used, done) = (used + n, done + n);
-            copied(n, if begins { self.frags_begun } else { 0 });
+    pub fn piece(used: &mut u32, left: u32) -> u32 {
+        if *used + PAGE_FRAG_MIN > PAGE_FRAG {
+            *used = 0;
         }
-        self.frag_used = used;
-        self.write_seq = seq + len;
-        let mut flags = Flags::default();
-        if pushed {
-            flags = Flags::PSH;
-            self.pushed_seq = self.write_seq;
-        }
-        self.unsent.push_back(TxSkb { len, flags, ..TxSkb::empty(seq) });
-        self.wmem_queued += self.head + len;
+        let n = (PAGE_FRAG - *used).min(left);
+        *used += n;
+        n
+    }
+
+    /// Appends skbs whose payload has been placed.
+    #[inline(always)]
+    pub(super) fn append_placed(&mut self, placed: &Placed) {
+        let Placed { count, len, pushes, .. } = *placed;
+        let first = self.write_seq;
+        self.write_seq = first + count * len;
+        self.pushed_seq = placed.pushed;
+        self.frag_used = placed.used;
+        self.frags_begun += placed.begun as u64;
+        self.frag_starts.extend(&placed.starts[..placed.begun]);
+        self.wmem_queued += count * (self.head + len);
+        self.unsent.extend((0..count).map(|i| {
+            let flags = if pushes >> i & 1 == 1 { Flags::PSH } else { Flags::default() };
+            TxSkb { len, flags, ..TxSkb::empty(first + i * len) }
+        }));
     }
 
     /// The last unsent skb carries the FIN.
