@@ -73,6 +73,28 @@ fn small_queues_let_the_recorded_packets_go() {
     assert!(seen >= 15, "{seen} recordings");
 }
 
+/// Fair queueing in the sending host, and a SYN that nobody answers for a minute: every packet follows from the configuration
+/// where what paces is a given rate. Where the window gives the rate, those before the first ACK that is a matter of
+/// microseconds do.
+#[test]
+fn fair_queueing_and_repeated_syns_let_the_recorded_packets_go() {
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../validation/sender/recordings");
+    let store = Store::open(dir).unwrap();
+    let mut seen = 0;
+    for id in store.cases() {
+        let least = match (id.kernel.as_str(), id.case.as_str()) {
+            (_, "g2_fq_max_pacing" | "h1_syn_long") | ("6.18", "g3_fq_maxrate") => usize::MAX,
+            (_, "g1_fq" | "g4_fq_loss") => 27,
+            _ => continue,
+        };
+        let sent = sent_packets(&store.load(id).unwrap()).unwrap();
+        let first = sent.first_difference.unwrap_or(usize::MAX);
+        assert!(first >= least, "{id}: {sent:?}");
+        seen += 1;
+    }
+    assert_eq!(seen, 8);
+}
+
 /// When how much of the stream had been sent.
 #[derive(Default)]
 struct Progress(Vec<(u64, i64)>);

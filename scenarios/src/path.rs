@@ -1,14 +1,14 @@
 //! The path between the hosts: both directions alike, or each on its own.
 
 use sim_core::config::{
-    Chance, CodelConfig, Discipline, Distribution, Jitter, LinkConfig, Loss, Overhead, Probability,
-    QueueConfig, QueueLimit, Reorder, Shaper,
+    Chance, CodelConfig, Discipline, Distribution, FairQueue, Jitter, LinkConfig, Loss, Overhead,
+    Probability, QueueConfig, QueueLimit, Reorder, Shaper, Tokens,
 };
 use sim_core::time::SimDuration;
 
 use crate::context::{Context, Fields, default_number};
 use crate::keys::{self, Key};
-use crate::path_keys::{DISTRIBUTIONS, QUEUES, TBF_KEYS};
+use crate::path_keys::{DISTRIBUTIONS, FQ_KEYS, QUEUES, TBF_KEYS};
 use crate::units;
 use crate::yaml::{Entry, Place, Value};
 
@@ -117,7 +117,16 @@ fn link_parts(cx: &mut Context, link: &Fields<'_>, base: &LinkParts) -> LinkPart
     }
     if let Some((_, e)) = link.get("tbf") {
         let fields = cx.fields(keys_of_section(link, "tbf"), &e.value, "tbf");
-        c.shaper = tbf(cx, &fields);
+        c.shaper = tbf(cx, &fields).map(Shaper::Tokens);
+    }
+    if let Some((_, e)) = link.get("fq") {
+        if link.get("tbf").is_some() {
+            cx.error(e.at, "`fq` and `tbf` are both the queue of the sending host's device").help = Some(
+                "keep one of the two; `fq: {maxrate: ...}` bounds the rate of each connection".to_owned(),
+            );
+        }
+        let fields = cx.fields(FQ_KEYS, &e.value, "fq");
+        c.shaper = fq(cx, &fields).map(Shaper::Fair);
     }
     if let Some((_, e)) = link.get("reorder") {
         let fields = cx.fields(keys_of_section(link, "reorder"), &e.value, "reorder");
@@ -228,12 +237,20 @@ fn finish_queue(
     Some(QueueConfig { discipline, limit: q.limit, burst: q.burst.map(|(bytes, _)| bytes), ecn: q.ecn })
 }
 
-fn tbf(cx: &mut Context, fields: &Fields<'_>) -> Option<Shaper> {
+fn fq(cx: &mut Context, fields: &Fields<'_>) -> Option<FairQueue> {
+    let limit = fields.number(cx, "limit").or_else(|| default_number(FQ_KEYS, "limit"));
+    let flow_limit = fields.number(cx, "flow_limit").or_else(|| default_number(FQ_KEYS, "flow_limit"));
+    // A rate of `unlimited` is none. `tc` counts bytes as well.
+    let max_rate = fields.number::<u64>(cx, "maxrate").map(|bits| (bits / 8).max(1));
+    Some(FairQueue { limit: limit?, flow_limit: flow_limit?, max_rate })
+}
+
+fn tbf(cx: &mut Context, fields: &Fields<'_>) -> Option<Tokens> {
     // A rate of `unlimited` is no bucket.
     let rate_bps = fields.required(cx, "rate", "`tbf`")?;
     let burst = fields.number(cx, "burst").or_else(|| default_number(TBF_KEYS, "burst"));
     let limit = fields.number(cx, "limit").or_else(|| default_number(TBF_KEYS, "limit"));
-    Some(Shaper { rate_bps, burst: burst?, limit: limit? })
+    Some(Tokens { rate_bps, burst: burst?, limit: limit? })
 }
 
 fn percent(cx: &mut Context, fields: &Fields<'_>, name: &str) -> Option<Probability> {

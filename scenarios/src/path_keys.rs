@@ -36,6 +36,7 @@ pub(crate) static PATH: &[Key] = &[
     QUEUE,
     LOCAL_QDISC,
     TBF,
+    FQ,
     key(
         "shared_qdisc",
         Kind::Switch,
@@ -58,6 +59,7 @@ pub(crate) static LINK: &[Key] = &[
     QUEUE,
     LOCAL_QDISC,
     TBF,
+    FQ,
 ];
 
 const LOCAL_QDISC: Key = key(
@@ -72,6 +74,18 @@ const TBF: Key = key(
     "",
     "A token bucket on the sending host's own device, in front of the link (`tc qdisc add ... tbf`). What waits there is charged to its socket: small queues (TSQ) and autocorking hold it back.",
 );
+const FQ: Key = key(
+    "fq",
+    Kind::Section(FQ_KEYS),
+    "",
+    "Fair queueing on the sending host's own device, in front of the link (`tc qdisc add ... fq`): it paces, so that packets leave at the pacing rate of their sockets. What waits there is charged to its socket; `{}` takes the defaults.",
+);
+/// `fq`.
+pub(crate) static FQ_KEYS: &[Key] = &[
+    key("limit", count(1, 100_000_000), "10000", "Packets that may wait; one more is refused."),
+    key("flow_limit", count(1, 100_000_000), "100", "Packets of one connection that may wait."),
+    key("maxrate", Kind::Rate, UNLIMITED, "Bits per second of one connection, headers included."),
+];
 /// `tbf`.
 pub(crate) static TBF_KEYS: &[Key] = &[
     key("rate", Kind::Rate, "", "Bits per second, headers included."),

@@ -1,7 +1,7 @@
 //! One direction of a path as YAML, every default written out.
 
 use sim_core::config::{
-    Chance, Discipline, Distribution, Jitter, LinkConfig, Loss, Overhead, QueueConfig, QueueLimit,
+    Chance, Discipline, Distribution, Jitter, LinkConfig, Loss, Overhead, QueueConfig, QueueLimit, Shaper,
 };
 
 use crate::keys::UNLIMITED;
@@ -53,9 +53,15 @@ pub(crate) fn link_lines(l: &LinkConfig) -> Vec<(&'static str, String)> {
     if *in_host {
         lines.push(("local_qdisc", "on".to_owned()));
     }
-    lines.extend(shaper.map(|s| {
-        let (rate, limit) = (format_rate(s.rate_bps), format_size(s.limit));
-        ("tbf", format!("{{rate: {rate}, burst: {}, limit: {limit}}}", format_size(s.burst.into())))
+    lines.extend(shaper.map(|s| match s {
+        Shaper::Tokens(t) => {
+            let (rate, limit) = (format_rate(t.rate_bps), format_size(t.limit));
+            ("tbf", format!("{{rate: {rate}, burst: {}, limit: {limit}}}", format_size(t.burst.into())))
+        }
+        Shaper::Fair(f) => {
+            let rate = f.max_rate.map_or(UNLIMITED.to_owned(), |bytes| format_rate(bytes.saturating_mul(8)));
+            ("fq", format!("{{limit: {}, flow_limit: {}, maxrate: {rate}}}", f.limit, f.flow_limit))
+        }
     }));
     lines
 }

@@ -4,8 +4,8 @@ mod link;
 mod steps;
 
 pub use link::{
-    Chance, CodelConfig, Discipline, Distribution, Jitter, LinkConfig, Loss, Overhead, Probability,
-    QueueConfig, QueueLimit, Reorder, Shaper,
+    Chance, CodelConfig, Discipline, Distribution, FairQueue, Jitter, LinkConfig, Loss, Overhead,
+    Probability, QueueConfig, QueueLimit, Reorder, Shaper, Tokens,
 };
 pub use steps::StepShares;
 pub(crate) use steps::part_of;

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use sim_core::config::{
-    CallConfig, Chance, Change, ClosingConfig, Congestion, EndpointConfig, FlowsConfig, HostConfig,
-    LinkConfig, LiveOption, NicModel, Offload, Probability, ReadConfig, ReadMode, Reorder, RunConfig, Shaper,
-    SockOpts, StepShares, StopConfig, TimedChange, WriteConfig, WriteMode,
+    CallConfig, Chance, Change, ClosingConfig, Congestion, EndpointConfig, FairQueue, FlowsConfig,
+    HostConfig, LinkConfig, LiveOption, NicModel, Offload, Probability, ReadConfig, ReadMode, Reorder,
+    RunConfig, Shaper, SockOpts, StepShares, StopConfig, TimedChange, Tokens, WriteConfig, WriteMode,
 };
 use sim_core::skb::SkbLayout;
 use sim_core::time::SimDuration;
@@ -364,7 +364,8 @@ fn link(rec: &Recording, setup: &Setup, needle: &str) -> Result<LinkConfig, Conf
             .map(SimDuration::from_millis)
             .ok_or_else(|| unsupported(&format!("delay {text}")))?,
     };
-    let rate_bps = match word_after::<String>(&words, "rate") {
+    let rate = word_after::<String>(&words, "rate").or_else(|| word_after(&words, "maxrate"));
+    let rate_bps = match rate {
         None => None,
         Some(text) => Some(
             [("mbit", 1_000_000), ("kbit", 1_000)]
@@ -375,13 +376,23 @@ fn link(rec: &Recording, setup: &Setup, needle: &str) -> Result<LinkConfig, Conf
     };
     if words.contains(&"tbf") {
         let missing = |what: &str| unsupported(&format!("tbf without {what}"));
-        let shaper = Shaper {
+        let shaper = Shaper::Tokens(Tokens {
             rate_bps: rate_bps.ok_or_else(|| missing("rate"))?,
             burst: word_after(&words, "burst").ok_or_else(|| missing("burst"))?,
             limit: word_after(&words, "limit").ok_or_else(|| missing("limit"))?,
-        };
+        });
         let free = LinkConfig { limit: NO_LIMIT, mtu: setup.mtu, ..LinkConfig::default() };
         return Ok(LinkConfig { shaper: Some(shaper), ..free });
+    }
+    if words.contains(&"fq") {
+        // `maxrate` is the only rate that it can have; `tc` counts bytes.
+        let fair = FairQueue {
+            limit: word_after(&words, "limit").unwrap_or(10_000),
+            flow_limit: word_after(&words, "flow_limit").unwrap_or(100),
+            max_rate: rate_bps.map(|bits| bits / 8),
+        };
+        let free = LinkConfig { limit: NO_LIMIT, mtu: setup.mtu, ..LinkConfig::default() };
+        return Ok(LinkConfig { shaper: Some(Shaper::Fair(fair)), ..free });
     }
     Ok(LinkConfig {
         delay,

@@ -3,8 +3,8 @@
 use proptest::prelude::*;
 use scenarios::{Overrides, Source, reference, resolve, resolved_yaml};
 use sim_core::config::{
-    Chance, CodelConfig, Discipline, Distribution, Jitter, LinkConfig, Loss, Overhead, Probability,
-    QueueConfig, QueueLimit, Reorder, RingConfig,
+    Chance, CodelConfig, Discipline, Distribution, FairQueue, Jitter, LinkConfig, Loss, Overhead,
+    Probability, QueueConfig, QueueLimit, Reorder, RingConfig, Shaper,
 };
 use sim_core::time::SimDuration;
 
@@ -384,4 +384,18 @@ fn a_device_with_a_ring_has_the_figures_of_ethtool() {
     let text = "name: t\nkernel: 6.1\nreceiver: {nic: {model: virtio, ring: 8, rx_usecs: 7, xdp: on}}\n";
     let first = good(text);
     assert_eq!(good(&resolved_yaml(&first)).config, first.config);
+}
+
+#[test]
+fn fair_queueing_takes_its_defaults_or_figures_and_excludes_a_token_bucket() {
+    let shaper = |text: &str| good(&format!("name: t\nkernel: 6.1\npath: {text}\n")).config.forward.shaper;
+    let plain = FairQueue { limit: 10_000, flow_limit: 100, max_rate: None };
+    assert_eq!(shaper("{fq: {}}"), Some(Shaper::Fair(plain)));
+    let bounded = FairQueue { flow_limit: 20, max_rate: Some(500_000), ..plain };
+    assert_eq!(shaper("{forward: {fq: {flow_limit: 20, maxrate: 4mbit}}}"), Some(Shaper::Fair(bounded)));
+    let both = "name: t\nkernel: 6.1\npath: {tbf: {rate: 1mbit}, fq: {}}\n";
+    refused(both, (3, 28), &["`fq` and `tbf` are both the queue", "maxrate"]);
+    refused("name: t\nkernel: 6.1\npath: {fq: {maxrate: 0mbit}}\n", (3, 22), &["rate of zero"]);
+    let written = resolved_yaml(&good("name: t\nkernel: 6.1\npath: {fq: {maxrate: 4mbit}}\n"));
+    assert!(written.contains("fq: {limit: 10000, flow_limit: 100, maxrate: 4mbit}"), "{written}");
 }

@@ -41,13 +41,34 @@ pub struct LinkConfig {
     /// The link lies behind the sending host's device, which cuts what an offload left in one piece before it. (A `queue` sees
     /// packets one by one in any case.)
     pub behind_host: bool,
-    /// A token bucket on the sending host's own device, in front of everything else; `None`: packets leave the host at once.
+    /// What holds packets back on the sending host's own device, in front of everything else; `None`: packets leave the
+    /// host at once.
     pub shaper: Option<Shaper>,
 }
 
-/// A token bucket of the sending host (`tc qdisc add ... tbf`). What waits in it stays charged to its socket.
+/// What holds packets back on the sending host's own device. What waits there stays charged to its socket.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Shaper {
+pub enum Shaper {
+    /// A token bucket.
+    Tokens(Tokens),
+    /// Fair queueing with pacing.
+    Fair(FairQueue),
+}
+
+/// Fair queueing with pacing (`tc qdisc add ... fq`): packets leave when their sockets want, each socket at its pacing rate.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct FairQueue {
+    /// Packets that may wait.
+    pub limit: u32,
+    /// Packets of one connection that may wait.
+    pub flow_limit: u32,
+    /// Bytes per second of one connection, headers included (`maxrate`); `None`: as many as it likes.
+    pub max_rate: Option<u64>,
+}
+
+/// A token bucket (`tc qdisc add ... tbf`).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Tokens {
     /// Bits per second, headers included; not 0.
     pub rate_bps: u64,
     /// Bytes that may leave at once after a pause, headers included.

@@ -372,3 +372,77 @@ fn timeouts_of_a_thin_stream_are_linear_for_a_while_if_that_is_asked_for() {
     assert!(linear[..5].iter().all(|gap| gap.abs_diff(linear[0]) <= 8), "{linear:?}");
     assert!(linear[6] > linear[0] * 3 / 2, "{linear:?}");
 }
+
+/// Fair queueing on the sending host's device, over Ethernet with an RTT of 40 ms.
+fn fair(kernel: &str, packets: u64, change: impl FnOnce(&mut FairQueue)) -> RunConfig {
+    let mut c = quiet(kernel, packets);
+    let mut fq = FairQueue { limit: 10_000, flow_limit: 100, max_rate: None };
+    change(&mut fq);
+    c.forward.shaper = Some(Shaper::Fair(fq));
+    c
+}
+
+/// When how much data reached the receiving host, in microseconds.
+#[derive(Default)]
+struct Arrivals(Vec<(u64, u32)>);
+
+impl Observer for Arrivals {
+    fn segment(&mut self, now: Now, seg: &Segment, _: &crate::skb::Skb, _: &SocketState) {
+        self.0.push((now.time.as_micros(), seg.len));
+    }
+}
+
+/// The most bytes that arrive within half a millisecond, on hosts that take no time for a packet.
+fn largest_burst(mut c: RunConfig) -> u32 {
+    c.host.packet_cost = SimDuration::ZERO;
+    let mut seen = Arrivals::default();
+    run(&c, &mut seen).unwrap();
+    let bytes = |from: u64| seen.0.iter().filter(|s| (from..from + 500).contains(&s.0)).map(|s| s.1).sum();
+    seen.0.iter().map(|s| bytes(s.0)).max().unwrap_or(0)
+}
+
+#[test]
+fn fair_queueing_keeps_packets_until_their_time_and_the_round_trip_does_not_count_it() {
+    for kernel in ["5.10", "6.1", "6.18"] {
+        let mut c = fair(kernel, 400, |_| {});
+        c.sender.sockopt.max_pacing_rate = Some(250_000);
+        let mut sent = Sent::default();
+        let out = run(&c, &mut sent).unwrap();
+        // What follows the first ten segments takes its size at the rate.
+        let nominal_us = 390 * 1_448 * 1_000_000 / 250_000;
+        let took = sent.0.last().unwrap().0 - sent.0[0].0;
+        assert!(took.abs_diff(nominal_us) < 60_000, "{kernel}: {took} us");
+        // Two packets may wait: 11.584 ms each at this rate, which the sender does not take for delay of the path.
+        let srtt_us = out.sender.srtt8 / 8;
+        assert!((40_000..42_500).contains(&srtt_us), "{kernel}: {srtt_us} us");
+        assert_eq!((out.receiver.recvq(), out.sender_counters.retrans_segs), (400 * 1_448, 0), "{kernel}");
+    }
+}
+
+#[test]
+fn behind_fair_queueing_every_socket_is_paced_without_asking() {
+    // 200 packets are sent in slow start, at twice the window in a round trip.
+    let (plain, paced) = (largest_burst(quiet("6.12", 200)), largest_burst(fair("6.12", 200, |_| {})));
+    assert!(paced * 4 < plain, "{paced} {plain}");
+}
+
+#[test]
+fn a_largest_rate_of_the_queue_counts_headers_and_bounds_every_connection() {
+    let mut sent = Sent::default();
+    let out = run(&fair("6.12", 600, |q| q.max_rate = Some(500_000)), &mut sent).unwrap();
+    // 1514 bytes for each segment of 1448.
+    let nominal_us = 600 * 1_514 * 1_000_000 / 500_000;
+    let took = sent.0.last().unwrap().0 - sent.0[0].0;
+    assert!(took < nominal_us && took * 100 > nominal_us * 97, "{took} us, {nominal_us} us");
+    assert_eq!(out.receiver.recvq(), 600 * 1_448);
+}
+
+#[test]
+fn a_connection_without_a_place_left_hears_of_it_and_loses_nothing() {
+    let mut sent = Sent::default();
+    let mut c = fair("6.12", 400, |q| (q.flow_limit, q.max_rate) = (1, Some(500_000)));
+    c.stop.after = SimDuration::from_secs(60);
+    let out = run(&c, &mut sent).unwrap();
+    assert!(out.forward.over_limit > 0 && sent.0.iter().any(|s| s.4 == CaState::Cwr as u8));
+    assert_eq!((out.receiver.recvq(), out.sender_counters.retrans_segs), (400 * 1_448, 0));
+}

@@ -10,7 +10,7 @@ use super::flow::{Flow, FlowId, Shared, Side};
 use super::outcome::{HostOutcome, NamedSnapshot, RunError, RunOutcome};
 use super::softirq::{InputQueue, Turns};
 use super::views::View;
-use crate::config::{Change, LiveOption, RunConfig};
+use crate::config::{Change, LinkConfig, LiveOption, RunConfig, Shaper};
 use crate::host::Host;
 use crate::observer::{Observer, Transmit};
 use crate::path::{Direction, Link, Packet, PacketLane, Payload, Port};
@@ -205,6 +205,14 @@ impl<'a, O: Observer> Simulation<'a, O> {
             std::mem::take(storage);
         queue.reset(config.stop.max_events);
         open_flows(&mut flows, config);
+        let fair = |link: &LinkConfig| matches!(link.shaper, Some(Shaper::Fair(_)));
+        let reverse = if config.forward.both_ways { &config.forward } else { &config.reverse };
+        let paced = [fair(&config.forward), fair(reverse)];
+        for f in flows.iter_mut().filter(|_| paced.contains(&true)) {
+            for (end, _) in f.ends.iter_mut().zip(paced).filter(|(_, paced)| *paced) {
+                end.tx.paced_by_queue();
+            }
+        }
         waiting.clear();
         apps_waiting.clear();
         out.clear();
@@ -223,7 +231,7 @@ impl<'a, O: Observer> Simulation<'a, O> {
             clock: JiffyClock::new(config.host.hz, config.host.since_tick),
             wheel: TimerWheel::new(config.host.jiffies),
             queue,
-            in_host: links.iter().any(|l| l.in_host() || l.bucket().is_some()),
+            in_host: links.iter().any(|l| l.in_host() || l.host_queue(0, Direction::Forward).is_some()),
             links,
             ports,
             hosts: [host(config, Side::Sender), host(config, Side::Receiver)],
@@ -632,7 +640,7 @@ impl<'a, O: Observer> Simulation<'a, O> {
         if self.in_host {
             let link = if self.config.forward.both_ways { Side::Sender } else { side };
             host.qdisc_room = self.links[link.at()].room();
-            host.shaper = self.links[link.at()].bucket();
+            host.shaper = self.links[link.at()].host_queue(flow, side.way());
         }
         let mut cx = Cx { now, out: &mut self.out, host, obs: &mut view };
         let [a, b] = &mut self.flows[flow as usize].ends;
@@ -673,6 +681,12 @@ impl<'a, O: Observer> Simulation<'a, O> {
         let (at, payload) = match t.data {
             Some(data) => {
                 self.data_left = Some(self.cpu.begin(data.at));
+                if self.in_host
+                    && let Some(release) = self.flows[flow as usize].ends[from.at()].tx.take_release()
+                {
+                    let link = self.link_of(from);
+                    self.links[link.at()].set_release(release);
+                }
                 (data.at + data_lag, Payload::Data(data))
             }
             None => {

@@ -18,7 +18,7 @@ pub use sockets::SocketCount;
 use crate::config::HostConfig;
 use crate::counters::Counters;
 use crate::linux::KernelProfile;
-use crate::path::Bucket;
+use crate::path::HostQueue;
 use crate::time::{Now, SimDuration, SimTime};
 
 /// Up to this much queued for sending a socket is not blamed for a lack of memory (`SOCK_MIN_SNDBUF`), bytes.
@@ -33,8 +33,8 @@ pub struct Host {
     pub memory: TcpMem,
     /// Packets that the queueing discipline of the device still takes while a socket acts; `None`: as many as there are.
     pub qdisc_room: Option<u32>,
-    /// The token bucket of the device while a socket acts, if there is one.
-    pub(crate) shaper: Option<Bucket>,
+    /// What holds packets back at the device while a socket acts, if something does.
+    pub(crate) shaper: Option<HostQueue>,
     /// What was written to the kernel's log.
     pub log: KernelLog,
     orphans: OrphanCache,

@@ -6,8 +6,9 @@ use rand_chacha::rand_core::RngCore;
 use super::Packet;
 use super::bottleneck::{Bottleneck, QueueStats, transmission};
 use super::netem::{Departure, Direction, Netem};
+use super::shaping::{HostQueue, Shaping};
 use super::slim::PacketLane;
-use super::tbf::{Bucket, TokenBucket, Verdict};
+use super::tbf::Verdict;
 use crate::config::{LinkConfig, Overhead};
 use crate::linux::KernelProfile;
 use crate::queue::{EventQueue, Key, Sorted};
@@ -48,7 +49,7 @@ impl LinkStats {
 struct Special {
     netem: Option<Netem>,
     queue: Option<Bottleneck>,
-    shaper: Option<TokenBucket>,
+    shaper: Option<Shaping>,
     /// Packets on their way, if their order can change; otherwise they are in the lane.
     sorted: Option<Sorted<Packet>>,
     lost: u64,
@@ -111,7 +112,7 @@ impl Link {
             Direction::Reverse => Purpose::FlowHashReverse,
         };
         let queue = config.queue.and_then(|_| Bottleneck::new(config, stream(seed, hash, 0).next_u64()));
-        let shaper = config.shaper.as_ref().map(TokenBucket::new);
+        let shaper = config.shaper.as_ref().map(Shaping::new);
         let special = (netem.is_some() || queue.is_some() || shaper.is_some()).then(|| {
             let sorted = netem.as_ref().filter(|n| n.reorders()).map(|_| Sorted::default());
             let queue = queue.clone();
@@ -195,16 +196,23 @@ impl Link {
         self.in_host.then(|| u32::try_from(self.limit.saturating_sub(self.waiting())).unwrap_or(u32::MAX))
     }
 
-    /// The token bucket of the sending host as it is now, if there is one.
+    /// What holds packets of connection `flow` back in the sending host, as it is now, if something does.
     #[inline]
-    pub(crate) fn bucket(&self) -> Option<Bucket> {
-        self.special.as_ref()?.shaper.as_ref().map(TokenBucket::bucket)
+    pub(crate) fn host_queue(&self, flow: u32, way: Direction) -> Option<HostQueue> {
+        self.special.as_ref()?.shaper.as_ref().map(|s| s.view(flow, way))
+    }
+
+    /// The socket wants the packet that comes next to leave at `release`.
+    pub(crate) fn set_release(&mut self, release: SimTime) {
+        if let Some(shaper) = self.special.as_mut().and_then(|s| s.shaper.as_mut()) {
+            shaper.set_release(release);
+        }
     }
 
     /// A packet that has waited in the sending host and left it since, each once.
     #[inline]
     pub(crate) fn take_released(&mut self) -> Option<Packet> {
-        self.special.as_mut()?.shaper.as_mut()?.released.pop_front()
+        self.special.as_mut()?.shaper.as_mut()?.take_released()
     }
 
     /// The place of the next thing to happen in the order of events: mostly that a packet arrives.
@@ -284,8 +292,8 @@ impl Link {
                 reordered: s.reordered,
                 in_flight: on_the_way
                     + s.queue.as_ref().map_or(0, Bottleneck::holds)
-                    + s.shaper.as_ref().map_or(0, TokenBucket::holds),
-                over_limit: self.over_limit + s.shaper.as_ref().map_or(0, TokenBucket::refused),
+                    + s.shaper.as_ref().map_or(0, Shaping::holds),
+                over_limit: self.over_limit + s.shaper.as_ref().map_or(0, Shaping::refused),
                 queue: s.queue.as_ref().map(|q| q.stats().clone()),
                 ..plain
             },

@@ -6,7 +6,7 @@
 use std::collections::VecDeque;
 
 use super::Packet;
-use crate::config::Shaper;
+use crate::config::Tokens;
 use crate::queue::Key;
 use crate::time::SimTime;
 
@@ -38,7 +38,7 @@ pub struct Bucket {
 }
 
 impl Bucket {
-    fn new(shaper: &Shaper) -> Self {
+    fn new(shaper: &Tokens) -> Self {
         let mut bucket = Self {
             rate_bps: shaper.rate_bps.max(1),
             depth: 0,
@@ -94,7 +94,7 @@ pub(super) struct TokenBucket {
 }
 
 impl TokenBucket {
-    pub(super) fn new(shaper: &Shaper) -> Self {
+    pub(super) fn new(shaper: &Tokens) -> Self {
         Self {
             bucket: Bucket::new(shaper),
             queue: VecDeque::new(),
@@ -181,7 +181,7 @@ mod tests {
     /// Recorded (`q1_tsq_tbf`): packets of two segments, 3028 bytes with headers, leave every 2.4224 ms at 10 Mbit/s.
     #[test]
     fn packets_leave_when_their_bytes_are_paid_for() {
-        let mut b = Bucket::new(&Shaper { rate_bps: 10_000_000, burst: 5_000, limit: 6_100 });
+        let mut b = Bucket::new(&Tokens { rate_bps: 10_000_000, burst: 5_000, limit: 6_100 });
         assert_eq!(b.pay(at(0), 3_028), Ok(()));
         // 4 ms less 2.4224 ms are left.
         assert_eq!(b.pay(at(0), 3_028), Err(SimTime::from_nanos(844_800)));
@@ -191,7 +191,7 @@ mod tests {
 
     #[test]
     fn a_packet_waits_behind_others_and_is_refused_where_there_is_no_room() {
-        let mut b = Bucket::new(&Shaper { rate_bps: 10_000_000, burst: 3_100, limit: 6_100 });
+        let mut b = Bucket::new(&Tokens { rate_bps: 10_000_000, burst: 3_100, limit: 6_100 });
         assert_eq!(b.offer(at(0), 3_028), Verdict::Passes);
         assert_eq!(b.offer(at(0), 3_028), Verdict::Waits);
         assert_eq!(b.offer(at(0), 66), Verdict::Waits, "the tokens would suffice, but it is not its turn");

@@ -314,8 +314,12 @@ impl Sender {
         let mut taken = cx.host.qdisc_room != Some(0);
         self.held = cx.host.qdisc_room.is_some();
         cx.host.qdisc_room = cx.host.qdisc_room.map(|room| room.saturating_sub(1));
-        if let Some(bucket) = &mut cx.host.shaper {
-            let verdict = bucket.offer(left_at, Packet::data_bytes(&seg, skb.segs.max(1)));
+        if let Some(queue) = &mut cx.host.shaper {
+            let release = self.wstamp.max(rx.cached_clock());
+            let verdict = queue.offer(left_at, release, Packet::data_bytes(&seg, skb.segs.max(1)));
+            if queue.keeps_times() {
+                self.charged.releases.push_back(release);
+            }
             self.held = verdict == Verdict::Waits;
             taken = verdict != Verdict::Refused;
             if self.held {

@@ -1,5 +1,6 @@
-//! Pacing by the socket itself (`tcp_pacing_check`, `tcp_update_skb_after_send`, `tcp_pace_kick`), which
-//! `SO_MAX_PACING_RATE` turns on. The device's queueing discipline need not know of it.
+//! Pacing: when a packet may leave (`tcp_update_skb_after_send`). A socket with `SO_MAX_PACING_RATE` keeps it until then
+//! by itself (`tcp_pacing_check`, `tcp_pace_kick`); behind the fair queueing of its own device it hands packets over at once, with
+//! that time, and the queue keeps them (`SK_PACING_FQ`).
 
 use super::Sender;
 use super::output::Push;
@@ -12,20 +13,22 @@ use crate::time::SimTime;
 const UNPACED_SEGMENTS: u64 = 10;
 const NS_PER_S: u128 = 1_000_000_000;
 
-/// What a socket that paces itself keeps.
+/// What a paced socket keeps.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Pacing {
     /// `sk_max_pacing_rate`, bytes per second.
     pub(super) max_rate: u64,
     /// Data segments sent so far, repetitions included (`data_segs_out`).
     segments: u64,
+    /// The queueing discipline of the device keeps packets until their time (`SK_PACING_FQ`), not the socket.
+    by_queue: bool,
     /// When the timer lets the socket go on (`pacing_timer`).
     timer: Option<SimTime>,
 }
 
 impl Pacing {
     pub(super) fn new(max_rate: u64) -> Self {
-        Self { max_rate, segments: 0, timer: None }
+        Self { max_rate, segments: 0, by_queue: false, timer: None }
     }
 
     /// Segments with data were handed to the device.
@@ -46,6 +49,11 @@ impl Pacing {
 }
 
 impl Sender {
+    /// The device's queueing discipline paces the socket's packets, from the first one on.
+    pub fn paced_by_queue(&mut self) {
+        self.pacing.get_or_insert(Pacing::new(u64::MAX)).by_queue = true;
+    }
+
     /// A packet of `len` bytes has left the socket: when the next one may.
     pub(super) fn paced(&mut self, prior: SimTime, len: u32) {
         if let Some(p) = &self.pacing {
@@ -55,7 +63,8 @@ impl Sender {
 
     /// Whether the next packet has to wait for its time; a timer then wakes the socket.
     pub(super) fn pacing_holds(&mut self, rx: &Receiver) -> bool {
-        let Some(p) = self.pacing.as_mut().filter(|_| self.wstamp > rx.cached_clock()) else { return false };
+        let held = |p: &&mut Pacing| !p.by_queue && self.wstamp > rx.cached_clock();
+        let Some(p) = self.pacing.as_mut().filter(held) else { return false };
         p.timer.get_or_insert(self.wstamp);
         true
     }

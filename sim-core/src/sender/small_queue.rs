@@ -1,14 +1,15 @@
 //! Small queues (`tcp_small_queue_check`, `tcp_wfree`, `tcp_tsq_handler`) and autocorking (`tcp_should_autocork`).
 //!
 //! What a socket has handed to the device stays charged to it (`sk_wmem_alloc`) until the device frees it. Devices that let
-//! go of packets at once (loopback, veth, netem with a delay or a rate) charge nothing for long; a token bucket in the
-//! socket's own host does. A socket with too much there stops, and goes on when some of it was freed.
+//! go of packets at once (loopback, veth, netem with a delay or a rate) charge nothing for long; a token bucket or fair queueing in
+//! the socket's own host does. A socket with too much there stops, and goes on when some of it was freed.
 
 use std::collections::VecDeque;
 
 use super::Sender;
 use super::write_queue::TxSkb;
 use crate::seq::Seq;
+use crate::time::SimTime;
 
 /// `sk_pacing_shift`: about a millisecond of the pacing rate may wait.
 const PACING_SHIFT: u32 = 10;
@@ -22,6 +23,8 @@ const ONE_BYTE: u32 = 64;
 pub(super) struct Charged {
     /// Truesizes, bytes, with the first sequence number of each packet.
     packets: VecDeque<(Seq, u32)>,
+    /// When packets that the device is about to get are to leave, if it keeps such times.
+    pub(super) releases: VecDeque<SimTime>,
     /// Their sum (`sk_wmem_alloc` without its bias).
     bytes: u64,
     /// The socket stopped because of it (`TSQ_THROTTLED`).
@@ -74,6 +77,11 @@ impl Sender {
             && !self.queue.rtx.is_empty()
             && self.charged.alloc() > truesize;
         keeps.then(|| !std::mem::replace(&mut self.charged.throttled, true))
+    }
+
+    /// When the packet that the device gets next is to leave (`skb->tstamp`).
+    pub fn take_release(&mut self) -> Option<SimTime> {
+        self.charged.releases.pop_front()
     }
 
     /// The packet that starts at `seq` has left the host, if it waited there. Returns whether the socket stopped for it and
