@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use sim_core::counters::Counters;
+use sim_core::seq::Seq;
 use sim_core::state::TcpState;
 use sim_core::time::SimTime;
 
@@ -114,7 +115,8 @@ pub fn ss_block(run: &Measured, options: &ReportOptions) -> String {
     if let Some(h) = send {
         word("cwnd", h.cwnd.to_string());
     }
-    word("bytes_received", run.fitted().to_string());
+    // A FIN counts (`tcp_rcv_nxt_update`).
+    word("bytes_received", (s.rcv_nxt - Seq::FIRST).to_string());
     word("segs_out", run.acks().to_string());
     word("segs_in", run.packets().to_string());
     word("data_segs_in", run.data_packets().to_string());

@@ -250,6 +250,9 @@ fn connection(out: &mut Writer, e: &EndpointConfig) {
     option("TCP_CORK", Some(on_off(o.cork).to_owned()));
     option("TCP_QUICKACK", o.quickack.map(|v| v.to_string()));
     option("TCP_NOTSENT_LOWAT", o.notsent_lowat.map(size));
+    option("SO_LINGER", o.linger_zero.then(|| "0".to_owned()));
+    option("TCP_LINGER2", o.linger2.map(|v| format!("{v}s")));
+    option("TCP_SYNCNT", o.syn_count.map(|v| v.to_string()));
     let rate = |v: u64| if v == u64::MAX { UNLIMITED.to_owned() } else { format_rate(v.saturating_mul(8)) };
     option("SO_MAX_PACING_RATE", o.max_pacing_rate.map(rate));
     out.open(1, "route");

@@ -154,6 +154,11 @@ fn resolve_sockopts(cx: &mut Context, end: &Fields<'_>, sysctl: &Sysctls) -> Soc
         cork: fields.switch(cx, "TCP_CORK").unwrap_or(false),
         quickack: fields.number(cx, "TCP_QUICKACK"),
         notsent_lowat: fields.number(cx, "TCP_NOTSENT_LOWAT"),
+        linger_zero: fields
+            .get("SO_LINGER")
+            .is_some_and(|(key, e)| cx.choice(key, &e.value, &["0"]).is_some()),
+        linger2: linger2(cx, &fields),
+        syn_count: fields.number(cx, "TCP_SYNCNT"),
         max_pacing_rate: fields.get("SO_MAX_PACING_RATE").and_then(|(key, e)| {
             // The option counts bytes; a rate below one byte per second still lets something through.
             let bits = |v: i128| u64::try_from(v / 8).unwrap_or(u64::MAX).max(1);
@@ -163,6 +168,15 @@ fn resolve_sockopts(cx: &mut Context, end: &Fields<'_>, sysctl: &Sysctls) -> Soc
             })
         }),
     }
+}
+
+/// `TCP_LINGER2` in whole seconds.
+fn linger2(cx: &mut Context, fields: &Fields<'_>) -> Option<u32> {
+    let ns: u64 = fields.number(cx, "TCP_LINGER2")?;
+    if ns % 1_000_000_000 != 0 {
+        cx.error(fields.place("TCP_LINGER2"), "`TCP_LINGER2`: the kernel counts it in whole seconds");
+    }
+    u32::try_from(ns / 1_000_000_000).ok()
 }
 
 /// A buffer option and its forced form, of which a program uses one.

@@ -299,6 +299,24 @@ pub(crate) static SOCKOPT: &[Key] = &[
         "The socket is writable while less than this is unsent.",
     ),
     key(
+        "SO_LINGER",
+        Kind::Choice(&["0"]),
+        "",
+        "0: `close` resets the connection at once. Without it, TCP goes on by itself after a `close`; longer times are not modelled.",
+    ),
+    key(
+        "TCP_LINGER2",
+        Kind::Time { min: 0, max: 120 * S, bare: Some(S) },
+        "",
+        "How long a connection without a program waits for the peer's FIN, in place of net.ipv4.tcp_fin_timeout; whole seconds.",
+    ),
+    key(
+        "TCP_SYNCNT",
+        count(1, 127),
+        "",
+        "Timeouts after which `connect` is given up, in place of net.ipv4.tcp_syn_retries.",
+    ),
+    key(
         "SO_MAX_PACING_RATE",
         Kind::Rate,
         "",

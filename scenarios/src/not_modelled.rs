@@ -30,7 +30,7 @@ static SYSCTLS: &[(&str, Standing)] = &[
     ),
     ("net.ipv4.tcp_allowed_congestion_control", NoEffect("every end may use cubic and reno")),
     ("net.ipv4.tcp_available_congestion_control", NoEffect("there are cubic and reno")),
-    ("net.core.default_qdisc", Elsewhere("`path.tbf`, `path.queue` or `path.local_qdisc`")),
+    ("net.core.default_qdisc", Elsewhere("`path.fq`, `path.tbf`, `path.queue` or `path.local_qdisc`")),
     ("net.core.rmem_default", NoEffect("TCP sockets begin with net.ipv4.tcp_rmem[1]")),
     ("net.core.wmem_default", NoEffect("TCP sockets begin with net.ipv4.tcp_wmem[1]")),
     (
@@ -100,7 +100,10 @@ static SYSCTLS: &[(&str, Standing)] = &[
     ("net.ipv4.tcp_tw_recycle", NoEffect("kernels do not have it since 4.12")),
     ("net.core.netdev_max_backlog", Only("1000", "the input queue of a processor holds 1000 packets")),
     ("net.core.dev_weight", Only("64", "a poll of the input queue takes 64 packets")),
-    ("net.core.netdev_budget", Missing("`nic.budget` is the weight of a device's own poll")),
+    (
+        "net.core.netdev_budget",
+        Only("300", "polls take turns until nothing is left; `nic.budget` is a device's own weight"),
+    ),
     ("net.core.netdev_budget_usecs", Missing("`nic.budget` is the weight of a device's own poll")),
     ("net.core.gro_normal_batch", Missing("`nic.budget` says after how many frames joined ones go up")),
     ("net.core.busy_poll", BUSY_POLL),
@@ -114,6 +117,7 @@ static SYSCTLS: &[(&str, Standing)] = &[
 /// Socket options.
 static SOCKOPTS: &[(&str, Standing)] = &[
     ("TCP_CONGESTION", Elsewhere("`congestion: cubic` or `congestion: reno` of the same end")),
+    ("TCP_USER_TIMEOUT", Missing("a connection is given up after net.ipv4.tcp_retries2 timeouts")),
     ("SO_KEEPALIVE", Missing("silent connections stay; nobody asks whether the other end is alive")),
     ("TCP_KEEPIDLE", Missing("keepalive is not modelled")),
     ("TCP_KEEPINTVL", Missing("keepalive is not modelled")),

@@ -291,6 +291,12 @@ pub struct SockOpts {
     pub quickack: Option<u32>,
     /// `TCP_NOTSENT_LOWAT`.
     pub notsent_lowat: Option<u32>,
+    /// `SO_LINGER` with a time of 0: `close` resets the connection.
+    pub linger_zero: bool,
+    /// `TCP_LINGER2`, seconds, in place of `tcp_fin_timeout`.
+    pub linger2: Option<u32>,
+    /// `TCP_SYNCNT`, in place of `tcp_syn_retries`.
+    pub syn_count: Option<u8>,
     /// `SO_MAX_PACING_RATE`, bytes per second. Any value makes the socket pace itself (`SK_PACING_NEEDED`).
     pub max_pacing_rate: Option<u64>,
 }

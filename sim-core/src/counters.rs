@@ -174,7 +174,7 @@ counters! {
     out_rsts = "TcpOutRsts",
     /// Connections reset because a program closed with unread data.
     abort_on_close = "TcpExtTCPAbortOnClose",
-    /// Connections reset because data came that nobody will read.
+    /// Connections reset because data came that nobody will read, or because a program wanted it (`SO_LINGER` 0).
     abort_on_data = "TcpExtTCPAbortOnData",
     /// Orphans reset because there were too many, or too little memory.
     abort_on_memory = "TcpExtTCPAbortOnMemory",

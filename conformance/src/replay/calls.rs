@@ -97,7 +97,7 @@ impl Drive<'_> {
                 self.with(now, |rx, snd, cx| rx.release(cx, snd));
             }
             AppAction::Close => self.with(now, |rx, snd, cx| {
-                if rx.close(cx, snd) {
+                if rx.close(cx, snd, false) {
                     snd.fin_written(cx, rx);
                 }
             }),

@@ -173,7 +173,7 @@ impl Meter {
         sender: &Counters,
     ) -> Measured {
         self.see(state);
-        self.bursts.finish(state.rcv_nxt);
+        self.bursts.finish(self.progress.seen());
         for stall in [&mut self.zero_window, &mut self.sending.timeout, &mut self.sending.rwnd] {
             stall.end(now);
         }
@@ -202,7 +202,7 @@ impl Observer for Meter {
             return;
         }
         self.see(state);
-        self.progress.segment(now.time, state.rcv_nxt);
+        self.progress.segment(now.time, state.rcv_nxt, seg.seq + seg.len);
         if self.packets == 0 {
             self.first_wup = Some(state.rcv_wup);
             self.socket.timestamps = seg.ts.is_some();
@@ -219,7 +219,7 @@ impl Observer for Meter {
             self.truesize += u64::from(skb.buf.truesize);
             self.progress.data_begins(now.time, state.rcv_wnd, self.setup.rtt);
             let gap = SimDuration::from_nanos(self.setup.rtt.as_nanos() / 2);
-            self.bursts.data_arrives(now.time, state.rcv_nxt, gap);
+            self.bursts.data_arrives(now.time, self.progress.seen(), gap);
         }
     }
 
@@ -232,7 +232,7 @@ impl Observer for Meter {
         self.progress.offered(now.time, packet.window);
         self.zero_window.set(packet.window == 0, now.time);
         if packet.window == 0 {
-            self.note_full(now.time, state.rcv_nxt);
+            self.note_full(now.time, self.progress.seen());
         }
     }
 

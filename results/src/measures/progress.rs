@@ -12,8 +12,10 @@ use super::histogram::Histogram;
 pub struct Progress {
     /// `rcv_nxt` before the first segment.
     first: Option<Seq>,
-    /// `rcv_nxt` as last seen.
+    /// `rcv_nxt` as last seen, without a FIN.
     seen: Seq,
+    /// Where the data ends that has arrived: a FIN beyond it takes a sequence number and is no data.
+    data_end: Seq,
     /// When the latest segment arrived: what `rcv_nxt` gains is gained then.
     arrived: SimTime,
     /// When the first data arrived, and the round-trip time before it from which the window counts.
@@ -30,6 +32,7 @@ impl Progress {
     /// The socket is seen with this `rcv_nxt`. Returns what was gained since: where it ends and when it came.
     pub(super) fn see(&mut self, rcv_nxt: Seq, transfer: Option<u64>) -> Option<(Seq, SimTime)> {
         let first = self.first?;
+        let rcv_nxt = rcv_nxt.min(self.data_end.max(first));
         if rcv_nxt <= self.seen {
             return None;
         }
@@ -41,13 +44,14 @@ impl Progress {
         Some((rcv_nxt, self.arrived))
     }
 
-    /// A segment arrives; call it after [`Progress::see`] with the state before it.
-    pub(super) fn segment(&mut self, now: SimTime, rcv_nxt: Seq) {
+    /// A segment arrives whose data ends at `end`; call it after [`Progress::see`] with the state before it.
+    pub(super) fn segment(&mut self, now: SimTime, rcv_nxt: Seq, end: Seq) {
         if self.first.is_none() {
             self.first = Some(rcv_nxt);
             self.seen = rcv_nxt;
         }
         self.arrived = now;
+        self.data_end = self.data_end.max(end);
     }
 
     /// The first data arrives at a socket that offers `window`.
@@ -72,7 +76,7 @@ impl Progress {
         self.area + u128::from(window) * u128::from(t.since(since).as_nanos())
     }
 
-    /// `rcv_nxt` as last seen.
+    /// `rcv_nxt` as last seen, without a FIN.
     pub(super) const fn seen(&self) -> Seq {
         self.seen
     }
@@ -218,12 +222,12 @@ mod tests {
     fn what_a_window_lets_through_is_one_window_in_a_round_trip_time() {
         let rtt = SimDuration::from_nanos(100);
         let mut p = Progress::default();
-        p.segment(t(50), Seq(1));
-        p.segment(t(150), Seq(1));
+        p.segment(t(50), Seq(1), Seq(1_001));
+        p.segment(t(150), Seq(1), Seq(1_001));
         p.data_begins(t(150), 1_000, rtt);
         p.offered(t(150), 1_000);
         p.see(Seq(1_001), Some(2_000));
-        p.segment(t(250), Seq(1_001));
+        p.segment(t(250), Seq(1_001), Seq(2_001));
         assert_eq!(p.see(Seq(2_001), Some(2_000)), Some((Seq(2_001), t(250))));
         p.offered(t(250), 3_000);
         // From 50 to 250: two round trips with 1000 bytes each; later nothing was left to send.

@@ -229,3 +229,14 @@ fn merges_collapses_and_drops_are_shares_and_sums() {
     assert_eq!(values(&run, names), [Some(443), Some(1000), Some(1000)]);
     assert_eq!(values(&run, ["window_at_first_drop", "fill_ns"]), [Some(2000), Some(0)]);
 }
+
+#[test]
+fn a_fin_takes_a_sequence_number_and_is_no_data() {
+    let mut m = meter(None, Some(2_000));
+    arrive(&mut m, 0, 0, 1_000, 5_000);
+    arrive(&mut m, 100, 1_000, 1_000, 4_000);
+    // The FIN comes in a burst of its own.
+    arrive(&mut m, 300, 2_000, 0, 3_000);
+    let run = end(m, 400, 2_001);
+    assert_eq!(values(&run, ["fitted", "bursts"]), [Some(2_000), Some(2)]);
+}

@@ -40,7 +40,11 @@ fn a_sysctl_that_kernels_have_and_the_model_has_not_is_explained() {
         (3, 19),
         &["is another key here", "`congestion: cubic`"],
     );
-    refused(&end("net.core.netdev_budget", "300"), (3, 19), &["`net.core.netdev_budget` is not modelled"]);
+    refused(
+        &end("net.core.netdev_budget_usecs", "8000"),
+        (3, 19),
+        &["`net.core.netdev_budget_usecs` is not modelled"],
+    );
     assert!(good(&end("net.ipv4.tcp_mtu_probing", "0")).warnings.is_empty());
     assert!(good(&end("net.ipv4.tcp_no_metrics_save", "on")).warnings.is_empty());
     // A file of sysctls can be taken over as it is; what it cannot change is said.

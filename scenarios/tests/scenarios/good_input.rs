@@ -6,7 +6,7 @@ use sim_core::config::{
 };
 use sim_core::time::SimDuration;
 
-use super::good;
+use super::{good, refused};
 
 #[test]
 fn a_kernel_written_as_a_number_means_its_text() {
@@ -221,4 +221,17 @@ fn schema_reference_and_metrics_come_from_the_table() {
     let expect = &schema["properties"]["expect"]["properties"];
     assert!(expect["counters.TcpExtTCPRcvQDrop"].is_object() && expect["goodput"].is_object());
     assert!(expect["counters"]["properties"]["TcpExtTCPRcvQDrop"].is_object());
+}
+
+#[test]
+fn options_of_the_end_of_a_connection_are_taken_and_written_again() {
+    let text = "name: t\nkernel: 6.1\nsender: {sockopt: {SO_LINGER: 0, TCP_LINGER2: 5s, TCP_SYNCNT: 3}}\n";
+    let s = good(text);
+    let o = &s.config.sender.sockopt;
+    assert_eq!((o.linger_zero, o.linger2, o.syn_count), (true, Some(5), Some(3)));
+    let again = good(&resolved_yaml(&s));
+    assert_eq!(again.config, s.config);
+    let option = |text: &str| format!("name: t\nkernel: 6.1\nsender: {{sockopt: {{{text}}}}}\n");
+    refused(&option("SO_LINGER: 5"), (3, 31), &["expected one of 0"]);
+    refused(&option("TCP_LINGER2: 1500ms"), (3, 33), &["whole seconds"]);
 }

@@ -127,7 +127,7 @@ impl Endpoint {
             }
             Ending::Close => {
                 let anything = self.rx.tcp_state() != TcpState::Close;
-                if anything && self.rx.close(cx, &mut self.tx) && may_shut {
+                if anything && self.rx.close(cx, &mut self.tx, self.life.resets) && may_shut {
                     self.tx.shutdown(cx, &mut self.rx);
                 }
                 self.let_go(cx);

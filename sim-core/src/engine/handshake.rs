@@ -137,7 +137,10 @@ impl<O: Observer> Simulation<'_, O> {
     fn handshake_retries(&self, flow: FlowId, side: Side) -> u8 {
         let sysctl = self.sysctls(flow, side);
         match side {
-            Side::Sender => sysctl.tcp_syn_retries.saturating_add(sysctl.tcp_syn_linear_timeouts),
+            Side::Sender => {
+                let asked = self.config.sender_of(flow).sockopt.syn_count;
+                asked.unwrap_or(sysctl.tcp_syn_retries).saturating_add(sysctl.tcp_syn_linear_timeouts)
+            }
             Side::Receiver => sysctl.tcp_synack_retries,
         }
     }

@@ -56,6 +56,8 @@ pub(super) struct Lifecycle {
     max_records: u32,
     fin_timeout: u32,
     orphan_retries: u8,
+    /// `close` resets the connection (`SO_LINGER` with a time of 0).
+    pub(super) resets: bool,
 }
 
 impl Lifecycle {
@@ -71,8 +73,9 @@ impl Lifecycle {
             stuck: None,
             max_orphans: s.tcp_max_orphans,
             max_records: s.tcp_max_tw_buckets,
-            fin_timeout: s.tcp_fin_timeout,
+            fin_timeout: config.sockopt.linger2.unwrap_or(s.tcp_fin_timeout),
             orphan_retries: s.tcp_orphan_retries,
+            resets: config.sockopt.linger_zero,
         }
     }
 

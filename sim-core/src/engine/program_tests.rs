@@ -220,3 +220,25 @@ fn a_planned_close_ends_a_connection_from_outside() {
     let r = outcome(&c);
     assert_eq!((r.receiver.state, r.receiver.rmem, r.sender.packets_out), (TcpState::Close, 0, 0));
 }
+
+#[test]
+fn a_close_with_a_linger_time_of_zero_resets_the_connection_and_drops_what_was_not_sent() {
+    let mut c = pair("6.12", 20, burst(MIB, Ending::Close), ReadConfig::asap(65_536));
+    let orderly = outcome(&c);
+    c.sender.sockopt.linger_zero = true;
+    let reset = outcome(&c);
+    assert_eq!((orderly.read, orderly.sender_counters.out_rsts), (MIB, 0));
+    let counted = (reset.sender_counters.out_rsts, reset.sender_counters.abort_on_data);
+    assert_eq!((counted, reset.receiver.state), ((1, 1), TcpState::Close));
+    assert!(reset.read < MIB, "{}", reset.read);
+}
+
+#[test]
+fn the_peers_fin_is_waited_for_as_long_as_the_program_says() {
+    let mut c = pair("6.12", 20, burst(1_000, Ending::Close), ReadConfig::asap(65_536));
+    c.stop.bytes = None;
+    c.stop.after = SimDuration::from_secs(20);
+    assert_eq!(outcome(&c).sender_counters.time_waited, 0, "a minute by default");
+    c.sender.sockopt.linger2 = Some(5);
+    assert_eq!(outcome(&c).sender_counters.time_waited, 1);
+}

@@ -306,7 +306,7 @@ fn a_syn_that_is_sent_again_asks_for_marks_without_the_fallback() {
 }
 
 /// When SYNs are sent to a peer that does not answer, in whole seconds, and when `connect` returns.
-fn syns(kernel: &str, retries: u8) -> (Vec<u64>, u64) {
+fn syns(kernel: &str, retries: u8, count: Option<u8>) -> (Vec<u64>, u64) {
     #[derive(Default)]
     struct Syns(Vec<u64>);
     impl Observer for Syns {
@@ -316,6 +316,7 @@ fn syns(kernel: &str, retries: u8) -> (Vec<u64>, u64) {
     }
     let mut c = quiet(kernel, 10);
     c.sender.sysctl.tcp_syn_retries = retries;
+    c.sender.sockopt.syn_count = count;
     c.stop.after = SimDuration::from_secs(1_000);
     c.events = vec![TimedChange { at: SimDuration::ZERO, change: Change::ForwardDown(true) }];
     let mut seen = Syns::default();
@@ -334,12 +335,14 @@ fn connect_is_given_up_when_the_pause_after_the_last_syn_is_over() {
     let all = |measured: &[u64], nominal: &[u64]| {
         measured.len() == nominal.len() && measured.iter().zip(nominal).all(|(m, n)| near(*m, *n))
     };
-    let (sent, end) = syns("6.1", 6);
+    let (sent, end) = syns("6.1", 6, None);
     assert!(all(&sent, &[0, 1, 3, 7, 15, 31, 63]) && near(end, 127), "{sent:?} {end}");
-    let (sent, end) = syns("6.12", 6);
+    let (sent, end) = syns("6.12", 6, None);
     assert!(all(&sent, &[0, 1, 2, 3, 4, 5, 7, 11, 19, 35, 67]) && near(end, 131), "{sent:?} {end}");
-    let (sent, end) = syns("6.1", 1);
-    assert_eq!((sent.len(), end), (2, 3));
+    for (retries, count) in [(1, None), (6, Some(1))] {
+        let (sent, end) = syns("6.1", retries, count);
+        assert_eq!((sent.len(), end), (2, 3));
+    }
 }
 
 /// When the packets of a stream of small writes are repeated after the path has died, in ms after the first repetition.

@@ -294,7 +294,7 @@ impl<'a, O: Observer> Driver<'a, O> {
                 }
                 let open = self.can_write();
                 let orderly = self.with(|rx, snd, cx| {
-                    let orderly = rx.close(cx, snd);
+                    let orderly = rx.close(cx, snd, false);
                     if orderly && open {
                         snd.fin_written(cx, rx);
                     }

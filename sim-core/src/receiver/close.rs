@@ -9,9 +9,9 @@ use crate::state::{AckPending, TcpState};
 
 impl Receiver {
     /// The application closes the socket (`tcp_close`). Unread data means that the peer must be told that not all was
-    /// taken: a reset goes out and the connection is gone. Otherwise the sending half has a FIN to send; returns
-    /// whether it has.
-    pub fn close<S: SendHalf, O: Observer>(&mut self, cx: &mut Cx<'_, O>, snd: &mut S) -> bool {
+    /// taken: a reset goes out and the connection is gone, as it is if the program does not want it to go on by itself
+    /// (`resets`: `SO_LINGER` with a time of 0). Otherwise the sending half has a FIN to send; returns whether it has.
+    pub fn close<S: SendHalf, O: Observer>(&mut self, cx: &mut Cx<'_, O>, snd: &mut S, resets: bool) -> bool {
         let unread = self.queue.iter().any(|skb| skb.seq + skb.len > self.copied_seq);
         while let Some(skb) = self.queue.pop_front() {
             self.uncharge(cx, skb.buf.truesize);
@@ -23,10 +23,11 @@ impl Receiver {
             // Nothing is left to end: there is nobody to tell.
             return false;
         }
-        if !unread {
+        if !unread && !resets {
             return self.shutdown_write();
         }
-        cx.host.counters.abort_on_close += 1;
+        cx.host.counters.abort_on_close += u64::from(unread);
+        cx.host.counters.abort_on_data += u64::from(!unread);
         self.abort(cx, snd);
         false
     }
