@@ -228,8 +228,9 @@ fn a_close_with_a_linger_time_of_zero_resets_the_connection_and_drops_what_was_n
     c.sender.sockopt.linger_zero = true;
     let reset = outcome(&c);
     assert_eq!((orderly.read, orderly.sender_counters.out_rsts), (MIB, 0));
-    let counted = (reset.sender_counters.out_rsts, reset.sender_counters.abort_on_data);
-    assert_eq!((counted, reset.receiver.state), ((1, 1), TcpState::Close));
+    assert_eq!((reset.sender_counters.abort_on_data, reset.receiver.state), (1, TcpState::Close));
+    // ACKs that were on their way meet no socket and are answered with resets as well.
+    assert!(reset.sender_counters.out_rsts >= 1);
     assert!(reset.read < MIB, "{}", reset.read);
 }
 

@@ -136,13 +136,15 @@ fn throughput_is_the_smaller_of_rate_and_window_per_round_trip() {
                     let by_window =
                         (f64::from(end.sender.snd_wnd) / MSS).floor() * MSS / (rtt_ms as f64 / 1e3);
                     let what = format!("{kernel}, {rtt_ms} ms, {rate_mbit:?} Mbit/s, SO_RCVBUF {rcvbuf}");
-                    within(&what, goodput, by_rate.min(by_window), 10.0);
+                    within(&what, goodput, by_rate.min(by_window), 4.0);
                 }
             }
         }
     }
 }
 
+/// The formula knows no time for a recovery: one of the W / 2 round trips from one loss to the next, during which the window
+/// stays. That is the whole tolerance.
 #[test]
 fn reno_follows_the_square_root_of_the_loss_rate() {
     for (n, to) in [(1_000, 60), (3_000, 90), (10_000, 150)] {
@@ -159,7 +161,8 @@ fn reno_follows_the_square_root_of_the_loss_rate() {
         let (goodput, _) = case.goodput(30, to);
         // MSS / RTT * sqrt(3 / 2p): a segment more per round trip, whatever the ACKs cover (RFC 3465).
         let theory = MSS / 0.05 * (1.5 * f64::from(n)).sqrt();
-        within(&format!("Reno, p = 1/{n}"), goodput, theory, 50.0);
+        let round_trips = (8.0 * f64::from(n) / 3.0).sqrt() / 2.0;
+        within(&format!("Reno, p = 1/{n}"), goodput, theory, 1_000.0 / round_trips);
     }
 }
 
@@ -217,7 +220,7 @@ fn between_two_losses_cubic_follows_the_curve_of_rfc_9438() {
             before = (cwnd, state);
         }
         assert!(epochs >= 4, "{epochs} losses");
-        within(&format!("CUBIC, one loss in {n}, average window"), sum, expected_sum, 50.0);
+        within(&format!("CUBIC, one loss in {n}, average window"), sum, expected_sum, 5.0);
     }
 }
 
@@ -277,7 +280,7 @@ fn cubic_average(n: u64, rtt_ms: u64, factor: f64, epochs: u64) -> f64 {
 fn cubic_keeps_the_average_window_of_rfc_9438_from_its_steady_state_on() {
     for (n, rtt_ms) in [(3_000, 300), (10_000, 300), (10_000, 500)] {
         let theory = rfc_9438_average(n as f64, rtt_ms as f64 / 1e3);
-        within(&format!("CUBIC, p = 1/{n}, {rtt_ms} ms"), cubic_average(n, rtt_ms, 1.0, 6), theory, 50.0);
+        within(&format!("CUBIC, p = 1/{n}, {rtt_ms} ms"), cubic_average(n, rtt_ms, 1.0, 6), theory, 20.0);
     }
 }
 
@@ -312,10 +315,10 @@ fn cubic_keeps_any_maximum_whose_loss_falls_on_the_flat_middle_of_the_curve() {
 
 /// RFC 9438, 4.3: where Reno would have more, CUBIC has as much as Reno. The kernel looks at most every 1/32 s whether Reno
 /// would; where that is several round trips, it follows a little late.
-/// At 10 ms the tolerance is a tenth: recorded kernels are as much below the formula (`f_friendly_100`, and 5.8 % at 1/400).
+/// At 10 ms the tolerance is 9 %: recorded kernels are as much below the formula (`f_friendly_100`, and 5.8 % at 1/400).
 #[test]
 fn cubic_is_as_fast_as_reno_where_reno_would_be_faster() {
-    for (n, rtt_ms, permille) in [(1_000, 10, 100.0), (1_000, 40, 50.0), (3_000, 40, 50.0)] {
+    for (n, rtt_ms, permille) in [(1_000, 10, 90.0), (1_000, 40, 50.0), (3_000, 40, 30.0)] {
         let case = Case {
             kernel: "6.1",
             congestion: Congestion::Cubic,
