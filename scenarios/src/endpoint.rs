@@ -173,7 +173,7 @@ fn resolve_sockopts(cx: &mut Context, end: &Fields<'_>, sysctl: &Sysctls) -> Soc
 /// `TCP_LINGER2` in whole seconds.
 fn linger2(cx: &mut Context, fields: &Fields<'_>) -> Option<u32> {
     let ns: u64 = fields.number(cx, "TCP_LINGER2")?;
-    if ns % 1_000_000_000 != 0 {
+    if !ns.is_multiple_of(1_000_000_000) {
         cx.error(fields.place("TCP_LINGER2"), "`TCP_LINGER2`: the kernel counts it in whole seconds");
     }
     u32::try_from(ns / 1_000_000_000).ok()
