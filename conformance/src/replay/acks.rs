@@ -7,7 +7,7 @@ use sim_core::state::TcpState;
 use sim_core::time::{Now, SimTime};
 
 use super::drive::Drive;
-use super::lookahead::server_segment;
+use super::lookahead::{micros, server_segment};
 use crate::compare::{Difference, compare_ack};
 use crate::recording::{AckRow, LineKind, Row};
 use crate::score::LineDifference;
@@ -28,6 +28,10 @@ impl Drive<'_> {
         if ack.len > 0 || ack.flags.has(Flags::FIN) {
             self.server_data(now, ack);
             return;
+        }
+        if self.m.watch.sent.is_empty() && ack.seq < self.m.snd.snd_una().0 {
+            // A window probe.
+            self.own_packet(now);
         }
         if self.m.rx.tcp_state() == TcpState::TimeWait && self.m.watch.sent.is_empty() {
             self.time_wait_answer(now, ack);
@@ -54,16 +58,19 @@ impl Drive<'_> {
     /// and no row shows the segment.
     pub(super) fn time_wait_answer(&mut self, now: Now, ack: &AckRow) {
         self.with(now, |rx, snd, cx| rx.answer_in_time_wait(cx, snd));
-        let Some((packet, _)) = self.m.watch.sent.pop_front() else { return };
+        let Some((packet, ..)) = self.m.watch.take_sent() else { return };
         self.score_ack(ack, compare_ack(ack, &packet.seg, None));
     }
 
     /// Compares the oldest packet that the model sent.
     pub(super) fn watch_answer(&mut self, ack: &AckRow) {
-        let Some((packet, state)) = self.m.watch.sent.pop_front() else {
+        let Some((packet, state, cause)) = self.m.watch.take_sent() else {
             self.score_ack(ack, vec![Difference { column: "(packet)", recorded: Some(1), model: None }]);
             return;
         };
+        if packet.seg.len > 0 {
+            self.server_differs(cause);
+        }
         let mut differences = compare_ack(ack, &packet.seg, None);
         if !packet.seg.flags.has(Flags::RST) {
             let mut state = state;
@@ -76,22 +83,44 @@ impl Drive<'_> {
     /// Data or FIN of the server itself: an input, but its acknowledgement and window are the model's.
     pub(super) fn server_data(&mut self, now: Now, ack: &AckRow) {
         let seg = server_segment(ack);
+        let mut mss = self.m.snd.mss_cache().saturating_sub(self.m.rx.sack_option_len()).max(1);
+        let mut timer = false;
+        if self.m.snd.is_own() {
+            // The clock was read when the packet was made.
+            let made = ack.state.tcp_mstamp.map(micros).filter(|t| *t <= now.time);
+            self.own_packet(Now { time: made.unwrap_or(now.time), ..now });
+        } else if self.m.watch.sent.front().is_none_or(|(p, _)| p.seg.seq != seg.seq || p.seg.len != seg.len)
+        {
+            self.copy_written(now, seg.end_seq());
+            // Sent before, or new when the write timer is due, and not by a call of the application: by the timer.
+            let due =
+                self.m.snd.passive().and_then(|s| s.write_timer_due()).is_some_and(|j| j <= now.jiffies);
+            timer = (seg.end_seq() <= self.m.snd.snd_nxt() || due) && !self.m.rx.is_owned();
+            self.with(now, |rx, snd, cx| {
+                let s = snd.passive()?;
+                if timer {
+                    s.write_timer_sends(cx, rx, seg)
+                } else {
+                    s.transmit(cx, rx, seg)
+                }
+                Some(())
+            });
+        }
+        let Some((packet, mut state, cause)) = self.m.watch.take_sent() else {
+            return self.server_differs(self.at);
+        };
+        if (packet.seg.seq, packet.seg.len) != (seg.seq, seg.len) {
+            self.server_differs(cause);
+        }
         // One packet of several segments is cut on its way to the device.
-        let mss = self.m.snd.mss_cache().saturating_sub(self.m.rx.sack_option_len()).max(1);
+        if let Some(made) = packet.data {
+            mss = if made.gso_size > 0 { made.gso_size } else { seg.len.max(1) };
+        }
         for _ in 1..seg.len.div_ceil(mss) {
             self.emitted.push(SimTime::from_nanos(ack.time_ns));
         }
-        let mut timer = false;
-        if self.m.watch.sent.front().is_none_or(|(p, _)| p.seg.seq != seg.seq || p.seg.len != seg.len) {
-            self.copy_written(now, seg.end_seq());
-            // Sent before, or new when the write timer is due, and not by a call of the application: by the timer.
-            let due = self.m.snd.write_timer_due().is_some_and(|j| j <= now.jiffies);
-            timer = (seg.end_seq() <= self.m.snd.snd_nxt() || due) && !self.m.rx.is_owned();
-            self.with(now, |rx, snd, cx| {
-                if timer { snd.write_timer_sends(cx, rx, seg) } else { snd.transmit(cx, rx, seg) }
-            });
-        }
-        let Some((packet, state)) = self.m.watch.sent.pop_front() else { return };
+        // What came while the packets in front were made.
+        state.backlog_len = self.m.rx.state(&self.m.snd).backlog_len;
         let mut differences = compare_ack(ack, &packet.seg, None);
         differences.extend(self.compare(&ack.state, &state));
         self.score_ack(ack, differences);
@@ -107,7 +136,10 @@ impl Drive<'_> {
 
     /// ACKs that the model sent and the kernel did not: each is an ACK that differs.
     pub(super) fn unexpected_acks(&mut self, row: &Row) {
-        while self.m.watch.sent.pop_front().is_some() {
+        while let Some((packet, _, cause)) = self.m.watch.take_sent() {
+            if packet.seg.len > 0 {
+                self.server_differs(cause);
+            }
             self.score.unexpected += 1;
             let d = Difference { column: "(packet)", recorded: None, model: Some(1) };
             self.score.note(LineDifference::of(LineKind::Ack, row.ev, row.time_ns, vec![d]));

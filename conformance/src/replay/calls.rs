@@ -50,6 +50,7 @@ impl Drive<'_> {
                 self.finish_read(now);
                 self.in_recv = false;
                 self.with(now, |rx, snd, cx| rx.release(cx, snd));
+                self.own_asks_for_room(now);
             }
             AppAction::SetSockOpt { level, opt, value } => {
                 let v = value.clamp(0, i64::from(u32::MAX)) as u32;
@@ -76,34 +77,43 @@ impl Drive<'_> {
             }
             AppAction::Send(len) => {
                 self.in_send = true;
-                self.with(now, |rx, _, _| rx.own());
+                self.send_begins = Some((now, false));
                 // What the call will take is known from its return.
                 let taken = self.events[at + 1..].iter().find_map(|(_, e)| match e {
                     EventRef::App(a) if a.what == AppWhat::SendRet => a.ret,
                     _ => None,
                 });
-                self.writing = taken.unwrap_or(len).clamp(0, len.clamp(0, i64::from(u32::MAX))) as u32;
-                self.write_until_push(now);
-                // Whether or not anything can be sent, pushing reads the clock.
-                self.with(now, |rx, _, cx| rx.refresh_clock(cx));
+                let asked = len.clamp(0, i64::from(u32::MAX));
+                let takes = taken.unwrap_or(len).clamp(0, asked) as u32;
+                if self.m.snd.is_own() {
+                    self.own_write_begins(now, asked as u32, takes);
+                    return;
+                }
+                self.writing = takes;
             }
             AppAction::Release => self.write(now, u32::MAX),
-            AppAction::Drain => self.with(now, |rx, _, _| rx.begin_drain()),
+            AppAction::Drain => {
+                self.own_write_until_flush(now);
+                self.with(now, |rx, _, _| rx.begin_drain());
+            }
             AppAction::SendRet(_) => {
-                self.write(now, u32::MAX);
-                self.m.snd.send_ended();
+                let pushed = self.clocks.read_before(at, &self.events[at].1, self.m.rx.cached_clock());
+                self.write(Now { time: pushed.unwrap_or(now.time), ..now }, u32::MAX);
+                if let Some(s) = self.m.snd.passive() {
+                    s.send_ended();
+                }
                 (self.writing, self.wrote) = (0, 0);
                 self.in_send = false;
                 self.with(now, |rx, snd, cx| rx.release(cx, snd));
             }
             AppAction::Close => self.with(now, |rx, snd, cx| {
                 if rx.close(cx, snd, false) {
-                    snd.fin_written(cx, rx);
+                    snd.shut(cx, rx);
                 }
             }),
             AppAction::Shutdown => self.with(now, |rx, snd, cx| {
                 if rx.shutdown_write() {
-                    snd.fin_written(cx, rx);
+                    snd.shut(cx, rx);
                 }
             }),
             AppAction::DelackTimer => {
@@ -169,16 +179,46 @@ impl Drive<'_> {
         self.before_timer = Some((now.time, self.m.rx.state(&self.m.snd)));
     }
 
+    /// A `send` that was entered has taken the socket before the event that comes now: unless that is a segment that came
+    /// to a free socket. The clock in the socket tells whether the call had taken it even then, and pushed: pushing reads
+    /// the clock, whether or not anything can be sent. Segments that follow one another leave the program no time.
+    pub(super) fn send_has_begun(&mut self, event: &EventRef<'_>) {
+        let Some((entered, judged)) = self.send_begins else { return };
+        match event {
+            EventRef::Merge(_) | EventRef::Tx(_) => return,
+            EventRef::Row(r) if r.state.owned == Some(false) => {
+                self.send_begins = Some((entered, true));
+                if judged {
+                    return;
+                }
+                let stamp = r.state.tcp_mstamp.map(micros);
+                let pushed = stamp.filter(|t| *t >= entered.time && *t > self.m.rx.cached_clock());
+                let Some(at) = pushed else { return };
+                self.send_begins = None;
+                self.own_write_ends(Now { time: at, ..entered });
+            }
+            _ => {
+                self.send_begins = None;
+                self.with(entered, |rx, _, _| rx.own());
+            }
+        }
+        if !self.m.snd.is_own() {
+            self.write_until_push(entered);
+            self.with(entered, |rx, _, cx| rx.refresh_clock(cx));
+        }
+    }
+
     /// A `send` in progress copies up to `n` more bytes.
     pub(super) fn write(&mut self, now: Now, n: u32) {
+        self.own_write_ends(now);
         let n = n.min(self.writing - self.wrote.min(self.writing));
         self.wrote += n;
-        self.with(now, |rx, snd, cx| snd.written(cx, rx, n));
+        self.with(now, |rx, snd, cx| snd.passive().map(|s| s.written(cx, rx, n)));
     }
 
     /// What is about to be transmitted up to `end` must have been copied.
     pub(super) fn copy_written(&mut self, now: Now, end: Seq) {
-        while end > self.m.snd.write_seq() && self.wrote < self.writing {
+        while self.m.snd.passive().is_some_and(|s| end > s.write_seq()) && self.wrote < self.writing {
             self.write_until_push(now);
         }
     }
@@ -186,7 +226,9 @@ impl Drive<'_> {
     /// A `send` in progress copies as far as to its next attempt to transmit.
     fn write_until_push(&mut self, now: Now) {
         let left = self.writing.saturating_sub(self.wrote);
-        self.wrote += self.with(now, |rx, snd, cx| snd.write_until_push(cx, rx, left));
+        let wrote =
+            self.with(now, |rx, snd, cx| snd.passive().map_or(left, |s| s.write_until_push(cx, rx, left)));
+        self.wrote += wrote;
     }
 
     /// The end of a `recv`: its window is chosen.
@@ -240,7 +282,7 @@ impl Drive<'_> {
         let Some(s) = &row.segment else { return };
         let [seq, end_seq] = seqs;
         let [truesize, data_len, nr_frags] = figures;
-        let sack = self.sack_of(s);
+        let sack = self.sack_of(s, row.time_ns);
         let last = end_seq == s.end_seq;
         let (seg, buf): (Segment, Buffer) = self.hindsight.backlog_segment(
             s,
@@ -248,7 +290,7 @@ impl Drive<'_> {
             [truesize, data_len, nr_frags],
             Part { alone: !joined, last },
             sack,
-            row.time_ns,
+            [ev, row.time_ns],
         );
         let feed = |m: &mut Machine, buf: Buffer| {
             m.with(now, |rx, snd, cx| {

@@ -134,6 +134,14 @@ impl Clocks {
         now
     }
 
+    /// The last reading of the socket's clock before event `at`, as the next state shows it: between that event and
+    /// `since`, if there was one.
+    pub(super) fn read_before(&self, at: usize, e: &EventRef<'_>, since: SimTime) -> Option<SimTime> {
+        let us = u64::try_from(self.next[at].stamp?).ok()?;
+        let t = SimTime::from_nanos(us * 1_000);
+        (t > since && t <= Self::time(e)).then_some(t)
+    }
+
     /// The expiry of the delayed-ACK timer that the next state shows, if a tick may have fallen while event `at` was
     /// processed.
     pub(super) fn expiry_after_tick(&self, at: usize, ns: u64) -> Option<i64> {

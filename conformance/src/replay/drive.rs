@@ -6,9 +6,7 @@ use sim_core::config::LiveOption;
 use sim_core::host::Host;
 use sim_core::receiver::Receiver;
 use sim_core::send_half::Cx;
-use sim_core::sender::PassiveSender;
 use sim_core::seq::Seq;
-use sim_core::skb::SkbLayout;
 use sim_core::state::SocketState;
 use sim_core::time::{Now, SimTime};
 
@@ -16,6 +14,7 @@ use super::clock::Clocks;
 use super::inputs::Hindsight;
 use super::lookahead::{backlog_after, backlog_at_ack};
 use super::machine::Machine;
+use super::server::{OwnWrite, Server, sends_data};
 use super::setup::{Setup, SetupError};
 use super::watch::Watch;
 use crate::recording::{AppWhat, EventRef, KernelVersion, Recording};
@@ -33,16 +32,28 @@ pub enum Oracle {
 
 /// Replays one recording and compares every row, ACK and script step.
 ///
+/// A server that sends data follows its own rules up to the first packet of its own that is not the recorded one; then the
+/// replay begins again, and from there on the recorded packets go out.
+///
 /// # Errors
 /// If the recording's kernel is unknown or its connection's opening is missing.
 pub fn replay(rec: &Recording, oracle: Oracle) -> Result<CaseScore, SetupError> {
     let setup = Setup::of(rec)?;
     let events = rec.events();
-    let mut drive = Drive::new(rec, &setup, &events, oracle);
-    for (at, (ev, event)) in events.iter().enumerate() {
-        drive.step(at, *ev, event);
+    let mut follow_from = if sends_data(rec) { usize::MAX } else { 0 };
+    loop {
+        let mut drive = Drive::new(rec, &setup, &events, oracle, follow_from);
+        for (at, (ev, event)) in events.iter().enumerate() {
+            drive.step(at, *ev, event);
+            if drive.differs_at.is_some() {
+                break;
+            }
+        }
+        match drive.differs_at {
+            Some(at) => follow_from = at,
+            None => return Ok(drive.finish()),
+        }
     }
-    Ok(drive.finish())
 }
 
 /// A replay in progress.
@@ -65,6 +76,8 @@ pub(super) struct Drive<'a> {
     /// ACKs on their way to the sender, which then frees its copies.
     pub(super) acks_under_way: VecDeque<(SimTime, Seq)>,
     pub(super) in_send: bool,
+    /// When a `send` was entered that has not been seen to have the socket, and whether a segment has come since.
+    pub(super) send_begins: Option<(Now, bool)>,
     pub(super) in_recv: bool,
     /// Bytes that the `send` in progress takes, and how many of them are copied.
     pub(super) writing: u32,
@@ -92,6 +105,14 @@ pub(super) struct Drive<'a> {
     pub(super) emitted: Vec<SimTime>,
     pub(super) read_ret: Option<i64>,
     pub(super) row_index: usize,
+    /// The event that is being replayed.
+    pub(super) at: usize,
+    /// From this event on the server sends what was recorded, whatever its own rules say.
+    follow_from: usize,
+    /// The event that let the server send something else than was recorded.
+    pub(super) differs_at: Option<usize>,
+    /// The `send` in progress of a server that follows its own rules.
+    pub(super) own_write: OwnWrite,
 }
 
 impl<'a> Drive<'a> {
@@ -100,6 +121,7 @@ impl<'a> Drive<'a> {
         setup: &'a Setup,
         events: &'a [(u64, EventRef<'a>)],
         oracle: Oracle,
+        follow_from: usize,
     ) -> Self {
         let clocks = Clocks::new(rec, events);
         let headers = setup.kernel.max_tcp_header;
@@ -126,7 +148,7 @@ impl<'a> Drive<'a> {
             hindsight,
             m: Machine {
                 rx,
-                snd: PassiveSender::new(setup.kernel, &setup.sysctl, hz, SkbLayout::default()),
+                snd: if follow_from > 0 { Server::own(rec, setup) } else { Server::followed(setup, hz) },
                 host: Host::default(),
                 watch: Watch::default(),
                 out: Vec::new(),
@@ -142,6 +164,7 @@ impl<'a> Drive<'a> {
                 .collect(),
             acks_under_way: VecDeque::new(),
             in_send: false,
+            send_begins: None,
             in_recv: false,
             writing: 0,
             wrote: 0,
@@ -156,6 +179,10 @@ impl<'a> Drive<'a> {
             emitted: Vec::new(),
             read_ret: None,
             row_index: 0,
+            at: 0,
+            follow_from,
+            differs_at: None,
+            own_write: OwnWrite::default(),
         }
     }
 
@@ -163,13 +190,17 @@ impl<'a> Drive<'a> {
     pub(super) fn with<R>(
         &mut self,
         now: Now,
-        f: impl FnOnce(&mut Receiver, &mut PassiveSender, &mut Cx<'_, Watch>) -> R,
+        f: impl FnOnce(&mut Receiver, &mut Server, &mut Cx<'_, Watch>) -> R,
     ) -> R {
         self.m.with(now, f)
     }
 
     pub(super) fn step(&mut self, at: usize, ev: u64, event: &EventRef<'_>) {
         let now = self.clocks.now(at, event);
+        (self.at, self.m.watch.at) = (at, at);
+        if at == self.follow_from {
+            self.follow_server();
+        }
         self.overdue_timers(Clocks::time(event));
         while let Some(&(t, ack)) = self.acks_under_way.front()
             && t <= now.time
@@ -177,6 +208,7 @@ impl<'a> Drive<'a> {
             self.acks_under_way.pop_front();
             self.m.rx.release_shared(ack);
         }
+        self.send_has_begun(event);
         if let Some(states) = &mut self.closing {
             states.push(self.m.rx.state(&self.m.snd));
         }

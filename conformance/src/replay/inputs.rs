@@ -7,6 +7,7 @@ use sim_core::seq::Seq;
 use sim_core::skb::{Buffer, Share};
 use sim_core::time::SimTime;
 
+use super::carriers::Carriers;
 use crate::recording::{AppWhat, EventRef, MergeWhy, Recording, RowSegment};
 
 /// Time that queueing a segment takes at most, ns: less than the distance of two segments.
@@ -33,6 +34,8 @@ pub(super) struct Hindsight {
     row_of_backlog: BTreeMap<u64, usize>,
     /// By row: how many segments from the backlog came out in it.
     waited: Vec<u32>,
+    /// By position of a backlog event: the client's packet that arrived then, if it is known.
+    carriers: Carriers,
 }
 
 impl Hindsight {
@@ -41,8 +44,9 @@ impl Hindsight {
         for m in rec.merges.iter().filter(|m| !m.ret && m.why == Some(MergeWhy::Shared)) {
             shared_until.insert(m.to_seq, SimTime::from_nanos(m.time_ns + 1));
         }
-        let (row_of_backlog, waited) = backlog_rows(events);
-        Self { blind: false, shared_until, headers, row_of_backlog, waited }
+        let carriers = Carriers::of(rec, events);
+        let (row_of_backlog, waited) = backlog_rows(events, &carriers);
+        Self { blind: false, shared_until, headers, row_of_backlog, waited, carriers }
     }
 
     /// What a replay may know that takes no sharing from the merges: a clone is shared until the ACK for it has reached
@@ -113,7 +117,7 @@ impl Hindsight {
         (seg, buf)
     }
 
-    /// One segment on its way into the backlog; `s` is the row in which it came out.
+    /// One segment on its way into the backlog at event `ev`; `s` is the row in which it came out.
     pub(super) fn backlog_segment(
         &self,
         s: &RowSegment,
@@ -121,11 +125,12 @@ impl Hindsight {
         [truesize, data_len, nr_frags]: [u32; 3],
         Part { alone, last }: Part,
         sack: SackList,
-        arrival_ns: u64,
+        [ev, arrival_ns]: [u64; 2],
     ) -> (Segment, Buffer) {
         let fin = last && s.flags.has(sim_core::segment::Flags::FIN);
         let len = (end_seq - seq - i64::from(fin)).clamp(0, i64::from(u32::MAX)) as u32;
         let mut seg = header(s, seq, len, sack);
+        self.carriers.correct(ev, &mut seg);
         if !last {
             seg.flags = seg.flags.without(sim_core::segment::Flags::FIN);
         }
@@ -151,7 +156,7 @@ impl Hindsight {
 /// The backlog is a queue: segments come out in the order in which they went in, some of them joined. What joins was
 /// added between the same two drains. The recorder attributes by sequence numbers, which pure ACKs share: a row that
 /// was processed while the socket was owned came out of the backlog in any case.
-fn backlog_rows(events: &[(u64, EventRef<'_>)]) -> (BTreeMap<u64, usize>, Vec<u32>) {
+fn backlog_rows(events: &[(u64, EventRef<'_>)], carriers: &Carriers) -> (BTreeMap<u64, usize>, Vec<u32>) {
     let mut rows = BTreeMap::new();
     let mut waited = Vec::new();
     let mut waiting = std::collections::VecDeque::new();
@@ -167,7 +172,9 @@ fn backlog_rows(events: &[(u64, EventRef<'_>)]) -> (BTreeMap<u64, usize>, Vec<u3
                     let passed_over = s.bl_segs == 0
                         && r.state.owned == Some(true)
                         && first.is_some_and(|(_, _, seq)| seq == Some(s.seq));
-                    let most = s.bl_segs.max(u32::from(passed_over));
+                    let out: Vec<u64> = waiting.iter().map(|w| w.0).collect();
+                    let known = carriers.joined(s, r.state.owned == Some(true), &out);
+                    let most = known.unwrap_or(s.bl_segs.max(u32::from(passed_over)));
                     while n < most
                         && let Some(&(ev, list, _)) = waiting.front()
                         && first.is_some_and(|(_, of, _)| of == list || s.len > 0)
@@ -223,7 +230,7 @@ mod tests {
             rows: vec![ack_row(4, 2, true), ack_row(5, 0, true), ack_row(6, 0, false)],
             ..Recording::default()
         };
-        let (rows, waited) = backlog_rows(&rec.events());
+        let (rows, waited) = backlog_rows(&rec.events(), &Carriers::default());
         assert_eq!(rows.into_iter().collect::<Vec<_>>(), [(1, 0), (3, 1)]);
         assert_eq!(waited, [1, 1, 0]);
     }
@@ -239,7 +246,7 @@ mod tests {
             rows: vec![ack_row(4, 2, true)],
             ..Recording::default()
         };
-        let (_, waited) = backlog_rows(&rec.events());
+        let (_, waited) = backlog_rows(&rec.events(), &Carriers::default());
         assert_eq!(waited, [2]);
     }
 }

@@ -7,13 +7,16 @@
 //! | `clock` | which "now" each event had |
 //! | `watch` | gathers what the model did |
 //! | `inputs` | segments and their buffers, from recorded lines |
+//! | `carriers` | which packet of the client a segment in the backlog was |
 //! | `lookahead` | what later lines tell about earlier ones |
 //! | `machine` | the model |
+//! | `server` | the server's own data |
 //! | `drive` | the event loop |
 //! | `opening`, `rows`, `acks`, `calls`, `timers`, `steps`, `merges`, `counters` | what each kind of line does, and its comparison |
 
 mod acks;
 mod calls;
+mod carriers;
 mod clock;
 mod counters;
 mod drive;
@@ -23,6 +26,7 @@ mod machine;
 mod merges;
 mod opening;
 mod rows;
+mod server;
 pub(crate) mod setup;
 mod steps;
 mod timers;

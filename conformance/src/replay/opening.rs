@@ -43,16 +43,19 @@ impl Drive<'_> {
         let mss = u32::from(syn.mss).min(self.m.rx.advmss()).saturating_sub(option);
         let rtt_us =
             self.synack_at.map(|t| now.time.since(t).as_micros().max(1).min(u64::from(u32::MAX)) as u32);
-        self.m.snd.established(&Handshake {
-            snd_nxt: Seq::FIRST,
-            snd_wnd: u32::from(seg.wnd) << scale,
-            wl1: Seq(seg.seq),
-            snd_wscale: scale,
-            mss,
-            sack: syn.sack,
-            timestamps,
-            rtt_us,
-        });
+        self.m.snd.established(
+            now,
+            &Handshake {
+                snd_nxt: Seq::FIRST,
+                snd_wnd: u32::from(seg.wnd) << scale,
+                wl1: Seq(seg.seq),
+                snd_wscale: scale,
+                mss,
+                sack: syn.sack,
+                timestamps,
+                rtt_us,
+            },
+        );
         let (header, _) = self.hindsight.segment(seg, SackList::EMPTY, now.time.as_nanos());
         self.with(now, |rx, snd, cx| rx.child_created(cx, snd, &header));
     }

@@ -62,9 +62,11 @@ impl Drive<'_> {
         if row.entry == Entry::End {
             return;
         }
-        for seg in data_in_answer(self.events, at) {
-            self.copy_written(now, seg.end_seq());
-            self.m.snd.will_send(seg);
+        if !self.m.snd.is_own() {
+            for seg in data_in_answer(self.events, at) {
+                self.copy_written(now, seg.end_seq());
+                self.with(now, |_, snd, _| snd.passive().map(|s| s.will_send(seg)));
+            }
         }
         if !direct {
             self.backlog_before_ack(at, now);
@@ -82,12 +84,14 @@ impl Drive<'_> {
             late.tick_during.before_decision = true;
             self.arrival(late, row, segment, direct);
         }
-        self.m.snd.take_unsent();
+        if let Some(s) = self.m.snd.passive() {
+            s.take_unsent();
+        }
     }
 
     /// The segment of a row goes in: `direct`ly, or out of the backlog.
     pub(super) fn arrival(&mut self, now: Now, row: &Row, segment: &RowSegment, direct: bool) {
-        let sack = self.sack_of(segment);
+        let sack = self.sack_of(segment, row.time_ns);
         if !direct && self.m.rx.backlog_waiting() > 0 {
             self.with(now, |rx, snd, cx| rx.drain_one(cx, snd));
             return;
@@ -99,8 +103,15 @@ impl Drive<'_> {
         self.with(now, |rx, snd, cx| rx.segment_bypassing_backlog(cx, snd, &seg, buf));
     }
 
-    /// Only the header length matters of the blocks that the peer sends: one block if any.
-    pub(super) fn sack_of(&self, s: &RowSegment) -> SackList {
+    /// The blocks that the peer sends, if its packet was recorded. Of others only the header length matters: one block if
+    /// any.
+    pub(super) fn sack_of(&self, s: &RowSegment, time_ns: u64) -> SackList {
+        if s.sack_opt
+            && self.m.snd.is_own()
+            && let Some(sack) = self.recorded_sack(s, time_ns)
+        {
+            return sack;
+        }
         let mut list = SackList::EMPTY;
         if s.sack_opt {
             list.push(SackBlock { start: Seq(s.seq), end: Seq(s.seq) });

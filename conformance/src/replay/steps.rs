@@ -20,6 +20,8 @@ impl Drive<'_> {
         {
             model = before;
         }
+        // The memory was asked for before the state.
+        let earlier = self.before_timer.filter(|(t, _)| t.as_nanos() + POLL_NS >= step.time_ns);
         let mut differences = self.compare(&step.state, &model);
         let mut check = |column, recorded: Option<i64>, model: Option<i64>| {
             if recorded != model {
@@ -38,7 +40,13 @@ impl Drive<'_> {
         check("inq", Some(step.inq), Some(model.recvq() - fin));
         check("meminfo.rmem_alloc", Some(step.meminfo.rmem_alloc), Some(i64::from(model.rmem as u32)));
         check("meminfo.rcvbuf", Some(step.meminfo.rcvbuf), Some(i64::from(model.rcvbuf as u32)));
-        check("meminfo.fwd_alloc", Some(step.meminfo.fwd_alloc), Some(i64::from(model.fwd_alloc as u32)));
+        let forward = [Some(model), earlier.map(|(_, s)| s)]
+            .into_iter()
+            .flatten()
+            .map(|s| i64::from(s.fwd_alloc as u32))
+            .find(|f| *f == step.meminfo.fwd_alloc);
+        let forward = forward.unwrap_or(i64::from(model.fwd_alloc as u32));
+        check("meminfo.fwd_alloc", Some(step.meminfo.fwd_alloc), Some(forward));
         check("meminfo.drops", Some(step.meminfo.drops), Some(i64::from(model.drops)));
         self.emitted.drain(..emitted);
         self.read_ret = None;

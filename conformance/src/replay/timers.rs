@@ -4,7 +4,7 @@ use sim_core::send_half::SendHalf as _;
 use sim_core::time::{SimDuration, SimTime};
 
 use super::drive::{Drive, Oracle};
-use crate::recording::AppWhat;
+use crate::recording::{AppWhat, EventRef};
 
 /// Time from a tick to its timers, at most: what else is pending may be served first.
 const SOFTIRQ: SimDuration = SimDuration::from_micros(50);
@@ -26,13 +26,17 @@ impl Drive<'_> {
                 self.with(now, |rx, snd, cx| rx.compressed_ack_timer(cx, snd));
             }
         }
-        if let Some(j) = self.m.snd.write_timer_due() {
+        if let Some(j) = self.m.snd.passive().and_then(|s| s.write_timer_due()) {
             let at = ticks.begin(j + 1);
             // While something is under way, the timer sends, and the record shows it.
             if at < time && self.m.snd.snd_una() == self.m.snd.snd_nxt() {
                 let now = ticks.now(at);
-                self.with(now, |rx, snd, cx| snd.write_timer_idle(cx, rx));
+                self.with(now, |rx, snd, cx| snd.passive().map(|s| s.write_timer_idle(cx, rx)));
             }
+        }
+        self.overdue_idle_timer(time);
+        if !matches!(self.events[self.at].1, EventRef::Ack(_)) {
+            self.overdue_own_timer(time, SOFTIRQ);
         }
         if let Some(j) = self.m.rx.delayed_ack_due() {
             // The timer wheel fires one tick after the expiry. A recorded timer that sends something may come after

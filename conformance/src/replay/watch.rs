@@ -37,11 +37,21 @@ pub(super) struct Watch {
     pub(super) since: SinceRow,
     /// Packets sent and not yet compared.
     pub(super) sent: VecDeque<(Transmit, SocketState)>,
+    /// For each of them the event that let it go.
+    pub(super) causes: VecDeque<usize>,
+    /// The event that is being replayed.
+    pub(super) at: usize,
     /// Attempts to merge that are not compared yet.
     pub(super) merges: VecDeque<Attempt>,
 }
 
 impl Watch {
+    /// The oldest packet that is not compared yet, the state it was sent in, and the event that let it go.
+    pub(super) fn take_sent(&mut self) -> Option<(Transmit, SocketState, usize)> {
+        let (packet, state) = self.sent.pop_front()?;
+        Some((packet, state, self.causes.pop_front().unwrap_or(self.at)))
+    }
+
     fn merge(&mut self, queue: Queue, seq: Seq, refused: Option<MergeRefusal>, delta: u32) {
         let queue = match queue {
             Queue::Receive => RecordedQueue::Receive,
@@ -70,6 +80,7 @@ impl Observer for Watch {
     fn transmit(&mut self, _: Now, packet: &Transmit, state: &SocketState) {
         self.since.n_ack += 1;
         self.sent.push_back((*packet, *state));
+        self.causes.push_back(self.at);
     }
 
     fn rule(&mut self, _: Now, rule: Rule) {

@@ -142,6 +142,7 @@ impl Receiver {
         let seq = self.acceptable_seq(snd);
         let mut seg = Segment { seq, ..Segment::default() };
         let window = self.stamp(cx, &mut seg);
+        self.acked_at = self.cached_clock();
         cx.host.counters.out_segs += 1;
         let packet = Transmit { seg, window, reason, data: None };
         if O::ACTIVE {

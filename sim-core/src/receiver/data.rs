@@ -317,6 +317,12 @@ impl Receiver {
         self.rcv_tstamp
     }
 
+    /// What the socket's clock read when it last sent a packet without data: that counts as a transmission
+    /// (`tcp_wstamp_ns`).
+    pub(crate) const fn acked_at(&self) -> SimTime {
+        self.acked_at
+    }
+
     /// The time of the socket's cached clock; the start of the run before its first use.
     pub fn cached_clock(&self) -> SimTime {
         self.mstamp.unwrap_or_default()

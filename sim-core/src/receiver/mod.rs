@@ -196,6 +196,8 @@ pub struct Receiver {
 
     /// `tcp_mstamp`; `None` before its first refresh.
     mstamp: Option<SimTime>,
+    /// What that clock read when the last packet without data was sent.
+    acked_at: SimTime,
     ecn: EcnState,
     /// `rcv_tstamp`.
     rcv_tstamp: Option<Jiffies>,
@@ -261,6 +263,7 @@ impl Receiver {
             ack: AckState::default(),
             drs: DrsState::default(),
             mstamp: None,
+            acked_at: SimTime::ZERO,
             ecn: EcnState::default(),
             rcv_tstamp: None,
             clock_origin_us: 0,

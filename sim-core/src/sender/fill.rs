@@ -80,6 +80,10 @@ impl Sender {
         if O::STEPWISE || !fits || self.writing.copied == 0 || self.writing.left <= goal {
             return false;
         }
+        // SACK blocks make segments smaller, and a driver's call has a buffer without end.
+        if rx.sack_option_len() > 0 || self.writing.known {
+            return false;
+        }
         let mut room = u32::from(SKBS_BETWEEN_FLUSHES.saturating_sub(self.writing.skbs));
         let whole = self.queue.head() + goal;
         let mut most = ((self.writing.left - 1) / goal).min(self.may_begin(goal));

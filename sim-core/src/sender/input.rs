@@ -277,7 +277,7 @@ impl Sender {
         match resend {
             Resend::None => {}
             Resend::New => {
-                self.push_frames(cx, rx, self.mss, true, false);
+                self.push_frames(cx, rx, self.mss_now(rx), true, false);
                 if self.window.snd_nxt > self.loss.high_seq {
                     return;
                 }

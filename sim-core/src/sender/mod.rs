@@ -375,6 +375,17 @@ impl Sender {
         self.timer.fires()
     }
 
+    /// The tick at which a timer that was cancelled runs, for drivers that compare memory to the byte: it finds nothing to
+    /// send, but on kernels before 6.0 it gives memory back ([`Receiver::write_timer_ran`]).
+    pub fn idle_timer(&self) -> Option<Jiffies> {
+        self.timer.idle()
+    }
+
+    /// The timer that was cancelled has run.
+    pub fn idle_timer_ran(&mut self) {
+        self.timer.idle_ran();
+    }
+
     /// Whether a retransmission or a window probe is due at `now`; a probe with the number of doublings so far.
     pub fn due(&self, now: Jiffies) -> Option<DueTimer> {
         let kind = match self.timer.kind()? {
@@ -532,7 +543,7 @@ impl SendHalf for Sender {
             return;
         }
         if !self.queue.unsent.is_empty() {
-            self.push_frames(cx, rx, self.mss, self.nodelay, self.cork);
+            self.push_frames(cx, rx, self.mss_now(rx), self.nodelay, self.cork);
         }
         self.check_space(cx);
     }

@@ -103,6 +103,11 @@ impl Sender {
         }
     }
 
+    /// The segment size of what is sent now: SACK blocks of this end take their share (`tcp_current_mss`).
+    pub(super) fn mss_now(&self, rx: &Receiver) -> u32 {
+        self.mss.saturating_sub(rx.sack_option_len()).max(1)
+    }
+
     /// Sends one packet of the first unsent skb (`tcp_push_one`).
     pub(super) fn push_one<O: Observer>(&mut self, cx: &mut Cx<'_, O>, rx: &mut Receiver, mss: u32) {
         self.write_xmit(cx, rx, mss, true, false, Push::One);
@@ -120,6 +125,7 @@ impl Sender {
     ) -> bool {
         // One reading of the clock serves the whole loop (`tcp_mstamp_refresh`).
         rx.refresh_clock(cx);
+        self.wstamp = self.wstamp.max(rx.acked_at());
         let max_segs =
             tso::autosize(&self.rules, &self.sysctl, self.pacing_rate, self.rtt.min_us(), self.gso_max, mss);
         let mut limits = Limits { cwnd: false, rwnd: false };
@@ -277,6 +283,8 @@ impl Sender {
         }
         let mut seg =
             Segment { seq: skb.seq, len: skb.len, flags: skb.flags.with(Flags::ACK), ..Segment::default() };
+        // A cut or a fill in front of this packet is paid for by now (`tso_fragment`, `tcp_grow_skb`).
+        rx.settle_send(cx, self.queue.wmem_queued);
         let window = rx.stamp(cx, &mut seg);
         self.allow_mark(&mut seg);
         self.ts_clock = Some(rx.timestamps_from());
@@ -345,7 +353,7 @@ impl Sender {
             cx.host.counters.spurious_rtx_host_queues += 1;
             return Resent::Not;
         }
-        let mss = self.mss;
+        let mss = self.mss_now(rx);
         let edge = self.end_of_window();
         let mut room = edge - skb.seq;
         // Outside a shrunken window only the very first packet is sent again.
@@ -588,21 +596,19 @@ impl Sender {
     /// `tcp_send_loss_probe`: new data if the window allows it, else the last segment again.
     fn send_loss_probe<O: Observer>(&mut self, cx: &mut Cx<'_, O>, rx: &mut Receiver) {
         let mut sent = false;
+        let mss = self.mss_now(rx);
         if self.loss.tlp_high_seq.is_none() {
             self.loss.tlp_retrans = false;
-            let fits = self
-                .queue
-                .unsent
-                .front()
-                .is_some_and(|s| s.seq + s.len.min(self.mss) <= self.end_of_window());
+            let fits =
+                self.queue.unsent.front().is_some_and(|s| s.seq + s.len.min(mss) <= self.end_of_window());
             let before = self.packets_out;
             if fits {
-                self.write_xmit(cx, rx, self.mss, true, false, Push::Probe);
+                self.write_xmit(cx, rx, mss, true, false, Push::Probe);
                 sent = self.packets_out > before;
             } else if let Some(last) = self.queue.rtx.back().copied() {
                 let mut i = self.queue.rtx.len() - 1;
-                if !last.marks.in_host && last.segs > 1 && last.len > (last.segs - 1) * self.mss {
-                    self.split_in_flight(i, (last.segs - 1) * self.mss);
+                if !last.marks.in_host && last.segs > 1 && last.len > (last.segs - 1) * mss {
+                    self.split_in_flight(i, (last.segs - 1) * mss);
                     i += 1;
                 }
                 sent = self.resend(cx, rx, i, 1) == Resent::Sent;
@@ -645,7 +651,7 @@ impl Sender {
     /// As much data as the window takes, or an old sequence number without data (`tcp_write_wakeup`).
     fn window_probe<O: Observer>(&mut self, cx: &mut Cx<'_, O>, rx: &mut Receiver) {
         let edge = self.end_of_window();
-        let mss = self.mss;
+        let mss = self.mss_now(rx);
         match self.queue.unsent.front_mut() {
             Some(head) if head.seq < edge => {
                 let end = head.end_seq();

@@ -95,7 +95,7 @@ impl Sender {
             rx.refresh_clock(cx);
             self.resend_lost(cx, rx);
         }
-        self.write_xmit(cx, rx, self.mss, self.nodelay, self.cork, Push::All);
+        self.write_xmit(cx, rx, self.mss_now(rx), self.nodelay, self.cork, Push::All);
     }
 }
 

@@ -1,5 +1,6 @@
 //! A sending half that never sends on its own: what replayed and injected connections need.
 
+mod take_over;
 mod timer;
 
 use std::collections::VecDeque;

@@ -29,18 +29,21 @@ pub struct XmitTimer {
     armed: Option<Armed>,
     /// What the last arming asked for, before the wheel rounded it up (`icsk_timeout`).
     asked: Jiffies,
+    /// When a timer that was cancelled runs all the same and finds nothing to do.
+    idle: Option<Jiffies>,
 }
 
 impl XmitTimer {
     /// An idle timer on `wheel`.
     pub fn new(wheel: TimerWheel) -> Self {
-        Self { wheel, armed: None, asked: Jiffies::default() }
+        Self { wheel, armed: None, asked: Jiffies::default(), idle: None }
     }
 
     /// Arms the timer `ticks` from `now`; arming twice replaces.
     pub fn arm(&mut self, kind: TimerKind, now: Jiffies, ticks: u32) {
         self.asked = now + ticks;
         self.armed = Some(Armed { kind, fires: self.wheel.fires(now, self.asked) });
+        self.idle = None;
     }
 
     /// The expiry that the last arming asked for.
@@ -48,15 +51,25 @@ impl XmitTimer {
         self.asked
     }
 
-    /// Cancels the timer.
+    /// Cancels the timer: it stays in the wheel but has no meaning (`inet_csk_clear_xmit_timer`).
     pub fn clear(&mut self) {
-        self.armed = None;
+        self.idle = self.armed.take().map(|a| a.fires).or(self.idle);
+    }
+
+    /// When a cancelled timer still runs.
+    pub fn idle(&self) -> Option<Jiffies> {
+        self.idle
+    }
+
+    /// The cancelled timer has run.
+    pub fn idle_ran(&mut self) {
+        self.idle = None;
     }
 
     /// Cancels the timer if it is armed for `kind`.
     pub fn clear_kind(&mut self, kind: TimerKind) {
         if self.kind() == Some(kind) {
-            self.armed = None;
+            self.clear();
         }
     }
 
@@ -91,5 +104,21 @@ mod tests {
         assert_eq!(t.take_due(Jiffies(10)), None);
         assert_eq!(t.take_due(Jiffies(11)), Some(TimerKind::LossProbe));
         assert_eq!(t.kind(), None);
+    }
+
+    #[test]
+    fn a_cancelled_timer_runs_once_for_nothing_unless_it_is_armed_again() {
+        let mut t = XmitTimer::new(TimerWheel::new(0));
+        t.arm(TimerKind::Retransmit, Jiffies(0), 10);
+        t.clear();
+        assert_eq!((t.fires(), t.idle()), (None, Some(Jiffies(11))));
+        t.arm(TimerKind::LossProbe, Jiffies(2), 20);
+        assert_eq!(t.idle(), None);
+        t.clear_kind(TimerKind::Retransmit);
+        assert_eq!((t.kind(), t.idle()), (Some(TimerKind::LossProbe), None));
+        t.clear_kind(TimerKind::LossProbe);
+        assert!(t.idle().is_some());
+        t.idle_ran();
+        assert_eq!(t.idle(), None);
     }
 }

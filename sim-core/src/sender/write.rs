@@ -25,6 +25,8 @@ pub(super) struct WriteCall {
     pub(super) skbs: u8,
     /// Until then nothing can come into the backlog.
     pub(super) undisturbed: SimTime,
+    /// It takes everything, whatever the size of the buffer.
+    pub(super) known: bool,
 }
 
 /// Where a `send` in progress has come to.
@@ -47,6 +49,11 @@ impl Sender {
         self.write_end(cx, rx)
     }
 
+    /// Bytes that the `send` in progress has copied.
+    pub fn copied(&self) -> u32 {
+        self.writing.copied
+    }
+
     /// A `send` of `len` bytes begins.
     pub fn write_begin(&mut self, now: Now, len: u32) {
         self.short_of_memory = false;
@@ -59,10 +66,16 @@ impl Sender {
         self.writing.undisturbed = until;
     }
 
+    /// A `send` begins of which a driver knows from outside that it takes `len` bytes.
+    pub fn write_begin_taking(&mut self, now: Now, len: u32) {
+        self.write_begin(now, len);
+        self.writing.known = true;
+    }
+
     /// Copies until packets were sent, the backlog is due, or the copying is done.
     pub fn write_some<O: Observer>(&mut self, cx: &mut Cx<'_, O>, rx: &mut Receiver) -> WriteProgress {
         // Nothing that it depends on changes before something is sent.
-        let goal = self.size_goal();
+        let goal = self.size_goal(rx);
         let max_frags = self.layout.max_frags();
         while self.writing.left > 0 {
             let mut room = self.queue.unsent.back().map_or(0, |t| goal.saturating_sub(t.len));
@@ -110,9 +123,9 @@ impl Sender {
             let before = cx.out.len();
             if self.must_push() {
                 self.queue.mark_push();
-                self.push_frames(cx, rx, self.mss, true, false);
+                self.push_frames(cx, rx, self.mss_now(rx), true, false);
             } else if self.queue.unsent.len() == 1 {
-                self.push_one(cx, rx, self.mss);
+                self.push_one(cx, rx, self.mss_now(rx));
             }
             if cx.out.len() > before {
                 return WriteProgress::Sent;
@@ -176,7 +189,7 @@ impl Sender {
         self.fin = Some(self.queue.write_seq);
         self.queue.append_fin();
         rx.settle_send(cx, self.queue.wmem_queued);
-        self.push_frames(cx, rx, self.mss, true, false);
+        self.push_frames(cx, rx, self.mss_now(rx), true, false);
     }
 
     /// Reserves `n` bytes; on refusal the buffer shrinks, and the program must wait for memory.
@@ -229,11 +242,11 @@ impl Sender {
         if !self.cork || self.must_push() {
             self.queue.mark_push();
         }
-        if let Some(first) = self.autocorks(self.size_goal()) {
+        if let Some(first) = self.autocorks(self.size_goal(rx)) {
             cx.host.counters.auto_corking += u64::from(first);
             return;
         }
-        self.push_frames(cx, rx, self.mss, self.nodelay, self.cork);
+        self.push_frames(cx, rx, self.mss_now(rx), self.nodelay, self.cork);
     }
 
     /// More than half the peer's largest window was written since the last push (`forced_push`).
@@ -246,13 +259,15 @@ impl Sender {
         end > self.queue.pushed_seq + (self.window.max_window >> 1)
     }
 
-    fn size_goal(&self) -> u32 {
-        tso::size_goal(self.gso_max, self.mss, self.window.max_window)
+    fn size_goal(&self, rx: &Receiver) -> u32 {
+        tso::size_goal(self.gso_max, self.mss_now(rx), self.window.max_window)
     }
 
     /// Whether another skb may be started (`sk_stream_memory_free`).
     pub(super) fn has_memory(&self) -> bool {
-        self.queue.wmem_queued < self.sndbuf && self.queue.notsent(self.window.snd_nxt) < self.notsent_lowat
+        self.writing.known
+            || self.queue.wmem_queued < self.sndbuf
+                && self.queue.notsent(self.window.snd_nxt) < self.notsent_lowat
     }
 
     /// Whether `poll` reports the socket writable: a third of the buffer is free.

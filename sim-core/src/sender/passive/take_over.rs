@@ -1,0 +1,128 @@
+//! From a sending half that follows its own rules to one whose packets are known from outside.
+
+use super::{PassiveSender, Written};
+use crate::send_half::SendHalf as _;
+use crate::sender::timers::TimerKind;
+use crate::sender::{CaState, Sender};
+
+impl PassiveSender {
+    /// Takes over the connection of `sender` as it stands: its numbers, its skbs, its timer and its round trip. What is
+    /// charged to the socket stays as it is.
+    #[must_use]
+    pub fn taking_over(mut self, sender: &Sender) -> Self {
+        let head = sender.queue.head();
+        self.window = sender.window;
+        self.rtt = sender.rtt;
+        self.mss_limit = sender.mss_limit;
+        self.sndbuf = sender.sndbuf();
+        self.queue = sender
+            .queue
+            .rtx
+            .iter()
+            .chain(&sender.queue.unsent)
+            .map(|skb| Written {
+                end: skb.end_seq(),
+                truesize: head + skb.len,
+                len: skb.len,
+                sent: skb.sent_at,
+                again: skb.marks.ever_retrans,
+            })
+            .collect();
+        self.write_seq = sender.queue.write_seq;
+        self.pushed = sender.queue.pushed_seq;
+        self.fin = sender.fin;
+        self.write_timer = sender.timer.fires();
+        self.sack = sender.sack_ok;
+        self.probe_armed = sender.timer.kind() == Some(TimerKind::LossProbe);
+        self.probed = sender.loss.tlp_high_seq;
+        self.lost_below = (sender.loss.ca_state == CaState::Loss).then_some(sender.loss.high_seq);
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::VecDeque;
+
+    use super::*;
+    use crate::config::{
+        CallConfig, Congestion, EndpointConfig, HostConfig, NicModel, Offload, ReadConfig, Route, SockOpts,
+        StepShares, WriteConfig,
+    };
+    use crate::host::Host;
+    use crate::linux::by_name;
+    use crate::observer::Silent;
+    use crate::receiver::Receiver;
+    use crate::segment::{Flags, Segment, SynOptions};
+    use crate::send_half::Cx;
+    use crate::sender::{Handshake, Role};
+    use crate::seq::Seq;
+    use crate::skb::SkbLayout;
+    use crate::time::{JiffyClock, SimDuration, SimTime};
+
+    #[test]
+    fn what_a_sender_has_written_and_sent_is_taken_over_with_what_it_costs() {
+        let k = by_name("6.12").unwrap();
+        let sysctl = k.default_sysctls();
+        let end = EndpointConfig {
+            sysctl: sysctl.clone(),
+            sockopt: SockOpts { nodelay: true, ..SockOpts::default() },
+            route: Route::default(),
+            offload: Offload { tso: true, gso: true, gro: true },
+            nic: NicModel::Loopback.into(),
+            congestion: Congestion::Cubic,
+            write: WriteConfig::NEVER,
+            read: ReadConfig::NEVER,
+        };
+        let machine = HostConfig {
+            hz: 250,
+            since_tick: SimDuration::ZERO,
+            jiffies: 0,
+            tcp_mem: [u64::MAX; 3],
+            packet_cost: SimDuration::ZERO,
+            steps: StepShares::default(),
+            calls: CallConfig::costing(SimDuration::ZERO),
+            skb: SkbLayout::default(),
+            copy_rate: 0,
+        };
+        let mut rx = Receiver::new(k, sysctl.clone(), Route::default());
+        let mut own = Sender::new(k, &end, &machine);
+        let now = JiffyClock::new(250, SimDuration::ZERO).now(SimTime::ZERO);
+        let (mut out, mut host, mut obs) = (Vec::new(), Host::default(), Silent);
+        let mut cx = Cx { now, out: &mut out, host: &mut host, obs: &mut obs };
+        let syn = SynOptions { mss: 1_000, window_scale: None, sack: true, ts: None, window: 3_000 };
+        rx.passive_open(&mut cx, &syn, 1_460, None);
+        // The window takes three of the five segments.
+        let h = Handshake {
+            snd_nxt: Seq(1),
+            snd_wnd: 3_000,
+            wl1: Seq(0),
+            snd_wscale: 0,
+            mss: 1_000,
+            sack: true,
+            timestamps: false,
+            rtt_us: Some(1_000),
+        };
+        own.established(now, &h, Role::Passive);
+        let ack =
+            Segment { seq: Seq(1), flags: Flags::ACK, ack: Seq(1), window: 3_000, ..Segment::default() };
+        rx.child_created(&mut cx, &own, &ack);
+        assert_eq!(own.write(&mut cx, &mut rx, 5_000), 5_000);
+        rx.settle_send(&mut cx, own.wmem_queued());
+        let passive = PassiveSender::new(k, &sysctl, 250, SkbLayout::default());
+        let mut driven = passive.taking_over(&own);
+        assert_eq!(
+            (driven.snd_una(), driven.snd_nxt(), driven.write_seq()),
+            (Seq(1), Seq(3_001), Seq(5_001))
+        );
+        assert_eq!(driven.write_timer_due(), own.next_timer());
+        assert_eq!(driven.mss_cache(), own.mss_cache());
+        let ends: VecDeque<Seq> = driven.queue.iter().map(|w| w.end).collect();
+        assert!(ends.contains(&Seq(3_001)) && ends.back() == Some(&Seq(5_001)), "{ends:?}");
+        // Freeing all of it leaves nothing charged: a settlement with an empty queue finds nothing to do.
+        driven.purge(&mut cx, &mut rx);
+        let free = rx.forward_allocated();
+        rx.settle_send(&mut cx, 0);
+        assert_eq!(rx.forward_allocated(), free);
+    }
+}
