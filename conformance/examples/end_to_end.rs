@@ -96,6 +96,7 @@ fn board(dir: &str, times: Times) -> ExitCode {
         return ExitCode::FAILURE;
     };
     let (mut cases, mut exact, mut within) = (0, 0, 0);
+    let mut totals = [(0, 0); 4];
     for id in store.cases() {
         let Ok(score) =
             store.load(id).map_err(|_| ()).and_then(|r| end_to_end_with(&r, times).map_err(|_| ()))
@@ -105,6 +106,11 @@ fn board(dir: &str, times: Times) -> ExitCode {
         cases += 1;
         exact += u32::from(score.is_exact());
         within += u32::from(score.counters.exact == score.counters.compared);
+        let tallies = [&score.rows, &score.acks, &score.steps, &score.counters];
+        for (total, tally) in totals.iter_mut().zip(tallies) {
+            total.0 += tally.exact;
+            total.1 += tally.compared;
+        }
         let first = score.first_difference.as_ref().map_or_else(String::new, |d| {
             let columns: Vec<_> = d.columns.iter().map(|c| format!("{c:?}")).collect();
             format!("{:?} {}: {}", d.file, d.line, columns.join(", "))
@@ -125,7 +131,10 @@ fn board(dir: &str, times: Times) -> ExitCode {
             println!("    {id}: {note}");
         }
     }
-    println!("{exact} of {cases} exact, figures within in {within}");
+    let [rows, acks, tx, figures] = totals.map(|(exact, of)| format!("{exact}/{of}"));
+    println!(
+        "{exact} of {cases} exact, figures within in {within} | rows {rows} acks {acks} tx {tx} figures {figures}"
+    );
     ExitCode::SUCCESS
 }
 

@@ -38,10 +38,11 @@ const RECV_ENTRY_NS: u64 = 6_200;
 const FIRST_CALL_NS: u64 = 23_000;
 /// What the first `send` takes longer than others of its kind.
 const FIRST_SEND_NS: u64 = 34_000;
-/// From the mark START to the program's loop.
-const FIRST_ROUND_NS: u64 = 6_000;
 /// `getsockopt(TCP_INFO)`, until soft interrupts may run again, and from there to the first packet of a small `send`.
-const ASK_NS: [u64; 2] = [18_000, 12_000];
+const ASK_NS: [u64; 2] = [13_800, 5_500];
+/// From an interrupt to the program whose sleep it ends, if the program goes before soft interrupts that were raised with it, and from the call that runs these to the
+/// first segment.
+const ROUSE_FIRST_NS: [u64; 2] = [16_500, 17_500];
 /// From the interrupt that ends a sleep to the program, thousandths of the cost of a segment.
 const WAKE_PERMILLE: u64 = 210;
 /// From the mark END until the state of the socket is read, thousandths of the cost of a segment: 700 to 800 us on the
@@ -71,7 +72,7 @@ pub enum Times {
     /// Round proportions of the cost of a segment, the same for all kernels.
     #[default]
     Proportions,
-    /// What each kernel took, measured.
+    /// What each kernel took, measured, with sleeps that end as the kernel's do.
     Measured,
 }
 
@@ -87,12 +88,14 @@ struct Around {
     first_send: SimDuration,
     /// From the wake-up of a reader to its `recv`.
     entry: SimDuration,
+    /// By how much every sleep is too long.
+    late: SimDuration,
     steps: StepShares,
     calls: CallConfig,
 }
 
 impl Around {
-    fn proportions(rec: &Recording) -> Self {
+    fn proportions(rec: &Recording, options: &Options<'_>) -> Self {
         let gap = rec.summary.row_gap_ns.filter(|g| BURST_GAPS_NS.contains(g));
         let packet_cost = gap.unwrap_or(PACKET_COST_NS);
         Self {
@@ -101,6 +104,7 @@ impl Around {
             start: SimDuration::from_nanos(PROGRAM_START_NS),
             first_send: SimDuration::from_nanos(packet_cost * FIRST_SEND_PERMILLE / 1_000),
             entry: SimDuration::ZERO,
+            late: oversleep(rec, options, packet_cost),
             steps: StepShares::default(),
             calls: CallConfig::costing(SimDuration::from_nanos(CALL_COST_NS)),
         }
@@ -109,18 +113,23 @@ impl Around {
     fn measured(rec: &Recording, options: &Options<'_>) -> Self {
         let machine = Machine::of(rec.version());
         let chunks = options.text("fill").starts_with("chunk:") && options.set("prefill").is_none();
+        let first_send = if chunks { machine.first_round() } else { SimDuration::from_nanos(FIRST_CALL_NS) };
         Self {
             packet_cost: machine.packet_cost().as_nanos(),
             since: SYN_NS,
             start: machine.start(),
-            first_send: SimDuration::from_nanos(if chunks { FIRST_ROUND_NS } else { FIRST_CALL_NS }),
+            first_send,
             entry: SimDuration::from_nanos(RECV_ENTRY_NS),
+            late: SimDuration::ZERO,
             steps: machine.steps(),
             calls: CallConfig {
                 second_fragment: SimDuration::from_nanos(SECOND_FRAGMENT_NS),
                 first_send: SimDuration::from_nanos(FIRST_SEND_NS),
                 ask: SimDuration::from_nanos(ASK_NS[0]),
                 enter: SimDuration::from_nanos(ASK_NS[1]),
+                slack: SimDuration::from_nanos(TIMER_SLACK_NS),
+                rouse_first: ROUSE_FIRST_NS.map(SimDuration::from_nanos),
+                lead: first_send,
                 ..machine.calls()
             },
         }
@@ -197,11 +206,10 @@ pub fn run_config_with(rec: &Recording, times: Times) -> Result<RunConfig, Confi
     let empty = BTreeMap::new();
     let options = Options(rec.summary.options.as_ref().unwrap_or(&empty));
     let (forward, reverse) = links(rec, &setup)?;
-    let Around { packet_cost, since, start, first_send, entry, steps, calls } = match times {
-        Times::Proportions => Around::proportions(rec),
+    let Around { packet_cost, since, start, first_send, entry, late, steps, calls } = match times {
+        Times::Proportions => Around::proportions(rec, &options),
         Times::Measured => Around::measured(rec, &options),
     };
-    let late = oversleep(rec, &options, packet_cost);
     let start = options.millis("pre_ms") + SimDuration::from_nanos(TIMER_SLACK_NS) + start + first_send;
     let plain = rec.summary.setup.iter().any(|l| l.starts_with("ethtool") && l.contains("gso off"));
     let congestion = if setup.congestion == "reno" { Congestion::Reno } else { Congestion::Cubic };
@@ -246,7 +254,11 @@ pub fn run_config_with(rec: &Recording, times: Times) -> Result<RunConfig, Confi
             writer(&options, start, late),
             if echo { ReadConfig::asap(ECHO_BUFFER) } else { ReadConfig::NEVER },
         ),
-        receiver: end(receiver, WriteConfig::NEVER, reader(rec, &options, late, first_send, entry)?),
+        receiver: end(
+            receiver,
+            WriteConfig::NEVER,
+            reader(rec, &options, late, before(first_send, calls.lead), entry)?,
+        ),
         flows: FlowsConfig::default(),
         host: HostConfig {
             skb: SkbLayout::default(),
@@ -274,7 +286,7 @@ pub fn run_config_with(rec: &Recording, times: Times) -> Result<RunConfig, Confi
             max_events: MAX_EVENTS,
             closing: Some(ClosingConfig {
                 // What is due at the end is still done.
-                oversleep: late.max(first_send) + entry,
+                oversleep: (late + calls.slack + calls.rouse).max(first_send) + entry,
                 looks: SimDuration::from_nanos(packet_cost * LOOK_PERMILLE / 1_000),
             }),
         },
@@ -455,8 +467,9 @@ fn reader(
 ) -> Result<ReadConfig, ConfigError> {
     let unsupported = |what: String| ConfigError::Unsupported { case: rec.case.clone(), what };
     let start = options.millis("drain_delay_ms");
-    // A long sleep is too long by a thousandth.
-    let late = late.max(SimDuration::from_nanos(start.as_nanos() / 1_000));
+    // A long sleep is too long by a thousandth, which the engine knows if it knows of slack at all.
+    let part = if late > SimDuration::ZERO { start.as_nanos() / 1_000 } else { 0 };
+    let late = late.max(SimDuration::from_nanos(part));
     let first = if start == SimDuration::ZERO { start } else { before(start + late, first_send) };
     let drain = options.text("drain");
     let mut parts = drain.split(':');

@@ -43,6 +43,10 @@ pub(super) struct Machine {
     backlogged: u32,
     /// From the establishment of the connection to the mark START, less the sleep and its slack.
     start: u32,
+    /// From the mark START to the program's loop.
+    first_round: u32,
+    /// From the interrupt that ends a sleep to the program: medians over 110 to 5600 sleeps between chunks.
+    rouse: u32,
     /// A `recv` of nothing, and what each skb and 96 KiB add: least squares over 5000 calls.
     recv: [u32; 3],
 }
@@ -63,6 +67,8 @@ const LINUX_5_10: Machine = Machine {
     backlog: 5_400,
     backlogged: 23_800,
     start: 21_500,
+    first_round: 18_000,
+    rouse: 5_550,
     recv: [13_300, 12_000, 116_000],
 };
 const LINUX_6_1: Machine = Machine {
@@ -81,6 +87,8 @@ const LINUX_6_1: Machine = Machine {
     backlog: 5_600,
     backlogged: 25_600,
     start: 19_500,
+    first_round: 22_000,
+    rouse: 5_200,
     recv: [12_200, 14_600, 135_700],
 };
 const LINUX_6_12: Machine = Machine {
@@ -99,6 +107,8 @@ const LINUX_6_12: Machine = Machine {
     backlog: 6_200,
     backlogged: 21_600,
     start: 13_000,
+    first_round: 24_000,
+    rouse: 5_450,
     recv: [13_100, 14_200, 128_900],
 };
 const LINUX_6_18: Machine = Machine {
@@ -117,6 +127,8 @@ const LINUX_6_18: Machine = Machine {
     backlog: 6_400,
     backlogged: 22_000,
     start: 13_500,
+    first_round: 24_000,
+    rouse: 6_400,
     recv: [12_700, 14_700, 130_500],
 };
 const LINUX_7_2: Machine = Machine {
@@ -135,6 +147,8 @@ const LINUX_7_2: Machine = Machine {
     backlog: 5_900,
     backlogged: 20_800,
     start: 38_000,
+    first_round: 22_000,
+    rouse: 5_450,
     recv: [12_300, 13_900, 129_500],
 };
 
@@ -185,10 +199,16 @@ impl Machine {
         SimDuration::from_nanos(u64::from(self.start))
     }
 
-    /// What the programs' calls cost.
+    /// From the mark START to the program's loop.
+    pub(super) fn first_round(&self) -> SimDuration {
+        SimDuration::from_nanos(u64::from(self.first_round))
+    }
+
+    /// What the programs' calls and sleeps cost.
     pub(super) fn calls(&self) -> CallConfig {
         let [cost, skb, copy] = self.recv.map(|ns| SimDuration::from_nanos(u64::from(ns)));
-        CallConfig { cost, skb, copy, ..CallConfig::default() }
+        let rouse = SimDuration::from_nanos(u64::from(self.rouse));
+        CallConfig { cost, skb, copy, rouse, ..CallConfig::default() }
     }
 }
 

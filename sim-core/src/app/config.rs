@@ -202,6 +202,16 @@ pub struct CallConfig {
     pub ask: SimDuration,
     /// From there to the first byte.
     pub enter: SimDuration,
+    /// By how much a sleep may be too long: whatever interrupts the processor in that time ends it (`timer_slack_ns`; a
+    /// sleep longer than 50 ms may be too long by a thousandth, `select_estimate_accuracy`). Zero: sleeps are exact.
+    pub slack: SimDuration,
+    /// From the interrupt that ends a sleep to the program.
+    pub rouse: SimDuration,
+    /// From an interrupt that also raises soft interrupts to the program, where it goes first, and from the call in which
+    /// these then run to the first segment.
+    pub rouse_first: [SimDuration; 2],
+    /// By how much the readers' clocks begin before the first `send`.
+    pub lead: SimDuration,
     /// Both programs are one thread that polls both sockets; otherwise each has its own.
     pub one_thread: bool,
     /// Soft interrupts run in a thread of their own (`threadirqs`). Kernels that leave them to that thread then do
@@ -225,6 +235,10 @@ impl CallConfig {
             first_send: SimDuration::ZERO,
             ask: SimDuration::ZERO,
             enter: SimDuration::ZERO,
+            slack: SimDuration::ZERO,
+            rouse: SimDuration::ZERO,
+            rouse_first: [SimDuration::ZERO; 2],
+            lead: SimDuration::ZERO,
             one_thread: false,
             threaded_softirqs: false,
             fragment: SimDuration::ZERO,

@@ -33,8 +33,10 @@ impl<O: Observer> Simulation<'_, O> {
         let f = &mut self.flows[flow as usize];
         f.started = Some(time);
         f.programs[Side::Sender.at()].start_writer(time);
+        let lead = self.config.host.calls.lead.as_nanos();
+        let begin = SimTime::from_nanos(time.as_nanos().saturating_sub(lead));
         for p in &mut f.programs {
-            p.start_reader(time);
+            p.start_reader(begin);
         }
         for thread in 0..2 {
             self.run_when_free(flow, thread, time);
@@ -53,7 +55,7 @@ impl<O: Observer> Simulation<'_, O> {
     }
 
     /// When a thread wants to run next.
-    fn thread_due(&self, flow: FlowId, thread: u8) -> Option<SimTime> {
+    pub(super) fn thread_due(&self, flow: FlowId, thread: u8) -> Option<SimTime> {
         let due = |side: Side| self.flows[flow as usize].programs[side.at()].due(&self.poll(flow, side));
         match (self.config.host.calls.one_thread, thread) {
             (true, 0) => match (due(Side::Sender), due(Side::Receiver)) {
@@ -96,12 +98,12 @@ impl<O: Observer> Simulation<'_, O> {
         if t.wake.is_some_and(|w| w <= self.cpu.begin(SimTime::ZERO)) {
             return;
         }
-        let Some(due) = self.thread_due(flow, thread).map(|d| self.cpu.begin(d)) else { return };
+        let Some(due) = self.thread_wakes(flow, thread).map(|d| self.cpu.begin(d)) else { return };
         self.wake_at(flow, thread, due);
     }
 
     /// A thread is due at `due`, unless it is earlier.
-    fn wake_at(&mut self, flow: FlowId, thread: u8, due: SimTime) {
+    pub(super) fn wake_at(&mut self, flow: FlowId, thread: u8, due: SimTime) {
         let t = &mut self.flows[flow as usize].threads[usize::from(thread)];
         if t.wake.is_none_or(|w| due < w) {
             t.wake = Some(due);
@@ -114,6 +116,9 @@ impl<O: Observer> Simulation<'_, O> {
         let t = &mut self.flows[flow as usize].threads[usize::from(thread)];
         if t.wake == Some(due) {
             t.wake = None;
+        }
+        if self.sleeps_on(flow, thread, time) {
+            return;
         }
         self.run_when_free(flow, thread, time);
     }
@@ -157,7 +162,7 @@ impl<O: Observer> Simulation<'_, O> {
             let Some((flow, thread)) = self.apps_waiting.pop_front() else { return };
             self.flows[flow as usize].threads[usize::from(thread)].waits = false;
             let time = self.cpu.begin(SimTime::ZERO);
-            match self.thread_due(flow, thread) {
+            match self.thread_wakes(flow, thread) {
                 Some(due) if due <= time => self.run_thread(flow, thread, time),
                 Some(due) => self.wake_at(flow, thread, due),
                 None => {}
@@ -179,6 +184,7 @@ impl<O: Observer> Simulation<'_, O> {
     pub(super) fn run_thread(&mut self, flow: FlowId, thread: u8, begin: SimTime) {
         let turns = turns(self.config.host.calls.one_thread, thread);
         let mut time = begin;
+        self.flows[flow as usize].threads[usize::from(thread)].asleep = None;
         loop {
             let round = self.flows[flow as usize].threads[usize::from(thread)].round;
             let mut round = match round {
@@ -214,6 +220,7 @@ impl<O: Observer> Simulation<'_, O> {
             time = self.cpu.begin(time);
         }
         self.closing.sleeps(time);
+        self.flows[flow as usize].threads[usize::from(thread)].asleep = Some(time);
         self.schedule_thread(flow, thread);
     }
 

@@ -145,7 +145,9 @@ impl<O: Observer> Simulation<'_, O> {
                 return true;
             }
             self.flows[flow as usize].threads[usize::from(thread)].call = Some(call);
-            let runs_softirqs = self.transmitted > sent_before || call.stage == Stage::Asked;
+            let runs_softirqs = self.transmitted > sent_before
+                || call.stage == Stage::Asked
+                || std::mem::take(&mut self.raised);
             if (!threaded || runs_softirqs) && self.interrupted(time) {
                 self.interrupt_call(time, flow, thread);
                 return false;

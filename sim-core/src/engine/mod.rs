@@ -20,6 +20,7 @@ mod program_tests;
 #[cfg(test)]
 mod sender_tests;
 mod simulation;
+mod sleeping;
 mod softirq;
 #[cfg(test)]
 mod tests;

@@ -3,7 +3,8 @@
 use super::tests::blog;
 use super::{RunOutcome, run};
 use crate::config::*;
-use crate::observer::{Observer, Silent};
+use crate::observer::{Observer, SenderState, Silent};
+use crate::segment::Segment;
 use crate::state::{SocketState, TcpState};
 use crate::time::{Now, SimDuration};
 
@@ -242,4 +243,91 @@ fn the_peers_fin_is_waited_for_as_long_as_the_program_says() {
     assert_eq!(outcome(&c).sender_counters.time_waited, 0, "a minute by default");
     c.sender.sockopt.linger2 = Some(5);
     assert_eq!(outcome(&c).sender_counters.time_waited, 1);
+}
+
+/// When data was sent, us.
+#[derive(Default)]
+struct Sent(Vec<f64>);
+
+impl Observer for Sent {
+    fn sent(&mut self, now: Now, seg: &Segment, _: &SenderState) {
+        if seg.len > 0 {
+            self.0.push(now.time.as_nanos() as f64 / 1e3);
+        }
+    }
+}
+
+/// When chunks are sent, one a millisecond, by a program whose sleeps may be 50 us too long and whose waking takes 5.
+fn chunks_of_a_sleeper(kernel: &str, rtt_ms: u64, one_way: SimDuration) -> (RunConfig, Vec<f64>) {
+    let mode = WriteMode::Chunks {
+        sizes: vec![10],
+        every: SimDuration::from_millis(1),
+        in_flight: 10_000,
+        prefill: 0,
+        receiver_quickack: false,
+    };
+    let mut c = pair(kernel, rtt_ms, WriteConfig::endless(mode), ReadConfig::NEVER);
+    c.forward.delay = one_way;
+    c.host.packet_cost = SimDuration::ZERO;
+    c.sender.route.initcwnd = Some(1_000);
+    c.sender.sockopt.nodelay = true;
+    c.stop.after = SimDuration::from_millis(200);
+    c.host.calls = CallConfig {
+        slack: SimDuration::from_micros(50),
+        rouse: SimDuration::from_micros(5),
+        one_thread: true,
+        threaded_softirqs: true,
+        ..CallConfig::default()
+    };
+    let mut sent = Sent::default();
+    run(&c, &mut sent).unwrap();
+    assert!(sent.0.len() > 150, "{}", sent.0.len());
+    (c, sent.0)
+}
+
+#[test]
+fn a_sleep_is_too_long_by_the_slack_unless_the_tick_ends_it() {
+    let (c, sent) = chunks_of_a_sleeper("6.1", 1_000, SimDuration::from_millis(500));
+    let since = c.host.since_tick.as_nanos() as f64 / 1e3;
+    let mut ticks = 0;
+    for w in sent.windows(2) {
+        let asked = w[0] + 1_000.0;
+        let tick = ((asked + since) / 4_000.0).ceil() * 4_000.0 - since;
+        let ends = if tick <= asked + 50.0 { (tick + 7.5).min(asked + 55.0) } else { asked + 55.0 };
+        ticks += u32::from(tick <= asked + 50.0);
+        assert!((w[1] - ends).abs() < 0.1, "after {}: {} for {ends}", w[0], w[1]);
+    }
+    assert!(ticks > 0, "one sleep in twenty or so");
+}
+
+#[test]
+fn a_packet_that_comes_due_within_the_slack_ends_a_sleep() {
+    for kernel in ["6.1", "6.12"] {
+        let (_, sent) = chunks_of_a_sleeper(kernel, 100, SimDuration::from_micros(1_020));
+        let ended = sent.windows(2).filter(|w| (1_020.0..1_026.0).contains(&(w[1] - w[0]))).count();
+        assert!(
+            ended * 10 > sent.len() * 7,
+            "{kernel}: {ended} of {}: {:?}",
+            sent.len(),
+            sent.windows(2).take(12).map(|w| w[1] - w[0]).collect::<Vec<_>>()
+        );
+        assert!(sent.windows(2).all(|w| (1_000.0..1_055.1).contains(&(w[1] - w[0]))), "{kernel}");
+    }
+}
+
+#[test]
+fn a_long_sleep_is_too_long_by_a_thousandth() {
+    let every = SimDuration::from_millis(200);
+    let read = ReadConfig { start: every, ..ReadConfig::of(ReadMode::Fixed { bytes: 100, every }) };
+    let mut c = pair("6.1", 20, burst(100, Ending::Stay), read);
+    c.host.calls = CallConfig {
+        slack: SimDuration::from_micros(50),
+        rouse: SimDuration::from_micros(5),
+        ..CallConfig::default()
+    };
+    c.stop.bytes = Some(100);
+    let r = outcome(&c);
+    let took = r.ended.since(r.started).as_nanos();
+    // Asked for at once, ended by no packet.
+    assert_eq!(took, 200_000_000 + 200_000 + 5_000);
 }

@@ -128,6 +128,8 @@ pub(super) struct Simulation<'a, O: Observer> {
     pub(super) apps_waiting: VecDeque<(FlowId, u8)>,
     /// The stack leaves calls alone until they are over.
     pub(super) uninterrupted: bool,
+    /// Soft interrupts were raised by the interrupt that ended a program's sleep: its first call runs them.
+    pub(super) raised: bool,
     /// Packets arrive in the moment in which they are sent.
     pub(super) direct: bool,
     /// A link is the queueing discipline of its own host, or has one in front of it.
@@ -245,6 +247,7 @@ impl<'a, O: Observer> Simulation<'a, O> {
             turns: Turns::new(apart),
             memory_wait: rng::stream(config.seed, rng::Purpose::MemoryWait, 0),
             apps_waiting,
+            raised: false,
             direct: is_direct(config),
             uninterrupted: waits_for_calls(config),
             tasklets: VecDeque::new(),
@@ -443,13 +446,19 @@ impl<'a, O: Observer> Simulation<'a, O> {
                 return;
             }
             self.turns.dequeued(idle);
-            self.cpu.interrupt(time, of, idle);
+            let first = self.rouse(time);
+            if first.is_none() {
+                self.cpu.interrupt(time, of, idle);
+            }
             let kept = self.input.add(of);
             if kept > 0 {
                 (ready.of, ready.kept) = (of, kept);
                 self.busy = true;
             } else {
                 waiting.pop_back();
+            }
+            if let Some((flow, thread)) = first {
+                self.runs_first(flow, thread, time);
             }
         }
     }
@@ -721,6 +730,8 @@ impl<'a, O: Observer> Simulation<'a, O> {
         }
         if end.tx.take_wakeup() {
             f.programs[side.at()].wake(time);
+            let thread = if self.config.host.calls.one_thread { 0 } else { side.at() };
+            f.threads[thread].asleep = None;
         }
         self.schedule_applications(flow);
     }

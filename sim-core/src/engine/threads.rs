@@ -42,6 +42,8 @@ pub(super) struct Thread {
     pub(super) wake: Option<SimTime>,
     /// It was due while the processor was not to be had, and waits for that.
     pub(super) waits: bool,
+    /// Since when it sleeps, if nothing has ended its sleep.
+    pub(super) asleep: Option<SimTime>,
     /// The call that it is in.
     pub(super) call: Option<InCall>,
     /// The present round; `None` between rounds.

@@ -1,0 +1,109 @@
+//! How sleeps end: a program that waits for a time may be woken late, by anything that interrupts the processor meanwhile.
+//!
+//! A sleep has two ends. From the time that was asked for, any interrupt of the processor's timers ends it; at the latest
+//! its own does, [`CallConfig::slack`] later (`hrtimer_set_expires_range_ns`). Other timers are the tick, which runs while
+//! the processor's sleeps are shorter than one, and that of a queueing discipline whose next packet comes due. The latter
+//! raises soft interrupts too. Up to 6.4 their thread has the processor first; later kernels let the program
+//! go first more often than not, and the soft interrupts run in its first call.
+//!
+//! [`CallConfig::slack`]: crate::config::CallConfig::slack
+
+use super::flow::FlowId;
+use super::simulation::Simulation;
+use crate::observer::Observer;
+use crate::time::{SimDuration, SimTime};
+
+/// A sleep may be too long by this part of it (`select_estimate_accuracy`).
+const PART_OF_SLEEP: u64 = 1_000;
+/// And by no more than this (`MAX_SLACK`).
+const MAX_SLACK: SimDuration = SimDuration::from_millis(100);
+
+impl<O: Observer> Simulation<'_, O> {
+    /// When a thread that sleeps since `since` until `due` runs, if nothing ends its sleep but the tick.
+    fn sleep_ends(&self, since: SimTime, due: SimTime) -> SimTime {
+        let calls = &self.config.host.calls;
+        let asked = due.since(since).as_nanos();
+        let part = SimDuration::from_nanos(asked / PART_OF_SLEEP).min(MAX_SLACK);
+        let last = due + calls.slack.max(part);
+        if asked < self.clock.tick_ns() {
+            let jiffy = self.clock.at(due);
+            let tick = if self.clock.begin(jiffy) == due { due } else { self.clock.begin(jiffy + 1) };
+            if tick <= last {
+                // The tick has more to do than to wake a program.
+                let work = SimDuration::from_nanos(calls.rouse.as_nanos() / 2);
+                return (tick + calls.rouse + work).min(last + calls.rouse);
+            }
+        }
+        last + calls.rouse
+    }
+
+    /// When a thread wants to run next, as far as is known.
+    pub(super) fn thread_wakes(&self, flow: FlowId, thread: u8) -> Option<SimTime> {
+        let due = self.thread_due(flow, thread)?;
+        if self.config.host.calls.slack == SimDuration::ZERO {
+            return Some(due);
+        }
+        match self.flows[flow as usize].threads[usize::from(thread)].asleep {
+            Some(since) if due > since => Some(self.sleep_ends(since, due)),
+            _ => Some(due),
+        }
+    }
+
+    /// Whether a thread that was thought to run at `time` sleeps on.
+    pub(super) fn sleeps_on(&mut self, flow: FlowId, thread: u8, time: SimTime) -> bool {
+        if self.config.host.calls.slack == SimDuration::ZERO {
+            return false;
+        }
+        match self.thread_wakes(flow, thread) {
+            Some(end) if end > time => {
+                self.schedule_applications(flow);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// A timer interrupts the processor at `time`: sleeps whose time has come end. Returns whoever runs before the soft
+    /// interrupts that it has raised.
+    pub(super) fn rouse(&mut self, time: SimTime) -> Option<(FlowId, u8)> {
+        let calls = self.config.host.calls;
+        if calls.slack == SimDuration::ZERO {
+            return None;
+        }
+        let idle = !self.busy && self.calling == 0 && self.cpu.begin(time) == time;
+        let ahead = idle && calls.threaded_softirqs && !self.config.kernel.softirqs_wait_for_thread;
+        let mut first = None;
+        for flow in 0..self.config.flows.count() {
+            for thread in 0..2 {
+                let Some(since) = self.flows[flow as usize].threads[usize::from(thread)].asleep else {
+                    continue;
+                };
+                let due = match self.thread_due(flow, thread) {
+                    Some(due) if due > since && due <= time => due,
+                    _ => continue,
+                };
+                if self.sleep_ends(since, due) <= time + calls.rouse {
+                    continue;
+                }
+                self.flows[flow as usize].threads[usize::from(thread)].asleep = None;
+                if ahead && first.is_none() {
+                    first = Some((flow, thread));
+                } else {
+                    self.wake_at(flow, thread, time + calls.rouse);
+                }
+            }
+        }
+        first
+    }
+
+    /// A thread that an interrupt at `time` has woken runs before the soft interrupts that were raised with it.
+    pub(super) fn runs_first(&mut self, flow: FlowId, thread: u8, time: SimTime) {
+        let [begin, raised] = self.config.host.calls.rouse_first;
+        let begin = time + begin;
+        self.cpu.busy_until(begin);
+        self.raised = true;
+        self.run_thread(flow, thread, begin);
+        self.raised = false;
+        self.cpu.busy_until(self.cpu.begin(begin) + raised);
+    }
+}
