@@ -1,6 +1,7 @@
 //! A recorded loop case and the model's run of its configuration, in the order of time:
 //! `cargo run -p conformance --example end_to_end -- DIR KERNEL CASE`. Lines of the recording begin with
-//! `R`, those of the model with `M`; `--measured` takes each kernel's measured times; the number counts the lines of a kind.
+//! `R`, those of the model with `M`; `--proportions` takes round proportions of the cost of a segment
+//! instead of each kernel's measured times; the number counts the lines of a kind.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -140,13 +141,13 @@ fn board(dir: &str, times: Times) -> ExitCode {
 
 fn main() -> ExitCode {
     let mut args: Vec<String> = std::env::args().skip(1).collect();
-    let measured = args.iter().position(|a| a == "--measured").map(|at| args.remove(at));
-    let times = if measured.is_some() { Times::Measured } else { Times::Proportions };
+    let round = args.iter().position(|a| a == "--proportions").map(|at| args.remove(at));
+    let times = if round.is_some() { Times::Proportions } else { Times::default() };
     if let [dir] = &args[..] {
         return board(dir, times);
     }
     let [dir, kernel, case] = &args[..] else {
-        eprintln!("usage: end_to_end [--measured] DIR [KERNEL CASE]");
+        eprintln!("usage: end_to_end [--proportions] DIR [KERNEL CASE]");
         return ExitCode::from(2);
     };
     let id = CaseId { kernel: kernel.clone(), case: case.clone() };

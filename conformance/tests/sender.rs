@@ -1,7 +1,7 @@
 //! Recorded ACKs through the model's sender, and whole runs from their configuration: every packet and its congestion
 //! state, to the segment.
 
-use conformance::end_to_end::{run_config, sent_packets};
+use conformance::end_to_end::{Times, run_config_with, sent_packets};
 use conformance::recording::Store;
 use conformance::sender_replay::sender_replay;
 use sim_core::engine;
@@ -41,14 +41,15 @@ fn every_packet_of_the_recorded_senders_leaves_with_the_recorded_congestion_stat
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// Cases in which nobody reads: nothing but the configuration decides what happens.
+/// Cases in which nobody reads: nothing but the configuration decides what happens. Round proportions say what steps take; with the
+/// measured times 59 of the packets of two cases on 6.12 differ.
 #[test]
 fn every_packet_follows_from_the_configuration_alone_where_nobody_reads() {
     let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../validation/sender/recordings");
     let store = Store::open(dir).unwrap();
     let (mut packets, mut wrong) = (0, Vec::new());
     for id in store.cases().iter().filter(|id| id.case.starts_with('w')) {
-        let sent = sent_packets(&store.load(id).unwrap()).unwrap();
+        let sent = sent_packets(&store.load(id).unwrap(), Times::Proportions).unwrap();
         packets += sent.recorded;
         if sent.equal != sent.recorded || sent.first_difference.is_some() {
             wrong.push(format!("{id}: {sent:?}"));
@@ -66,7 +67,7 @@ fn small_queues_let_the_recorded_packets_go() {
     let store = Store::open(dir).unwrap();
     let mut seen = 0;
     for id in store.cases().iter().filter(|id| id.case.starts_with('q')) {
-        let sent = sent_packets(&store.load(id).unwrap()).unwrap();
+        let sent = sent_packets(&store.load(id).unwrap(), Times::default()).unwrap();
         assert!(sent.equal * 1_000 >= sent.recorded * 960, "{id}: {sent:?}");
         seen += 1;
     }
@@ -87,7 +88,7 @@ fn fair_queueing_and_repeated_syns_let_the_recorded_packets_go() {
             (_, "g1_fq" | "g4_fq_loss") => 27,
             _ => continue,
         };
-        let sent = sent_packets(&store.load(id).unwrap()).unwrap();
+        let sent = sent_packets(&store.load(id).unwrap(), Times::default()).unwrap();
         let first = sent.first_difference.unwrap_or(usize::MAX);
         assert!(first >= least, "{id}: {sent:?}");
         seen += 1;
@@ -112,7 +113,7 @@ fn took(progress: &[(u64, i64)], from: i64, to: i64) -> u64 {
 }
 
 /// CUBIC's Reno-friendly region at 10 ms, one packet in 100 lost: the kernel is 23 % slower than the formula of RFC 9438, which
-/// knows neither whole packets nor the time of a recovery. The model is as fast as the kernel.
+/// knows neither whole packets nor the time of a recovery. The model, with round proportions, is as fast as the kernel.
 #[test]
 fn a_reno_friendly_flow_is_as_fast_as_the_recorded_one_and_both_are_slower_than_the_formula() {
     let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../validation/sender/recordings");
@@ -120,7 +121,7 @@ fn a_reno_friendly_flow_is_as_fast_as_the_recorded_one_and_both_are_slower_than_
     let id = store.cases().iter().find(|id| id.case == "f_friendly_100").unwrap();
     let rec = store.load(id).unwrap();
     let mut model = Progress::default();
-    engine::run(&run_config(&rec).unwrap(), &mut model).unwrap();
+    engine::run(&run_config_with(&rec, Times::Proportions).unwrap(), &mut model).unwrap();
     let kernel: Vec<_> = rec.tx.iter().map(|t| (t.time_ns, t.seq + i64::from(t.len))).collect();
     // From the third loss on to the 38th.
     let (from, to) = (300 * 1_448, 3_800 * 1_448);

@@ -70,9 +70,9 @@ const MAX_EVENTS: u64 = 20_000_000;
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub enum Times {
     /// Round proportions of the cost of a segment, the same for all kernels.
-    #[default]
     Proportions,
     /// What each kernel took, measured, with sleeps that end as the kernel's do.
+    #[default]
     Measured,
 }
 

@@ -58,8 +58,8 @@ pub struct SentPackets {
 ///
 /// # Errors
 /// If the case cannot be expressed as a configuration of the engine, or the run fails.
-pub fn sent_packets(rec: &Recording) -> Result<SentPackets, String> {
-    let config = run_config(rec).map_err(|e| e.to_string())?;
+pub fn sent_packets(rec: &Recording, times: Times) -> Result<SentPackets, String> {
+    let config = run_config_with(rec, times).map_err(|e| e.to_string())?;
     let mut trace = Trace::new();
     engine::run(&config, &mut trace).map_err(|e| e.to_string())?;
     let (equal, first_difference) = compare::packets(rec, &trace);
