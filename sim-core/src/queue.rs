@@ -186,14 +186,6 @@ impl<T> Lane<T> {
         self.items.pop_front().map(|(_, t)| t)
     }
 
-    /// Takes the first item as `take` sees it, without moving it first.
-    #[inline(always)]
-    pub fn pop_with<R>(&mut self, take: impl FnOnce(&T) -> R) -> Option<R> {
-        let taken = take(&self.items.front()?.1);
-        self.items.pop_front();
-        Some(taken)
-    }
-
     /// Items in the lane.
     pub fn len(&self) -> usize {
         self.items.len()

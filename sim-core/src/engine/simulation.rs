@@ -13,8 +13,8 @@ use super::views::View;
 use crate::config::{Change, LinkConfig, LiveOption, RunConfig, Shaper};
 use crate::host::Host;
 use crate::observer::{Observer, Transmit};
-use crate::path::{Direction, Link, Packet, PacketLane, Payload, Port};
-use crate::queue::{EventQueue, Key};
+use crate::path::{Direction, Link, Packet, Payload, Port};
+use crate::queue::{EventQueue, Key, Lane};
 use crate::rng;
 use crate::segment::{Flags, Segment};
 use crate::send_half::{Cx, SendHalf};
@@ -83,7 +83,7 @@ pub(super) struct Storage {
     waiting: VecDeque<Ready>,
     apps_waiting: VecDeque<(FlowId, u8)>,
     out: Vec<Transmit>,
-    lanes: [PacketLane; 2],
+    lanes: [Lane<Packet>; 2],
 }
 
 impl Default for Storage {
@@ -422,29 +422,25 @@ impl<'a, O: Observer> Simulation<'a, O> {
     /// A packet leaves the link of `link`: an interrupt hands it up.
     fn dequeue(&mut self, waiting: &mut VecDeque<Ready>, link: Side, time: SimTime) {
         self.moved = true;
-        let idle = waiting.is_empty();
         let popped = self.links[link.at()].pop(&mut self.queue);
         self.packets_freed(link, time);
-        let Some(packet) = popped else { return };
-        waiting.push_back(Ready::new(Side::sends(packet.way).peer(), packet, 0, 0));
-        if let Some(ready) = waiting.back_mut() {
-            let packet = &ready.packet;
-            let (from, to) = (ready.to.peer(), ready.to);
+        if let Some(packet) = popped {
+            let from = Side::sends(packet.way);
+            let to = from.peer();
             let offload = match from {
                 Side::Sender => self.config.sender.offload,
                 Side::Receiver => self.config.receiver.offload,
             };
-            self.report_crossing(from, time, packet);
+            self.report_crossing(from, time, &packet);
             if self.links[link.at()].in_host() {
                 self.flows[packet.flow as usize].ends[from.at()].tx.left_host(packet.seg.seq);
             }
-            let of = self.ports[to.at()].device().pieces(packet, offload);
+            let of = self.ports[to.at()].device().pieces(&packet, offload);
             if self.ports[to.at()].ring.is_some() {
-                let packet = *packet;
-                waiting.pop_back();
                 self.frames_arrive(waiting, to, time, packet, of);
                 return;
             }
+            let idle = waiting.is_empty();
             self.turns.dequeued(idle);
             let first = self.rouse(time);
             if first.is_none() {
@@ -452,10 +448,8 @@ impl<'a, O: Observer> Simulation<'a, O> {
             }
             let kept = self.input.add(of);
             if kept > 0 {
-                (ready.of, ready.kept) = (of, kept);
+                waiting.push_back(Ready::new(to, packet, of, kept));
                 self.busy = true;
-            } else {
-                waiting.pop_back();
             }
             if let Some((flow, thread)) = first {
                 self.runs_first(flow, thread, time);

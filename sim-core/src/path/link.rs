@@ -7,11 +7,10 @@ use super::Packet;
 use super::bottleneck::{Bottleneck, QueueStats, transmission};
 use super::netem::{Departure, Direction, Netem};
 use super::shaping::{HostQueue, Shaping};
-use super::slim::PacketLane;
 use super::tbf::Verdict;
 use crate::config::{LinkConfig, Overhead};
 use crate::linux::KernelProfile;
-use crate::queue::{EventQueue, Key, Sorted};
+use crate::queue::{EventQueue, Key, Lane, Sorted};
 use crate::rng::{Purpose, stream};
 use crate::time::{SimDuration, SimTime};
 
@@ -68,7 +67,7 @@ pub struct Link {
     drop_run: u64,
     /// Segments that left the link.
     left: u64,
-    lane: PacketLane,
+    lane: Lane<Packet>,
     /// When the last packet leaves.
     last: SimTime,
     /// The latest time at which a packet entered.
@@ -90,17 +89,17 @@ pub struct Link {
 impl Link {
     /// An empty link, with the random streams of `seed` and its direction.
     pub fn new(config: &LinkConfig, seed: u64, direction: Direction) -> Self {
-        Self::in_memory_of(PacketLane::default(), config, seed, direction)
+        Self::in_memory_of(Lane::default(), config, seed, direction)
     }
 
     /// The lane of a link that is no longer needed.
-    pub(crate) fn into_lane(self) -> PacketLane {
+    pub(crate) fn into_lane(self) -> Lane<Packet> {
         self.lane
     }
 
     /// As [`Link::new`], in the memory of a lane that is no longer needed.
     pub(crate) fn in_memory_of(
-        mut lane: PacketLane,
+        mut lane: Lane<Packet>,
         config: &LinkConfig,
         seed: u64,
         direction: Direction,
@@ -180,7 +179,7 @@ impl Link {
         }
         self.last = due;
         let key = order.key(due);
-        self.lane.push(key, &packet);
+        self.lane.push(key, packet);
         true
     }
 
@@ -228,30 +227,22 @@ impl Link {
     }
 
     /// The next thing happens: a packet leaves the link, or nothing that the other end would see (`None`).
-    #[inline(always)]
     pub fn pop<E>(&mut self, order: &mut EventQueue<E>) -> Option<Packet> {
-        if self.special.is_some() {
-            return self.pop_special(order);
+        if let Some(s) = &mut self.special {
+            let first = s.sorted.as_ref().map_or_else(|| self.lane.peek(), Sorted::peek);
+            let queue = s.queue.as_ref().map_or(Key::NEVER, Bottleneck::wake);
+            let wake = s.shaper.as_ref().map_or(queue, |b| b.wake().min(queue));
+            if wake < first {
+                self.advance(wake.time, order);
+                return None;
+            }
+            if let Some(sorted) = &mut s.sorted {
+                let packet = sorted.pop();
+                self.delivered += u64::from(packet.is_some());
+                return packet;
+            }
         }
         let packet = self.lane.pop();
-        self.delivered += u64::from(packet.is_some());
-        packet
-    }
-
-    #[inline(never)]
-    fn pop_special<E>(&mut self, order: &mut EventQueue<E>) -> Option<Packet> {
-        let s = self.special.as_mut()?;
-        let first = s.sorted.as_ref().map_or_else(|| self.lane.peek(), Sorted::peek);
-        let queue = s.queue.as_ref().map_or(Key::NEVER, Bottleneck::wake);
-        let wake = s.shaper.as_ref().map_or(queue, |b| b.wake().min(queue));
-        if wake < first {
-            self.advance(wake.time, order);
-            return None;
-        }
-        let packet = match &mut s.sorted {
-            Some(sorted) => sorted.pop(),
-            None => self.lane.pop(),
-        };
         self.delivered += u64::from(packet.is_some());
         packet
     }
@@ -410,7 +401,7 @@ impl Link {
             }
             None => {
                 self.last = self.last.max(due);
-                self.lane.push(order.key(self.last), &packet);
+                self.lane.push(order.key(self.last), packet);
             }
         }
     }

@@ -25,7 +25,6 @@ pub use port::{Arrival, Port};
 pub(crate) use ring::Arrived;
 pub use ring::RingStats;
 pub use shaping::HostQueue;
-pub(crate) use slim::PacketLane;
 pub use tbf::Bucket;
 pub(crate) use tbf::Verdict;
 

@@ -7,7 +7,6 @@
 use std::collections::VecDeque;
 
 use super::{Direction, Packet, Payload};
-use crate::queue::{Key, Lane};
 use crate::segment::{Ecn, Flags, SackList, Segment, Timestamps};
 use crate::sender::Emitted;
 use crate::seq::Seq;
@@ -65,46 +64,6 @@ impl Wardrobe {
     pub(super) fn take(&mut self, slim: &Slim) -> Packet {
         let whole = if slim.kind == Kind::Whole { self.whole.pop_front() } else { None };
         whole.unwrap_or_else(|| slim.packet())
-    }
-}
-
-/// Packets that leave in the order in which they came ([`Lane`]).
-#[derive(Clone, Default, Debug)]
-pub(crate) struct PacketLane {
-    lane: Lane<Slim>,
-    wardrobe: Wardrobe,
-}
-
-impl PacketLane {
-    /// Empties the lane, and keeps its memory.
-    pub(crate) fn clear(&mut self) {
-        self.lane.clear();
-        self.wardrobe.whole.clear();
-    }
-
-    /// Appends a packet whose key is not before that of the last one.
-    #[inline]
-    pub(super) fn push(&mut self, key: Key, packet: &Packet) {
-        self.lane.push(key, self.wardrobe.put(packet));
-    }
-
-    /// The place of the first packet.
-    #[inline]
-    pub(super) fn peek(&self) -> Key {
-        self.lane.peek()
-    }
-
-    /// Takes the first packet.
-    #[inline(always)]
-    pub(super) fn pop(&mut self) -> Option<Packet> {
-        let wardrobe = &mut self.wardrobe;
-        self.lane.pop_with(|slim| wardrobe.take(slim))
-    }
-
-    /// Packets in it.
-    #[inline]
-    pub(super) fn len(&self) -> usize {
-        self.lane.len()
     }
 }
 
