@@ -202,7 +202,9 @@ impl Observer for Meter {
             return;
         }
         self.see(state);
-        self.progress.segment(now.time, state.rcv_nxt, seg.seq + seg.len);
+        // A FIN takes a sequence number, which a later ACK without data begins after.
+        let data_end = if seg.len > 0 { seg.seq + seg.len } else { Seq::default() };
+        self.progress.segment(now.time, state.rcv_nxt, data_end);
         if self.packets == 0 {
             self.first_wup = Some(state.rcv_wup);
             self.socket.timestamps = seg.ts.is_some();

@@ -44,7 +44,7 @@ impl Progress {
         Some((rcv_nxt, self.arrived))
     }
 
-    /// A segment arrives whose data ends at `end`; call it after [`Progress::see`] with the state before it.
+    /// A segment arrives whose data, if any, ends at `end`; call it after [`Progress::see`] with the state before it.
     pub(super) fn segment(&mut self, now: SimTime, rcv_nxt: Seq, end: Seq) {
         if self.first.is_none() {
             self.first = Some(rcv_nxt);

@@ -237,6 +237,8 @@ fn a_fin_takes_a_sequence_number_and_is_no_data() {
     arrive(&mut m, 100, 1_000, 1_000, 4_000);
     // The FIN comes in a burst of its own.
     arrive(&mut m, 300, 2_000, 0, 3_000);
+    // The sender goes on to acknowledge what it gets after its own FIN.
+    arrive(&mut m, 350, 2_001, 0, 3_000);
     let run = end(m, 400, 2_001);
     assert_eq!(values(&run, ["fitted", "bursts"]), [Some(2_000), Some(2)]);
 }
