@@ -295,7 +295,7 @@ impl Sender {
     /// A SYN is about to be sent: until the peer answers, segments are as large as the program allows, or 536
     /// bytes, and no larger than fits the link (`tcp_connect_init`, `tcp_sync_mss`).
     pub fn connect(&mut self, maxseg: Option<u16>, link_mss: u32, timestamps: bool) {
-        let mss = maxseg.map_or(link_mss, u32::from).min(link_mss);
+        let mss = maxseg.map_or(536, u32::from).min(link_mss);
         self.mss = mss - if timestamps { mss.min(12) } else { 0 };
     }
 
