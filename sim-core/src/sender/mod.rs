@@ -333,13 +333,13 @@ impl Sender {
             self.rtt.sample(us, h.snd_nxt, h.snd_nxt);
             self.rtt.note_min(us, now.jiffies, false);
         }
-        // The active end computes its pacing rate while it processes the SYN-ACK, before it takes the peer's MSS
-        // and the route's initial window; the passive end afterwards.
+        self.mss_limit = h.mss;
+        self.mss = send_mss(h.mss, self.window.max_window);
+        // The active end computes its pacing rate while it processes the SYN-ACK, before it takes the route's initial
+        // window, but with the MSS of the connection, as recorded; the passive end afterwards.
         if role == Role::Active {
             self.update_pacing_rate();
         }
-        self.mss_limit = h.mss;
-        self.mss = send_mss(h.mss, self.window.max_window);
         self.cc.cwnd = self.init_cwnd;
         if role == Role::Passive {
             self.update_pacing_rate();
