@@ -80,6 +80,8 @@ pub fn gallery() -> &'static [(&'static str, &'static str)] {
         ("collapse-stall", include_str!("../gallery/collapse-stall.yaml")),
         ("small-queues", include_str!("../gallery/small-queues.yaml")),
         ("paced-sender", include_str!("../gallery/paced-sender.yaml")),
+        ("burst-after-idle", include_str!("../gallery/burst-after-idle.yaml")),
+        ("burst-after-idle-fq", include_str!("../gallery/burst-after-idle-fq.yaml")),
     ]
 }
 

@@ -8,7 +8,7 @@ use crate::support::{command, listing, ran, run_under, simulate, simulate_stepwi
 
 /// Digests of the gallery. They hold in every build profile and on every platform; a change of the model that moves
 /// one is noted in the change log.
-const DIGESTS: [(&str, &str); 95] = [
+const DIGESTS: &[(&str, &str)] = &[
     ("budget-overrun", "38dd93f8fb5ceb737c1b54ebfbc82dbd"),
     ("normal-window", "85d55be71424fb629f5ed8a22fe43214"),
     ("adv-win-scale-minus-2", "b5561e0206190dd745fbc42ad270f503"),
@@ -104,6 +104,8 @@ const DIGESTS: [(&str, &str); 95] = [
     ("collapse-stall", "85257ef9b6d03dd61e8abaec943b09fb"),
     ("small-queues", "fc845bf82c8da6e7fbf1a4f86da4b1d3"),
     ("paced-sender", "b9c6321bda42cc2ba7a81b244d9bba75"),
+    ("burst-after-idle", "b6dcb4a9d8da32f6b6ef79f72edf1ca4"),
+    ("burst-after-idle-fq", "71a807096a6a51bcbbbf5c5d06bb47e7"),
 ];
 
 /// Name and digest of every scenario of the gallery, on each of its kernels.
