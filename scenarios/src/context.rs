@@ -281,7 +281,7 @@ impl Context {
             }
             Kind::Rate => {
                 let value = units::parse_rate(text).map(i128::from);
-                if value == Ok(0) {
+                if value == Ok(0) || text.trim() == "0" {
                     let d = self
                         .error(at, format!("`{}`: at a rate of zero nothing would ever arrive", key.name));
                     d.expected = Some(keys::takes(&key.kind));

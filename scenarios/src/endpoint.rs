@@ -305,14 +305,16 @@ fn resolve_model(
     what: &str,
     inferred: &mut Vec<String>,
 ) -> (Option<NicModel>, String) {
+    let figures = ["head", "head_frag", "fragment"];
     if let Some((key, e)) = fields.get("model") {
-        for figure in ["head", "head_frag", "fragment"] {
-            if fields.get(figure).is_some() {
-                cx.error(fields.place(figure), format!("`{figure}` is part of `model` already")).expected =
-                    Some("either `model`, or figures".to_owned());
-            }
+        for figure in figures.into_iter().filter(|f| fields.get(f).is_some()) {
+            cx.error(fields.place(figure), format!("`{figure}` is part of `model` already")).expected =
+                Some("either `model`, or figures".to_owned());
         }
         return resolve_named(cx, key, &e.value, what, inferred);
+    }
+    if figures.iter().all(|figure| fields.get(figure).is_none()) {
+        return (Some(NicModel::Loopback), "loopback".to_owned());
     }
     inferred.push(format!("{what}.nic with explicit figures: not a recorded device"));
     let head = fields.required(cx, "head", "a device with explicit figures");

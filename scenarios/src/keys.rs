@@ -693,17 +693,22 @@ pub fn reference() -> String {
 
 fn describe(keys: &[Key], prefix: &str, out: &mut String) {
     for k in keys {
-        let path = format!("{prefix}{}", k.name);
         if matches!(k.kind, Kind::NotYet(_)) {
             continue;
         }
-        let default = if k.default.is_empty() { String::new() } else { format!(" [{}]", k.default) };
-        out.push_str(&format!("{path}: {}{default}. {}\n", takes(&k.kind), k.doc));
+        describe_one(k, prefix, out);
+        let path = format!("{prefix}{}", k.name);
         match k.kind {
             Kind::Section(inner) | Kind::Short { keys: inner, .. } => {
                 describe(inner, &format!("{path}."), out);
             }
             Kind::List(inner) => describe(inner, &format!("{path}[]."), out),
+            Kind::Nic => describe(NIC_FIGURES, &format!("{path}."), out),
+            Kind::Flows => {
+                describe(FLOWS, &format!("{path}."), out);
+                // What a group's ends take is what the scenario's own ends take.
+                FLOW_GROUP.iter().for_each(|k| describe_one(k, &format!("{path}[]."), out));
+            }
             Kind::Modes(modes) => {
                 for m in modes.iter().filter(|m| m.supported) {
                     out.push_str(&format!("{path}.mode: {}. {}\n", m.name, m.doc));
@@ -718,6 +723,12 @@ fn describe(keys: &[Key], prefix: &str, out: &mut String) {
             _ => {}
         }
     }
+}
+
+/// The line of one key.
+fn describe_one(k: &Key, prefix: &str, out: &mut String) {
+    let default = if k.default.is_empty() { String::new() } else { format!(" [{}]", k.default) };
+    out.push_str(&format!("{prefix}{}: {}{default}. {}\n", k.name, takes(&k.kind), k.doc));
 }
 
 /// What a key takes, in words that follow "expected".

@@ -360,9 +360,11 @@ fn insert_into(node: &mut Node, name: &str, path: &[&str], value: Node, at: Plac
         return;
     };
     if let Value::Scalar(word) = &node.value {
-        // `read: never` is short for `read: {mode: never}`, and `loss: 1%` for `loss: {probability: 1%}`.
+        // `read: never` is short for `read: {mode: never}`, `nic: page` for `nic: {model: page}`, and `loss: 1%` for
+        // `loss: {probability: 1%}`.
         let main = match keys::find(keys::PATH, name).map(|k| k.kind) {
             Some(Kind::Short { main, .. }) => main,
+            _ if name == "nic" => "model",
             _ => "mode",
         };
         let mode = Node { at: node.at, value: Value::Scalar(word.clone()) };

@@ -1,7 +1,7 @@
 //! `--set`, `--kernel`, `--seed`.
 
 use scenarios::{Overrides, Scenario, ScenarioError, Source, resolve};
-use sim_core::config::ReadMode;
+use sim_core::config::{NicModel, ReadMode};
 
 const BASE: &str = "kernel: 6.1\npath: {delay: 100ms, forward: {limit: 7}}\nreceiver: {sockopt: {SO_RCVBUFFORCE: 1MiB}, read: never}\n";
 
@@ -41,6 +41,14 @@ fn a_key_is_replaced_or_added() {
 fn a_setting_of_both_directions_goes_before_one_of_them() {
     assert_eq!(set(&["path.limit=9"]).unwrap().config.forward.limit, 9);
     assert_eq!(set(&["path.forward.delay=1ms"]).unwrap().config.forward.delay.as_nanos(), 1_000_000);
+}
+
+#[test]
+fn a_figure_of_a_device_that_is_named_only_joins_its_name() {
+    let s = set(&["receiver.nic=half-page", "receiver.nic.ring=256"]).unwrap();
+    assert_eq!(s.config.receiver.nic.model, NicModel::HalfPage);
+    assert_eq!(s.config.receiver.nic.ring.map(|r| r.ring), Some(256));
+    refused("receiver.nic.ring=256", &["`ring` means nothing for `loopback`"]);
 }
 
 #[test]

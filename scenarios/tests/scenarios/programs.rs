@@ -109,6 +109,7 @@ fn a_resolved_program_resolves_to_itself() {
 #[test]
 fn a_rate_of_zero_and_one_without_end_are_refused() {
     refused(&with("sender: {write: {mode: paced, rate: 0mbit}}"), (2, 37), &["at a rate of zero"]);
+    refused(&with("sender: {write: {mode: paced, rate: 0}}"), (2, 37), &["at a rate of zero"]);
     refused(&with("receiver: {read: {mode: asap, rate: 0bit}}"), (2, 37), &["at a rate of zero"]);
     refused(&with("sender: {write: {mode: paced, rate: unlimited}}"), (2, 37), &["burst"]);
     refused(&with("sender: {write: {mode: paced}}"), (2, 17), &["`mode: paced` needs `rate`"]);
