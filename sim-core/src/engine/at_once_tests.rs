@@ -65,7 +65,7 @@ fn writer(n: u64) -> RunConfig {
         end.sysctl.tcp_timestamps = choose(2) == 0;
         end.route.initcwnd = [None, Some(2), Some(10_000)][choose(3)];
     }
-    c.sender.sockopt.sndbuf = [None, Some(40_000), Some(300_000), Some(2 << 20)][choose(4)];
+    c.sender.sockopt.sndbuf = [None, Some(40_000), Some(300_000), Some(6 << 20)][choose(4)];
     c.sender.sockopt.sndbuf_force = true;
     c.sender.sockopt.nodelay = choose(2) == 0;
     c.sender.sockopt.notsent_lowat = [None, Some(200_000)][choose(2)];

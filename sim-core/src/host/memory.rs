@@ -77,19 +77,21 @@ impl PlentyOfPages {
         }
     }
 
-    /// Takes `pages` that are had one after the other, if it makes no difference in how many steps; returns whether it did.
+    /// How many pages may be taken one after the other so that it makes no difference in how many steps: those that the
+    /// processor does not pass on.
     #[inline(always)]
-    pub(crate) fn take_together(&mut self, pages: i32) -> bool {
+    pub(crate) fn room(&self) -> i64 {
+        if self.reserve == 0 { i64::MAX } else { self.reserve - 1 - self.unseen }
+    }
+
+    /// Takes `pages`, for which there is [room](Self::room), at once.
+    #[inline(always)]
+    pub(crate) fn take_together(&mut self, pages: i64) {
         if self.reserve == 0 {
-            self.allocated += i64::from(pages);
-            return true;
+            self.allocated += pages;
+        } else {
+            self.unseen += pages;
         }
-        let unseen = self.unseen + i64::from(pages);
-        let kept = unseen < self.reserve;
-        if kept {
-            self.unseen = unseen;
-        }
-        kept
     }
 }
 

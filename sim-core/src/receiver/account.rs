@@ -5,6 +5,7 @@ use super::memory::PAGE;
 use crate::host::{PlentyOfPages, TcpMem};
 use crate::observer::Observer;
 use crate::send_half::Cx;
+use crate::sender::write_queue::{PAGE_FRAG, WriteQueue};
 use crate::time::SimTime;
 
 /// An account for skbs of one socket that are to be sent.
@@ -32,24 +33,47 @@ impl SendAccount {
         self.charged += n;
     }
 
-    /// The same when more follows that needs pages later.
+    /// Charges `count` skbs with a head and payload each (`[head, len]`), which others follow that need pages later. The first
+    /// begins where `used` bytes of a page fragment are used, and no bytes of a fragment are given up. Pages come one piece
+    /// after the other, which makes a difference only where the host passes them on.
     #[inline(always)]
-    pub(crate) fn take_early(&mut self, n: u32) {
-        self.take(SimTime::ZERO, n);
+    pub(crate) fn take_skbs(&mut self, [head, len]: [u32; 2], count: u32, used: u32) {
+        let whole = head + len;
+        let (mut left, mut used) = (count, used);
+        while left > 0 {
+            let together = left.min(self.together(whole));
+            if together > 0 {
+                self.take_together(i64::from(together) * i64::from(whole));
+                used =
+                    ((u64::from(used) + u64::from(together) * u64::from(len)) % u64::from(PAGE_FRAG)) as u32;
+                left -= together;
+                continue;
+            }
+            self.take(SimTime::ZERO, head);
+            let mut rest = len;
+            while rest > 0 {
+                let n = WriteQueue::piece(&mut used, rest);
+                self.take(SimTime::ZERO, n);
+                rest -= n;
+            }
+            left -= 1;
+        }
     }
 
-    /// Charges `n` bytes that are taken one after the other, and more that needs pages later, if it makes no difference in
-    /// how many pieces; returns whether it did.
-    #[inline(always)]
-    pub(crate) fn take_together(&mut self, n: u32) -> bool {
-        let missing = (n as i32 - self.fwd_alloc).max(0).unsigned_abs();
-        let pages = missing.div_ceil(PAGE.unsigned_abs()) as i32;
-        let together = self.pages.take_together(pages);
-        if together {
-            self.fwd_alloc += pages * PAGE - n as i32;
-            self.charged += n;
-        }
-        together
+    /// How many times `n` bytes may be charged, as if at once, until the host passes pages on.
+    fn together(&self, n: u32) -> u32 {
+        let bytes =
+            self.pages.room().saturating_mul(i64::from(PAGE)).saturating_add(i64::from(self.fwd_alloc));
+        u32::try_from(bytes.max(0) / i64::from(n)).unwrap_or(u32::MAX)
+    }
+
+    /// Charges so many bytes at once.
+    fn take_together(&mut self, bytes: i64) {
+        let missing = (bytes - i64::from(self.fwd_alloc)).max(0);
+        let pages = (missing + i64::from(PAGE) - 1) / i64::from(PAGE);
+        self.pages.take_together(pages);
+        self.fwd_alloc = (i64::from(self.fwd_alloc) + pages * i64::from(PAGE) - bytes) as i32;
+        self.charged += bytes as u32;
     }
 }
 

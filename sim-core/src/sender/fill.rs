@@ -4,15 +4,19 @@
 //! page fragment and then the rest, and every half of the peer's largest window it tries to send and cannot. If the host
 //! has plenty of memory, nobody's answer depends on what came before, and only sums remain. They are made here, and
 //! come to what [`Sender::write_some`] does step by step; an observer with [`Observer::STEPWISE`] gets the steps.
+//!
+//! The costs of an skb depend on where in page fragments its payload lies. As soon as it lies as an earlier one did, all that
+//! follows is a repetition: the sums are multiplied, and the skbs are kept as one run ([`super::unsent`]).
 
+use super::costs::Costs;
+use super::unsent::SkbRun;
 use super::write::SKBS_BETWEEN_FLUSHES;
-use super::write_queue::WriteQueue;
+use super::write_queue::{PAGE_FRAG, WriteQueue};
 use super::{Sender, tso};
 use crate::observer::{Observer, SendEvent};
 use crate::receiver::{PAGE, Receiver, SendAccount};
 use crate::send_half::Cx;
-use crate::seq::Seq;
-use crate::time::SimTime;
+use crate::time::{SimDuration, SimTime};
 
 /// Which window is full, whatever is written.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -21,46 +25,14 @@ enum Full {
     Congestion,
 }
 
-/// Most page fragments that an skb filled here has.
-const MOST_FRAGS: usize = 4;
-/// Most skbs that are filled at once.
-const MOST: usize = SKBS_BETWEEN_FLUSHES as usize;
-
-/// Skbs that were filled: where in page fragments their payload lies.
-#[derive(Debug)]
-pub(super) struct Placed {
-    /// How many there are, and the length of each.
-    pub(super) count: u32,
-    pub(super) len: u32,
-    /// A bit for each that is the end of a push, and one after the last byte pushed.
-    pub(super) pushes: u32,
-    pub(super) pushed: Seq,
-    /// Page fragments that they begin.
-    pub(super) starts: [Seq; MOST * MOST_FRAGS],
-    pub(super) begun: usize,
-    /// Bytes used of the last one.
-    pub(super) used: u32,
-}
-
-/// Charges `firsts.len()` skbs of `len` bytes, which others follow; they begin where so many bytes of a page fragment are
-/// used. Pages come one piece after the other, which makes a difference only where the host passes them on.
-#[inline(always)]
-fn charge_early(account: &mut SendAccount, firsts: &[u32], head: u32, len: u32) {
-    if account.take_together(firsts.len() as u32 * (head + len)) {
-        return;
-    }
-    for used in firsts {
-        if account.take_together(head + len) {
-            continue;
-        }
-        account.take_early(head);
-        let (mut used, mut left) = (*used, len);
-        while left > 0 {
-            let n = WriteQueue::piece(&mut used, left);
-            account.take_early(n);
-            left -= n;
-        }
-    }
+/// A state from which everything repeats itself once as many bytes of a page fragment are used again: how many were, how
+/// many skbs had been filled, when, and how many page fragments had been begun.
+#[derive(Clone, Copy, Debug)]
+struct Mark {
+    used: u32,
+    skbs: u32,
+    time: SimTime,
+    frags: u64,
 }
 
 impl Sender {
@@ -75,8 +47,7 @@ impl Sender {
     ) -> bool {
         // Whatever the place in its first page fragment, an skb has slots for all of them. And it takes more than a page: if
         // any of several takes new pages, so does the last.
-        let frags = WriteQueue::most_frags(goal);
-        let fits = frags <= u32::from(max_frags).min(MOST_FRAGS as u32) && goal >= PAGE.unsigned_abs();
+        let fits = WriteQueue::most_frags(goal) <= u32::from(max_frags) && goal >= PAGE.unsigned_abs();
         if O::STEPWISE || !fits || self.writing.copied == 0 || self.writing.left <= goal {
             return false;
         }
@@ -84,7 +55,7 @@ impl Sender {
         if rx.sack_option_len() > 0 || self.writing.known {
             return false;
         }
-        let mut room = u32::from(SKBS_BETWEEN_FLUSHES.saturating_sub(self.writing.skbs));
+        let room = u32::from(SKBS_BETWEEN_FLUSHES.saturating_sub(self.writing.skbs));
         let whole = self.queue.head() + goal;
         let mut most = ((self.writing.left - 1) / goal).min(self.may_begin(goal));
         if room.min(most) == 0 {
@@ -98,21 +69,7 @@ impl Sender {
             account = rx.send_account(&cx.host.memory, queued, u64::from(most) * u64::from(whole));
         }
         let Some(mut account) = account else { return false };
-        let (mut time, mut pushed, mut filled) = (cx.now.time, None, 0);
-        loop {
-            let count = room.min(most - filled);
-            pushed = self.fill_some(cx, &mut account, [goal, count], &mut time, full).or(pushed);
-            filled += count;
-            self.writing.skbs += count as u8;
-            // The backlog is due, and nothing can be in it.
-            let flushes = filled < most && rx.backlog_waiting() == 0 && time < self.writing.undisturbed;
-            if !flushes {
-                break;
-            }
-            rx.drain_done();
-            self.writing.skbs = 0;
-            room = u32::from(SKBS_BETWEEN_FLUSHES);
-        }
+        let (time, pushed, filled) = self.fill_skbs(cx, rx, &mut account, [goal, most], full);
         rx.settle_account(cx, &account);
         if let Some(at) = pushed {
             self.spend(cx, at.since(cx.now.time));
@@ -128,58 +85,130 @@ impl Sender {
         true
     }
 
-    /// Fills `count` skbs of `goal` bytes from `time` on; returns when the last push was, if there was one.
-    fn fill_some<O: Observer>(
+    /// Fills up to `most` skbs of `goal` bytes, as many as there are before something may come into the backlog; returns
+    /// when they are full, when the last push was, if there was one, and how many they are.
+    fn fill_skbs<O: Observer>(
         &mut self,
         cx: &mut Cx<'_, O>,
+        rx: &mut Receiver,
         account: &mut SendAccount,
-        [goal, count]: [u32; 2],
-        time: &mut SimTime,
+        [goal, most]: [u32; 2],
         full: Full,
-    ) -> Option<SimTime> {
+    ) -> (SimTime, Option<SimTime>, u32) {
         let (head, half_window) = (self.queue.head(), self.window.max_window >> 1);
-        let (costs, clock) = (self.costs, self.clock);
-        let (mut now, mut last_push) = (*time, None);
-        let (mut end, mut used, mut frags) =
-            (self.queue.write_seq, self.queue.frag_used(), self.queue.frags_begun());
-        let (mut pushes, mut pushed) = (0_u32, self.queue.pushed_seq);
-        let mut firsts = [0; MOST];
-        let (mut starts, mut begun) = ([Seq::FIRST; MOST * MOST_FRAGS], 0);
-        for i in 0..count {
-            let last = i + 1 == count;
-            firsts[i as usize] = used;
-            if last {
-                charge_early(account, &firsts[..i as usize], head, goal);
-                account.take(now, head);
+        let (costs, clock, first) = (self.costs, self.clock, self.queue.write_seq);
+        let unpushed = self.queue.pushed_seq + half_window - first;
+        let push_after = unpushed.max(0) as u64 / u64::from(goal);
+        let push_after = u32::try_from(push_after).unwrap_or(u32::MAX);
+        let push_every = half_window / goal + 1;
+        let (mut next_push, mut last_push) = (push_after, None);
+        let (mut now, mut end, mut used) = (cx.now.time, first, self.queue.frag_used());
+        let (mut filled, mut skbs) = (0, u32::from(self.writing.skbs));
+        let mut mark: Option<Mark> = None;
+        // Skbs that are not charged yet: how many there are, and where
+        // the first of them begins; and where and when the last one was begun.
+        let (mut uncharged, mut gives_up) = ((0, used), false);
+        let mut begun = Mark { used, skbs: 0, time: now, frags: 0 };
+        loop {
+            if skbs == u32::from(SKBS_BETWEEN_FLUSHES) {
+                // The backlog is due; nothing can be in it, or else this ends.
+                if rx.backlog_waiting() > 0 || now >= self.writing.undisturbed {
+                    break;
+                }
+                rx.drain_done();
+                skbs = 0;
             }
+            if gives_up {
+                // Bytes of a fragment were given up in the last skb, which is charged by itself.
+                account.take_skbs([head, goal], uncharged.0 - 1, uncharged.1);
+                account.take_skbs([head, goal], 1, begun.used);
+                (uncharged, mark, gives_up) = ((0, used), None, false);
+            }
+            begun = Mark { used, skbs: filled, time: now, frags: self.queue.frags_begun() };
             let mut left = goal;
             while left > 0 {
+                gives_up |= WriteQueue::gives_up(used);
                 let n = WriteQueue::piece(&mut used, left);
-                if last {
-                    account.take(now, n);
-                }
                 now += costs.copy(n);
                 if used == n {
-                    now += costs.fragment(frags);
-                    frags += 1;
-                    starts[begun] = end;
-                    begun += 1;
+                    now += costs.fragment(self.queue.frags_begun());
+                    self.queue.begin_frags(end, 1);
                 }
                 (left, end) = (left - n, end + n);
             }
-            if end > pushed + half_window {
-                pushed = end;
-                pushes |= 1 << i;
+            uncharged.0 += 1;
+            if filled == next_push {
+                next_push = next_push.saturating_add(push_every);
                 last_push = Some(now);
                 if O::ACTIVE {
                     let window = full == Full::Peer;
                     cx.obs.sending(clock.after(cx.now, now), SendEvent::Pushed { window });
                 }
             }
+            (filled, skbs) = (filled + 1, skbs + 1);
+            if filled == most {
+                break;
+            }
+            let frags = self.queue.frags_begun();
+            match mark {
+                _ if gives_up => {}
+                None if O::ACTIVE || frags < Costs::FRAGMENTS_AT_HAND => {}
+                None => mark = Some(Mark { used, skbs: filled, time: now, frags }),
+                Some(m) if m.used == used => {
+                    // From here on it is what it was from there on: as often as leaves the last push, and the last skb, to be
+                    // seen, and as nothing can have come.
+                    let (period, frags, took) =
+                        (filled - m.skbs, (frags - m.frags) as u32, now.since(m.time));
+                    let mut times = (most - filled).saturating_sub(push_every) / period;
+                    if took > SimDuration::ZERO && self.writing.undisturbed != SimTime::NEVER {
+                        let left = self.writing.undisturbed.since(now).as_nanos();
+                        times = times.min((left.saturating_sub(1) / took.as_nanos()).min(1 << 16) as u32);
+                    }
+                    let more = times * period;
+                    if more > 0 && rx.backlog_waiting() == 0 {
+                        uncharged.0 += more;
+                        self.queue.begin_frags(end + (PAGE_FRAG - used), times * frags);
+                        now += SimDuration::from_nanos(took.as_nanos() * u64::from(times));
+                        (end, filled) = (end + more * goal, filled + more);
+                        if filled > next_push {
+                            let over = (filled - next_push).div_ceil(push_every) * push_every;
+                            next_push = next_push.saturating_add(over);
+                        }
+                        let since_flush = skbs + more;
+                        if since_flush > u32::from(SKBS_BETWEEN_FLUSHES) {
+                            rx.drain_done();
+                        }
+                        skbs = (since_flush - 1) % u32::from(SKBS_BETWEEN_FLUSHES) + 1;
+                    }
+                    mark = None;
+                }
+                Some(_) => {}
+            }
         }
-        *time = now;
-        self.queue.append_placed(&Placed { count, len: goal, pushes, pushed, starts, begun, used });
-        last_push
+        // The last one says when pages were last had.
+        account.take_skbs([head, goal], uncharged.0 - 1, uncharged.1);
+        let Mark { mut used, mut time, mut frags, .. } = begun;
+        account.take(time, head);
+        let mut left = goal;
+        while left > 0 {
+            let n = WriteQueue::piece(&mut used, left);
+            account.take(time, n);
+            time += costs.copy(n);
+            if used == n {
+                time += costs.fragment(frags);
+                frags += 1;
+            }
+            left -= n;
+        }
+        let mut pushed = self.queue.pushed_seq;
+        if let Some(after) = (filled - 1).checked_sub(push_after) {
+            let ends_push = push_after + after / push_every * push_every;
+            pushed = first + (ends_push + 1) * goal;
+        }
+        let run = SkbRun { first, len: goal, count: filled, push_after, push_every };
+        self.queue.append_filled(run, used, pushed);
+        self.writing.skbs = skbs as u8;
+        (now, last_push, filled)
     }
 
     /// How many skbs with `len` bytes of payload may be begun one after the other (see [`Sender::has_memory`]).

@@ -8,6 +8,7 @@
 //! | `write` | what an application writes, and when it may | `tcp_sendmsg`, `tcp_push`, `sk_stream_write_space` |
 //! | `fill` | the same, skb by skb, while nothing can be sent | |
 //! | `write_queue` | skbs, their memory, splitting | `tcp_fragment`, `tso_fragment`, `sk_page_frag` |
+//! | `unsent`, `frag_starts` | runs of equal skbs and of page fragments in it | |
 //! | `output` | what is sent now | `tcp_write_xmit`, `tcp_retransmit_skb`, `tcp_write_wakeup` |
 //! | `tso` | how large a packet is | `tcp_tso_autosize`, `tcp_mss_split_point` |
 //! | `input` | what an ACK does | `tcp_ack`, `tcp_clean_rtx_queue` |
@@ -31,6 +32,7 @@ pub mod congestion;
 mod costs;
 mod ecn;
 mod fill;
+mod frag_starts;
 mod input;
 mod join;
 mod loss_state;
@@ -50,6 +52,7 @@ mod timeout;
 pub mod timers;
 pub mod tso;
 mod undo;
+mod unsent;
 pub mod window;
 mod write;
 pub mod write_queue;

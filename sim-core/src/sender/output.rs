@@ -208,7 +208,7 @@ impl Sender {
 
     /// Fills the first unsent skb from the next one up to `goal` bytes (`tcp_grow_skb`).
     fn top_up(&mut self, mut head: TxSkb, goal: u32, mss: u32) -> TxSkb {
-        let Some(next) = self.queue.unsent.get(1).copied() else { return head };
+        let Some(next) = self.queue.unsent.second().copied() else { return head };
         let want = goal.saturating_sub(head.len).min(next.len);
         if want == 0 || head.flags.has(Flags::FIN) {
             return head;
@@ -226,9 +226,9 @@ impl Sender {
 
     /// Cuts the first unsent skb.
     fn split_unsent(&mut self, len: u32, mss: u32) {
-        if let Some(mut head) = self.queue.unsent.pop_front() {
-            let rest = head.split(len, mss);
-            self.queue.unsent.push_front(rest);
+        if let Some(first) = self.queue.unsent.front_mut() {
+            let rest = first.split(len, mss);
+            let head = std::mem::replace(first, rest);
             self.queue.unsent.push_front(head);
             self.queue.account_split();
         }

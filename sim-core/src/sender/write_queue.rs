@@ -2,14 +2,17 @@
 
 use std::collections::VecDeque;
 
-use super::fill::Placed;
+use super::frag_starts::FragStarts;
 use super::output::MAX_BREAKS;
+use super::unsent::SkbRun;
 use crate::segment::Flags;
 use crate::seq::Seq;
 use crate::time::SimTime;
 
+pub use super::unsent::Unsent;
+
 /// Size of the page fragment that `send` copies into (`SKB_FRAG_PAGE_ORDER`), bytes.
-const PAGE_FRAG: u32 = 32_768;
+pub(crate) const PAGE_FRAG: u32 = 32_768;
 /// A page fragment with less room than this is given up (`sk_page_frag_refill`), bytes.
 const PAGE_FRAG_MIN: u32 = 32;
 
@@ -69,6 +72,11 @@ impl TxSkb {
         }
     }
 
+    /// An skb with `len` bytes at `seq`, as they were written.
+    pub(super) fn filled(seq: Seq, len: u32) -> Self {
+        Self { len, ..Self::empty(seq) }
+    }
+
     /// One after the last sequence number; FIN counts.
     pub fn end_seq(&self) -> Seq {
         self.seq + self.len + u32::from(self.flags.has(Flags::FIN))
@@ -100,7 +108,7 @@ impl TxSkb {
 #[derive(Clone, Debug)]
 pub struct WriteQueue {
     /// Not yet sent, in sequence order (`sk_write_queue`).
-    pub unsent: VecDeque<TxSkb>,
+    pub unsent: Unsent,
     /// Sent and not acknowledged, in sequence order (`tcp_rtx_queue`).
     pub rtx: VecDeque<TxSkb>,
     /// One after the last byte written by the application.
@@ -116,14 +124,14 @@ pub struct WriteQueue {
     /// Page fragments begun so far.
     frags_begun: u64,
     /// Where payload begins a new page fragment, in order.
-    frag_starts: VecDeque<Seq>,
+    frag_starts: FragStarts,
 }
 
 impl WriteQueue {
     /// An empty queue of skbs that cost `head` bytes each beside their payload.
     pub fn new(head: u32) -> Self {
         Self {
-            unsent: VecDeque::new(),
+            unsent: Unsent::default(),
             rtx: VecDeque::new(),
             write_seq: Seq::FIRST,
             pushed_seq: Seq::FIRST,
@@ -131,18 +139,16 @@ impl WriteQueue {
             head,
             frag_used: 0,
             frags_begun: 0,
-            frag_starts: VecDeque::new(),
+            frag_starts: FragStarts::default(),
         }
     }
 
     /// Takes over the memory of an older queue, which is lost.
     pub(super) fn take_memory(&mut self, old: &mut Self) {
-        for (new, old) in [(&mut self.unsent, &mut old.unsent), (&mut self.rtx, &mut old.rtx)] {
-            std::mem::swap(new, old);
-            new.clear();
-        }
-        std::mem::swap(&mut self.frag_starts, &mut old.frag_starts);
-        self.frag_starts.clear();
+        std::mem::swap(&mut self.rtx, &mut old.rtx);
+        self.rtx.clear();
+        self.unsent.take_memory(&mut old.unsent);
+        self.frag_starts.take_memory(&mut old.frag_starts);
     }
 
     /// Starts an empty skb at the end (`tcp_skb_entail`).
@@ -159,11 +165,9 @@ impl WriteQueue {
         let new_frag = self.frag_used == 0;
         let Some(tail) = self.unsent.back() else { return 0 };
         if new_frag && tail.len > 0 {
-            // Fragments that begin inside the last skb are the last ones: whether it has all it may have shows in the
-            // one so many places before the end. Its first bytes may lie in a fragment that began before it.
-            let others = usize::from(max_frags).saturating_sub(1);
-            let first = self.frag_starts.len().checked_sub(others);
-            if others == 0 || first.and_then(|i| self.frag_starts.get(i)).is_some_and(|s| *s > tail.seq) {
+            // Its first bytes may lie in a fragment that began before it.
+            let others = u32::from(max_frags).saturating_sub(1);
+            if self.frag_starts.between(tail.seq, self.write_seq) >= others {
                 return 0;
             }
         }
@@ -201,7 +205,7 @@ impl WriteQueue {
         let write_seq = self.write_seq;
         if new_frag {
             self.frags_begun += 1;
-            self.frag_starts.push_back(write_seq);
+            self.frag_starts.begin(write_seq, 1);
         }
         self.frag_used += n;
         self.write_seq = write_seq + n;
@@ -217,6 +221,12 @@ impl WriteQueue {
         self.frag_used
     }
 
+    /// Whether a page fragment of which `used` bytes are used is given up, with bytes that nobody uses.
+    #[inline(always)]
+    pub fn gives_up(used: u32) -> bool {
+        used + PAGE_FRAG_MIN > PAGE_FRAG && used < PAGE_FRAG
+    }
+
     /// How many of `left` bytes go into the page fragment of which `used` bytes are used, or into the next one; uses them.
     #[inline(always)]
     pub fn piece(used: &mut u32, left: u32) -> u32 {
@@ -228,21 +238,22 @@ impl WriteQueue {
         n
     }
 
-    /// Appends skbs whose payload has been placed.
+    /// A page fragment begins at `seq`, whose payload [`WriteQueue::append_filled`] appends afterwards; with `count` of them
+    /// the others follow, each when the one before is used up.
     #[inline(always)]
-    pub(super) fn append_placed(&mut self, placed: &Placed) {
-        let Placed { count, len, pushes, .. } = *placed;
-        let first = self.write_seq;
-        self.write_seq = first + count * len;
-        self.pushed_seq = placed.pushed;
-        self.frag_used = placed.used;
-        self.frags_begun += placed.begun as u64;
-        self.frag_starts.extend(&placed.starts[..placed.begun]);
+    pub(super) fn begin_frags(&mut self, seq: Seq, count: u32) {
+        self.frag_starts.begin(seq, count);
+        self.frags_begun += u64::from(count);
+    }
+
+    /// Appends skbs whose payload ends after `used` bytes of a page fragment, and was pushed up to `pushed`.
+    pub(super) fn append_filled(&mut self, run: SkbRun, used: u32, pushed: Seq) {
+        let SkbRun { len, count, .. } = run;
+        self.write_seq = run.first + count * len;
+        self.pushed_seq = pushed;
+        self.frag_used = used;
         self.wmem_queued += count * (self.head + len);
-        self.unsent.extend((0..count).map(|i| {
-            let flags = if pushes >> i & 1 == 1 { Flags::PSH } else { Flags::default() };
-            TxSkb { len, flags, ..TxSkb::empty(first + i * len) }
-        }));
+        self.unsent.append(run);
     }
 
     /// The last unsent skb carries the FIN.
@@ -285,9 +296,7 @@ impl WriteQueue {
             return 0;
         }
         let end = seq + len;
-        let before = self.frag_starts.partition_point(|s| *s <= seq);
-        let inside = self.frag_starts.partition_point(|s| *s < end) - before;
-        1 + inside.min(usize::from(u16::MAX - 1)) as u16
+        1 + self.frag_starts.between(seq, end).min(u32::from(u16::MAX - 1)) as u16
     }
 
     /// Offsets in the `len` bytes from `seq` at which a new page fragment begins; unused places hold 0.
@@ -295,12 +304,9 @@ impl WriteQueue {
         let mut out = [0; MAX_BREAKS];
         if len > 0 {
             let end = seq + len;
-            let first = self.frag_starts.partition_point(|s| *s <= seq);
-            for (slot, start) in out.iter_mut().zip(self.frag_starts.range(first..)) {
-                if *start >= end {
-                    break;
-                }
-                *slot = (*start - seq) as u32;
+            let inside = self.frag_starts.after(seq).take_while(|start| *start < end);
+            for (slot, start) in out.iter_mut().zip(inside) {
+                *slot = (start - seq) as u32;
             }
         }
         out
@@ -308,25 +314,19 @@ impl WriteQueue {
 
     /// Moves up to `n` bytes from the second unsent skb to the first (`tcp_grow_skb`); an emptied skb is freed.
     pub fn move_from_second(&mut self, n: u32, mss: u32) {
-        if self.unsent.len() < 2 {
-            return;
-        }
-        let mut second = self.unsent[1];
+        let Some((head, second)) = self.unsent.first_two() else { return };
         let n = n.min(second.len);
         second.seq = second.seq + n;
         second.len -= n;
-        let emptied = second.len == 0;
-        let head = &mut self.unsent[0];
         head.len += n;
-        if emptied {
+        head.set_segs(mss);
+        if second.len == 0 {
             head.flags = head.flags.with(second.flags);
-            self.unsent.remove(1);
+            self.unsent.remove_second();
             self.wmem_queued -= self.head;
         } else {
             second.set_segs(mss);
-            self.unsent[1] = second;
         }
-        self.unsent[0].set_segs(mss);
     }
 
     /// Accounts an skb made by cutting another one: the new head is all it costs.
@@ -339,9 +339,7 @@ impl WriteQueue {
         self.wmem_queued -= self.head + skb.len;
         let una = skb.end_seq();
         // Keep the start of the fragment that still holds unacknowledged bytes.
-        while self.frag_starts.get(1).is_some_and(|s| *s <= una) {
-            self.frag_starts.pop_front();
-        }
+        self.frag_starts.forget_before(una);
     }
 
     /// Frees the acknowledged front of an skb (`tcp_trim_head`): its bytes, not its head.

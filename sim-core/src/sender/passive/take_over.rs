@@ -19,7 +19,8 @@ impl PassiveSender {
             .queue
             .rtx
             .iter()
-            .chain(&sender.queue.unsent)
+            .copied()
+            .chain(sender.queue.unsent.iter())
             .map(|skb| Written {
                 end: skb.end_seq(),
                 truesize: head + skb.len,
