@@ -106,3 +106,28 @@ fn filling_skbs_at_once_is_row_by_row_what_single_steps_come_to() {
     }
     assert!(rows > 100_000, "{rows} rows compared");
 }
+
+/// What is filled at once is sent long afterwards, cut and coalesced as its page fragments allow.
+#[test]
+fn what_was_filled_at_once_leaves_as_what_was_filled_in_steps() {
+    let mut sent = 0;
+    for n in 0..40 {
+        let mut config = writer(n);
+        config.sender.sockopt.sndbuf = Some([3 << 20, 6 << 20][n as usize % 2]);
+        config.sender.sockopt.notsent_lowat = None;
+        config.sender.sockopt.max_pacing_rate = None;
+        config.sender.route.initcwnd = Some(1_000);
+        config.sender.write =
+            WriteConfig::endless(WriteMode::Burst { call: 16 << 20, retry: SimDuration::from_millis(5) });
+        config.receiver.read = ReadConfig::asap(200_000);
+        config.receiver.sockopt.rcvbuf = Some([64 << 10, 1 << 20][n as usize / 2 % 2]);
+        config.receiver.sockopt.rcvbuf_force = true;
+        config.host.tcp_mem = [1 << 20; 3];
+        config.stop.packets = Some(9_000);
+        config.stop.after = SimDuration::from_secs(20);
+        let at_once = run(&config, &mut Silent);
+        assert_eq!(at_once, run(&config, &mut Stepwise(&mut Silent)), "writer {n}");
+        sent += at_once.map_or(0, |o| o.segments);
+    }
+    assert!(sent > 100_000, "{sent} segments compared");
+}
