@@ -108,6 +108,20 @@ impl Receiver {
         window
     }
 
+    /// Whether [`Receiver::stamp`], having been called, would say the same again and change nothing: no data waits, and
+    /// there is nothing to tell but the window, which is open.
+    pub(crate) fn stamps_alike(&self) -> bool {
+        let nothing_waits = self.rmem == 0 && self.backlog_len == 0;
+        let open = self.rcv_wnd > 0 && self.rcv_ssthresh >= self.ack.rcv_mss.max(1);
+        nothing_waits
+            && open
+            && self.rcv_wup == self.rcv_nxt
+            && self.sacks.is_empty()
+            && self.dsack.is_none()
+            && self.ack.pending == AckPending::default()
+            && self.ack.compressed == 0
+    }
+
     /// `tcp_event_ack_sent`.
     fn ack_sent<O: Observer>(&mut self, cx: &mut Cx<'_, O>) {
         if self.ack.compressed > 0 {

@@ -10,6 +10,7 @@
 //! | `write_queue` | skbs, their memory, splitting | `tcp_fragment`, `tso_fragment`, `sk_page_frag` |
 //! | `unsent`, `frag_starts` | runs of equal skbs and of page fragments in it | |
 //! | `output` | what is sent now | `tcp_write_xmit`, `tcp_retransmit_skb`, `tcp_write_wakeup` |
+//! | `alike` | many packets alike | |
 //! | `tso` | how large a packet is | `tcp_tso_autosize`, `tcp_mss_split_point` |
 //! | `input` | what an ACK does | `tcp_ack`, `tcp_clean_rtx_queue` |
 //! | `recovery` | fast recovery | `tcp_fastretrans_alert`, PRR |
@@ -28,6 +29,7 @@
 //! | `window`, `rtt`, `min_filter`, `rules`, `costs` | the peer's window, round-trip time, what differs between kernels, processor time | |
 
 mod abort;
+mod alike;
 pub mod congestion;
 mod costs;
 mod ecn;

@@ -183,6 +183,7 @@ impl Sender {
             if push != Push::All || segs == 0 {
                 break;
             }
+            sent += self.send_alike(cx, rx, mss, max_segs);
         }
         if O::ACTIVE {
             cx.obs.sending(cx.now, SendEvent::Pushed { window: limits.rwnd });

@@ -38,6 +38,11 @@ impl Charged {
         self.bytes += u64::from(truesize);
     }
 
+    /// Whether anything waits in the host.
+    pub(super) fn holds(&self) -> bool {
+        self.bytes > 0
+    }
+
     /// `sk_wmem_alloc`.
     fn alloc(&self) -> u64 {
         self.bytes + BIAS
