@@ -168,7 +168,8 @@ impl Unsent {
         // The last one may be added to, or looked at.
         if run.count > 1 {
             let mut last = SkbRun { first: run.first + (run.count - 1) * run.len, count: 1, ..run };
-            let pushes = (run.count - 1).checked_sub(run.push_after).is_some_and(|n| n % run.push_every == 0);
+            let pushes =
+                (run.count - 1).checked_sub(run.push_after).is_some_and(|n| n.is_multiple_of(run.push_every));
             last.push_after = u32::from(!pushes);
             run.count -= 1;
             self.back.extend(last.take_first());
@@ -214,7 +215,7 @@ mod tests {
     fn listed(run: SkbRun) -> impl Iterator<Item = TxSkb> {
         (0..run.count).map(move |i| {
             let mut skb = TxSkb::filled(run.first + i * run.len, run.len);
-            if i >= run.push_after && (i - run.push_after) % run.push_every == 0 {
+            if i >= run.push_after && (i - run.push_after).is_multiple_of(run.push_every) {
                 skb.flags = Flags::PSH;
             }
             skb
