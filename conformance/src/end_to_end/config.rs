@@ -34,8 +34,6 @@ const FIRST_SEND_PERMILLE: u64 = 2_260;
 const SYN_NS: u64 = 8_500;
 /// From the wake-up of a reader to its `recv`, ns.
 const RECV_ENTRY_NS: u64 = 6_200;
-/// From the mark START to the first `send`. The readers' clock starts at the mark.
-const FIRST_CALL_NS: u64 = 23_000;
 /// What the first `send` takes longer than others of its kind.
 const FIRST_SEND_NS: u64 = 34_000;
 /// `getsockopt(TCP_INFO)`, until soft interrupts may run again, and from there to the first packet of a small `send`.
@@ -113,7 +111,7 @@ impl Around {
     fn measured(rec: &Recording, options: &Options<'_>) -> Self {
         let machine = Machine::of(rec.version());
         let chunks = options.text("fill").starts_with("chunk:") && options.set("prefill").is_none();
-        let first_send = if chunks { machine.first_round() } else { SimDuration::from_nanos(FIRST_CALL_NS) };
+        let first_send = if chunks { machine.first_round() } else { machine.first_call() };
         Self {
             packet_cost: machine.packet_cost().as_nanos(),
             since: SYN_NS,

@@ -27,6 +27,9 @@ pub struct StepShares {
     pub ack: u32,
     /// Waking an idle processor, from the interrupt until the first segment is at its socket.
     pub wake: u32,
+    /// The part of `wake` that comes after packets were taken off a link: what comes due in that time stays there until
+    /// the segments have been processed.
+    pub entrance: u32,
     /// Taking one packet off a link.
     pub take: u32,
     /// Interrupting a busy processor because a packet came due, once until somebody looks at the queue.
@@ -56,6 +59,7 @@ impl Default for StepShares {
             // A segment and its ACK take 1.88 times what a segment alone does.
             ack: 880_000,
             wake: 1_750_000,
+            entrance: 0,
             take: 166_667,
             alarm: 0,
             cut: 133_334,

@@ -301,6 +301,9 @@ impl<O: Observer> Simulation<'_, O> {
         }
         let between = self.config.host.calls.between();
         self.cpu.busy_until(time + between);
+        if self.config.host.calls.threaded_softirqs && !self.busy && !self.direct {
+            self.call_over = Some(time);
+        }
         // Calls that were planned for a moment at which the socket was not to be had.
         let changes = std::mem::take(&mut self.changes_waiting);
         for i in changes {

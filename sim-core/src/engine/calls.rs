@@ -7,8 +7,8 @@
 //! * On a path without delay, a packet is received in the middle of the call that sent it: the way to the device ends
 //!   with the soft interrupt that receives it (`local_bh_enable` in `__dev_queue_xmit`).
 //! * Otherwise whatever has arrived by then is processed. If soft interrupts are a thread's, that happens only where the
-//!   call itself runs them, which is after a packet was sent; or not at all, if the kernel leaves them to that thread
-//!   ([`waits_for_calls`]).
+//!   call itself runs them, which is after a packet was sent, and when it has let go of its socket; or not at all, if the
+//!   kernel leaves them to that thread ([`waits_for_calls`]).
 
 use super::flow::{FlowId, Side};
 use super::simulation::Simulation;
@@ -33,6 +33,8 @@ enum Stage {
     Finish,
     /// It lets go of the socket.
     Release,
+    /// It has let go of the socket, and soft interrupts may run once more before it returns.
+    Released,
 }
 
 /// A call in progress.
@@ -91,7 +93,7 @@ pub(super) fn is_direct(config: &RunConfig) -> bool {
 impl<O: Observer> Simulation<'_, O> {
     /// Whether the stack has something to do at `time` that it does before a call goes on.
     fn interrupted(&self, time: SimTime) -> bool {
-        !self.uninterrupted && (self.busy || self.links.iter().any(|l| l.peek().time <= self.cpu.begin(time)))
+        !self.uninterrupted && (self.busy || self.links.iter().any(|l| l.peek().time <= time))
     }
 
     /// Until when the stack leaves a call alone that has sent nothing.
@@ -107,6 +109,17 @@ impl<O: Observer> Simulation<'_, O> {
         }
     }
 
+    /// When a `recv` that goes on to let go of its socket at `time` has looked for soft interrupts: right behind its ACK.
+    /// From there it takes as long as `parts` of an ACK.
+    fn before_release(&self, time: SimTime, parts: u64) -> SimTime {
+        let rest = if self.config.host.calls.threaded_softirqs && !self.direct {
+            SimDuration::from_nanos(self.cpu.ack().as_nanos() / parts)
+        } else {
+            SimDuration::ZERO
+        };
+        SimTime::from_nanos(time.as_nanos().saturating_sub(rest.as_nanos()))
+    }
+
     /// A call goes on at `time`, if the stack has nothing to do then.
     fn interrupt_call(&mut self, time: SimTime, flow: FlowId, thread: u8) {
         debug_assert!(self.interrupted_call.is_none(), "one program at a time");
@@ -115,7 +128,9 @@ impl<O: Observer> Simulation<'_, O> {
 
     /// An interrupted call goes on.
     pub(super) fn call_goes_on(&mut self, flow: FlowId, thread: u8, time: SimTime) {
-        if self.interrupted(time) {
+        let call = self.flows[flow as usize].threads[usize::from(thread)].call;
+        let recv = call.is_some_and(|c| matches!(c.call, Call::Recv(_)) && c.stage == Stage::Release);
+        if self.interrupted(if recv { self.before_release(time, 2) } else { time }) {
             self.interrupt_call(self.cpu.begin(time), flow, thread);
         } else if self.advance_call(flow, thread, time) {
             self.run_thread(flow, thread, self.cpu.begin(time));
@@ -145,10 +160,16 @@ impl<O: Observer> Simulation<'_, O> {
                 return true;
             }
             self.flows[flow as usize].threads[usize::from(thread)].call = Some(call);
-            let runs_softirqs = self.transmitted > sent_before
-                || call.stage == Stage::Asked
+            let sent = self.transmitted > sent_before;
+            let runs_softirqs = sent
+                || matches!(call.stage, Stage::Asked | Stage::Released)
                 || std::mem::take(&mut self.raised);
-            if (!threaded || runs_softirqs) && self.interrupted(time) {
+            let early = sent && matches!(call.call, Call::Recv(_));
+            let looks = if early { self.before_release(time, 3) } else { time };
+            if (!threaded || runs_softirqs) && self.interrupted(looks) {
+                if looks < time || call.stage == Stage::Released {
+                    self.let_in = Some(looks);
+                }
                 self.interrupt_call(time, flow, thread);
                 return false;
             }
@@ -214,7 +235,8 @@ impl<O: Observer> Simulation<'_, O> {
                 }
                 false
             }
-            Stage::Release => self.release_step(flow, side, time),
+            Stage::Release => self.release_step(flow, call, time),
+            Stage::Released => true,
         }
     }
 
@@ -258,7 +280,8 @@ impl<O: Observer> Simulation<'_, O> {
                 call.stage = Stage::Release;
                 false
             }
-            Stage::Release => self.release_step(flow, side, time),
+            Stage::Release => self.release_step(flow, call, time),
+            Stage::Released => true,
         }
     }
 
@@ -275,15 +298,21 @@ impl<O: Observer> Simulation<'_, O> {
         true
     }
 
-    /// One step of letting go of the socket: first what waits, one by one. Returns whether it was the last.
-    fn release_step(&mut self, flow: FlowId, side: Side, time: SimTime) -> bool {
+    /// One step of letting go of the socket: first what waits, one by one. Returns whether the call is over: where soft
+    /// interrupts do not wait for their thread, unlocking the socket lets them in (`spin_unlock_bh`).
+    fn release_step(&mut self, flow: FlowId, call: &mut InCall, time: SimTime) -> bool {
+        let side = call.side;
         if self.drain_one(flow, side, time) {
             return false;
         }
         if !self.flows[flow as usize].ends[side.at()].release_untouched() {
             self.on(flow, side, time, |cx, end| end.release(cx));
         }
-        true
+        if self.uninterrupted || self.direct || !self.config.host.calls.threaded_softirqs {
+            return true;
+        }
+        call.stage = Stage::Released;
+        false
     }
 
     /// A planned call ends an end of a connection, or its writing half.

@@ -13,6 +13,8 @@ pub(super) struct Cpu {
     cost: SimDuration,
     times: Times,
     free_at: SimTime,
+    /// What is still to come before the first segment that was taken off a link reaches its socket.
+    entrance: SimDuration,
     /// The timer of the queueing discipline has fired, and nobody has looked at the queue since.
     rung: bool,
 }
@@ -29,6 +31,7 @@ struct Times {
     before_ack: SimDuration,
     ack: SimDuration,
     wake: SimDuration,
+    entrance: SimDuration,
     take: SimDuration,
     alarm: SimDuration,
     cut: SimDuration,
@@ -50,7 +53,7 @@ impl Cpu {
             ack,
             ..
         } = *steps;
-        let StepShares { wake, take, alarm, cut, backlog, backlogged, .. } = *steps;
+        let StepShares { wake, entrance, take, alarm, cut, backlog, backlogged, .. } = *steps;
         let of = |millionths| part_of(cost, millionths);
         let times = Times {
             active_side: of(active_side),
@@ -62,13 +65,14 @@ impl Cpu {
             before_ack: of(before_ack),
             ack: of(ack),
             wake: of(wake),
+            entrance: of(entrance.min(wake)),
             take: of(take),
             alarm: of(alarm),
             cut: of(cut),
             backlog: of(backlog),
             backlogged: of(backlogged),
         };
-        Self { cost, times, free_at: SimTime::ZERO, rung: false }
+        Self { cost, times, free_at: SimTime::ZERO, entrance: SimDuration::ZERO, rung: false }
     }
 
     /// When something due at `t` can begin.
@@ -85,13 +89,14 @@ impl Cpu {
     /// than that; a busy one is interrupted, once until somebody looks at the queue. Cutting a packet costs something for
     /// each piece. `first` says that nothing waits to be processed.
     pub(super) fn interrupt(&mut self, t: SimTime, segments: u32, first: bool) {
-        let Times { wake, take, alarm, approach, cut, .. } = self.times;
+        let Times { wake, entrance, take, alarm, approach, cut, .. } = self.times;
         let mut start = SimDuration::ZERO;
         if self.free_at <= t {
-            start = wake;
+            start = wake - entrance;
+            self.entrance = entrance;
             self.rung = false;
         } else {
-            if !self.rung {
+            if !self.rung && self.entrance == SimDuration::ZERO {
                 start = alarm;
                 self.rung = true;
             }
@@ -101,6 +106,33 @@ impl Cpu {
         }
         let pieces = if segments > 1 { cut.as_nanos() * u64::from(segments) } else { 0 };
         self.free_at = self.free_at.max(t) + start + take + SimDuration::from_nanos(pieces);
+    }
+
+    /// Takes a packet off a link that is due at `t`, for which a program was in the way until `program`, or which its call
+    /// lets in from then on: nothing of what waking an idle processor takes is saved.
+    pub(super) fn interrupt_program(&mut self, t: SimTime, program: SimTime, segments: u32) {
+        let Times { wake, entrance, take, cut, .. } = self.times;
+        let pieces = if segments > 1 { cut.as_nanos() * u64::from(segments) } else { 0 };
+        self.entrance = entrance;
+        self.free_at = t.max(program) + (wake - entrance) + take + SimDuration::from_nanos(pieces);
+        self.rung = false;
+    }
+
+    /// When the next segment that waits reaches its socket, if nothing more is taken off a link before.
+    pub(super) fn enters(&self) -> SimTime {
+        self.free_at + self.entrance
+    }
+
+    /// It does.
+    pub(super) fn entered(&mut self) {
+        self.entrance = SimDuration::ZERO;
+    }
+
+    /// From when on a program's processor that is free at `free` does what an idle one would do from `t` on: the thread
+    /// takes a little longer to have it.
+    pub(super) fn after_program(&self, t: SimTime, free: SimTime) -> SimTime {
+        let Times { wake, entrance, take, .. } = self.times;
+        (t + take).max(SimTime::from_nanos(free.as_nanos().saturating_sub((wake - entrance).as_nanos())))
     }
 
     /// Somebody looks at the queueing discipline and takes what is due.
@@ -141,10 +173,13 @@ impl Cpu {
     }
 
     /// Packets of data were sent because of a segment, or several: the last of them left the socket at `t`.
-    pub(super) fn sent_data(&mut self, t: SimTime, last: bool) {
-        let Times { before_send, after_send, approach, .. } = self.times;
+    /// `last` says that no segment follows, `called` that it was processed in the middle of a call, so that no thread has
+    /// to be left.
+    pub(super) fn sent_data(&mut self, t: SimTime, last: bool, called: bool) {
+        let Times { before_send, after_send, approach, take, .. } = self.times;
         let after = before_send + after_send;
-        self.busy_until(t + if last { after.saturating_sub(approach) } else { after });
+        let saved = if called { approach + take } else { approach };
+        self.busy_until(t + if last { after.saturating_sub(saved) } else { after });
     }
 
     /// Cost of taking in one segment that is dropped before it reaches its socket.
@@ -165,5 +200,67 @@ impl Cpu {
     /// Cost of sending one pure ACK: it has no payload to look after.
     pub(super) fn ack(&self) -> SimDuration {
         self.times.ack
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const COST: SimDuration = SimDuration::from_micros(20);
+
+    fn us(n: u64) -> SimTime {
+        SimTime::ZERO + SimDuration::from_micros(n)
+    }
+
+    /// A segment takes 20 us, waking 30 of which 25 come behind the queueing discipline, a packet 2 and each piece 1.
+    fn cpu() -> Cpu {
+        let share = |us: u32| us * 50_000;
+        let steps = StepShares {
+            wake: share(30),
+            entrance: share(25),
+            take: share(2),
+            cut: share(1),
+            alarm: share(1),
+            ack: share(12),
+            ..StepShares::default()
+        };
+        Cpu::new(COST, &steps)
+    }
+
+    #[test]
+    fn what_comes_due_after_the_queue_was_looked_at_stays_in_it() {
+        let mut c = cpu();
+        c.interrupt(us(100), 4, true);
+        assert_eq!(c.begin(SimTime::ZERO), us(111), "5 us to the thread, a packet of four pieces");
+        assert_eq!(c.enters(), us(136), "and 25 to the socket");
+        c.interrupt(us(105), 4, false);
+        assert_eq!((c.begin(SimTime::ZERO), c.enters()), (us(117), us(142)), "no interrupt in between");
+        c.entered();
+        assert_eq!(c.enters(), us(117));
+    }
+
+    #[test]
+    fn a_program_on_the_processor_saves_nothing_of_waking_the_thread() {
+        let mut c = cpu();
+        c.busy_until(us(110));
+        c.interrupt_program(us(109), us(104), 1);
+        assert_eq!(c.enters(), us(141), "as an idle processor");
+        let mut c = cpu();
+        c.busy_until(us(110));
+        c.interrupt_program(us(90), us(106), 1);
+        assert_eq!(c.enters(), us(138), "from where the call let soft interrupts in");
+    }
+
+    #[test]
+    fn data_sent_in_the_middle_of_a_call_leaves_no_thread_behind() {
+        let steps =
+            StepShares { before_send: 250_000, after_send: 500_000, take: 100_000, ..StepShares::default() };
+        let ends = |called| {
+            let mut c = Cpu::new(COST, &steps);
+            c.sent_data(us(50), true, called);
+            c.begin(SimTime::ZERO)
+        };
+        assert_eq!((ends(false), ends(true)), (us(65), us(63)));
     }
 }

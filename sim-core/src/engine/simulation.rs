@@ -128,6 +128,10 @@ pub(super) struct Simulation<'a, O: Observer> {
     pub(super) apps_waiting: VecDeque<(FlowId, u8)>,
     /// The stack leaves calls alone until they are over.
     pub(super) uninterrupted: bool,
+    /// When the last call was over, if soft interrupts are a thread's and it has not run since.
+    pub(super) call_over: Option<SimTime>,
+    /// When the call that is interrupted began to let soft interrupts in, until they begin.
+    pub(super) let_in: Option<SimTime>,
     /// Soft interrupts were raised by the interrupt that ended a program's sleep: its first call runs them.
     pub(super) raised: bool,
     /// Packets arrive in the moment in which they are sent.
@@ -248,6 +252,8 @@ impl<'a, O: Observer> Simulation<'a, O> {
             memory_wait: rng::stream(config.seed, rng::Purpose::MemoryWait, 0),
             apps_waiting,
             raised: false,
+            call_over: None,
+            let_in: None,
             direct: is_direct(config),
             uninterrupted: waits_for_calls(config),
             tasklets: VecDeque::new(),
@@ -334,7 +340,7 @@ impl<'a, O: Observer> Simulation<'a, O> {
             let take_ready = self.busy
                 && (ready <= key.time
                     || (matches!(source, Source::Link(_)) && self.turns.receiving(key.time)));
-            let time = if take_ready { ready } else { key.time };
+            let time = if take_ready { self.cpu.enters() } else { key.time };
             if time > self.stop_at {
                 if self.is_over() {
                     return Ok(self.stop_at);
@@ -444,7 +450,10 @@ impl<'a, O: Observer> Simulation<'a, O> {
             self.turns.dequeued(idle);
             let first = self.rouse(time);
             if first.is_none() {
-                self.cpu.interrupt(time, of, idle);
+                match self.program_until(time).filter(|_| idle) {
+                    Some(until) => self.cpu.interrupt_program(time, until, of),
+                    None => self.cpu.interrupt(time, of, idle),
+                }
             }
             let kept = self.input.add(of);
             if kept > 0 {
@@ -455,6 +464,16 @@ impl<'a, O: Observer> Simulation<'a, O> {
                 self.runs_first(flow, thread, time);
             }
         }
+    }
+
+    /// From when on soft interrupts have the processor for a packet due at `time`, if it was a program's by then.
+    fn program_until(&self, time: SimTime) -> Option<SimTime> {
+        if let Some(at) = self.let_in {
+            return Some(at);
+        }
+        let over = self.call_over.filter(|_| self.interrupted_call.is_none())?;
+        let free = self.cpu.begin(over);
+        (time < free).then(|| self.cpu.after_program(time.max(over), free))
     }
 
     /// Tells the observer how long data was on its way.
@@ -472,6 +491,9 @@ impl<'a, O: Observer> Simulation<'a, O> {
     fn process_ready(&mut self, waiting: &mut VecDeque<Ready>, time: SimTime) {
         let others = waiting.len() > 1;
         if let Some(front) = waiting.front_mut() {
+            self.cpu.entered();
+            self.let_in = None;
+            self.call_over = None;
             self.turns.begin();
             let ringed = self.ports[front.to.at()].ring.is_some();
             if !ringed {
@@ -498,7 +520,8 @@ impl<'a, O: Observer> Simulation<'a, O> {
                 self.segment_ready(time, front);
                 self.lags = Default::default();
                 if let Some(at) = self.data_left {
-                    self.cpu.sent_data(at, !self.busy);
+                    let called = self.config.host.calls.threaded_softirqs && self.interrupted_call.is_some();
+                    self.cpu.sent_data(at, !self.busy, called);
                 }
             }
             front.done += 1;
@@ -752,6 +775,10 @@ impl<'a, O: Observer> Simulation<'a, O> {
         let end = &mut self.flows[flow as usize].ends[side.at()];
         if end.wake == Some(due) {
             end.wake = None;
+        }
+        let now = self.clock.after(self.reading, time);
+        if end.next_timer(&self.clock, &self.wheel, now).is_none_or(|next| next > time) {
+            return self.after(flow, side, now);
         }
         let late = match side {
             Side::Sender => self.cpu.transmit_timer(),
