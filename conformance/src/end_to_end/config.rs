@@ -46,8 +46,9 @@ const WAKE_PERMILLE: u64 = 210;
 /// From the mark END until the state of the socket is read, thousandths of the cost of a segment: 700 to 800 us on the
 /// kernels whose soft interrupts do not wait for their thread.
 const LOOK_PERMILLE: u64 = 31_000;
-/// Getting the second page fragment of a connection: what a packet takes longer behind which one had to be got.
-const SECOND_FRAGMENT_NS: u64 = 34_300;
+/// Getting the second or third page fragment of a connection: what a packet takes longer behind which one had to be got.
+/// The first is part of [`FIRST_SEND_NS`].
+const EARLY_FRAGMENT_NS: u64 = 34_300;
 /// Getting a page fragment, thousandths of the cost of a segment: a `send` of 8 MiB takes 17.3 to 18.3 ms, of which
 /// copying is half.
 const FRAGMENT_PERMILLE: u64 = 1_300;
@@ -121,7 +122,7 @@ impl Around {
             late: SimDuration::ZERO,
             steps: machine.steps(),
             calls: CallConfig {
-                second_fragment: SimDuration::from_nanos(SECOND_FRAGMENT_NS),
+                early_fragment: SimDuration::from_nanos(EARLY_FRAGMENT_NS),
                 first_send: SimDuration::from_nanos(FIRST_SEND_NS),
                 ask: SimDuration::from_nanos(ASK_NS[0]),
                 enter: SimDuration::from_nanos(ASK_NS[1]),
@@ -443,17 +444,36 @@ fn loss(rec: &Recording) -> Result<(u32, u32), ConfigError> {
 }
 
 fn writer(options: &Options<'_>, start: SimDuration, late: SimDuration) -> WriteConfig {
+    let prefill = options.set("prefill").unwrap_or(0);
+    let mut total = options.total();
     let mode = match options.text("fill").strip_prefix("chunk:") {
         None => WriteMode::Burst { call: SEND_CALL, retry: options.micros("wait_us") },
         Some(sizes) => WriteMode::Chunks {
-            sizes: sizes.split(',').filter_map(|s| s.parse().ok()).collect(),
+            sizes: {
+                let sizes: Vec<u32> = sizes.split(',').filter_map(|s| s.parse().ok()).collect();
+                total = total.map(|total| whole_chunks(total, &sizes, prefill));
+                sizes
+            },
             every: options.micros("chunk_us") + late,
             in_flight: options.set("maxinflight").unwrap_or(0),
-            prefill: options.set("prefill").unwrap_or(0),
+            prefill,
             receiver_quickack: options.number("setquickack") != 0,
         },
     };
-    WriteConfig { total: options.total(), start, ..WriteConfig::endless(mode) }
+    WriteConfig { total, start, ..WriteConfig::endless(mode) }
+}
+
+/// What the program has written when it stops: it writes whole chunks until `total` is reached.
+fn whole_chunks(total: u64, sizes: &[u32], prefill: u32) -> u64 {
+    if sizes.iter().all(|size| *size == 0) {
+        return total;
+    }
+    let mut written = u64::from(prefill);
+    let mut sizes = sizes.iter().cycle();
+    while written < total {
+        written += sizes.next().map_or(total, |size| u64::from(*size));
+    }
+    written
 }
 
 fn reader(

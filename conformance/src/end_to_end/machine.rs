@@ -49,6 +49,15 @@ pub(super) struct Machine {
     first_call: u32,
     /// From the interrupt that ends a sleep to the program: medians over 110 to 5600 sleeps between chunks.
     rouse: u32,
+    /// Whether the tick ends sleeps that are shorter. Packets of writers of chunks gather 20 to 30 us behind it where it does, and are
+    /// spread evenly where it does not.
+    tick_rouses: bool,
+    /// How long the program has run before the thread of soft interrupts takes the processor when a call returns, us.
+    slice: u32,
+    /// The same in the middle of a `send`; nothing if only a tick does.
+    slice_in_call: Option<u32>,
+    /// Whether a tick does.
+    tick_preempts: bool,
     /// A `recv` of nothing, and what each skb and 96 KiB add: least squares over 5000 calls.
     recv: [u32; 3],
 }
@@ -72,6 +81,10 @@ const LINUX_5_10: Machine = Machine {
     first_round: 12_000,
     first_call: 18_000,
     rouse: 5_550,
+    tick_rouses: false,
+    slice: 1_000,
+    slice_in_call: Some(1_000),
+    tick_preempts: false,
     recv: [14_900, 12_000, 116_000],
 };
 const LINUX_6_1: Machine = Machine {
@@ -93,6 +106,10 @@ const LINUX_6_1: Machine = Machine {
     first_round: 20_400,
     first_call: 24_500,
     rouse: 5_200,
+    tick_rouses: true,
+    slice: 1_000,
+    slice_in_call: Some(1_000),
+    tick_preempts: false,
     recv: [15_000, 14_600, 135_700],
 };
 const LINUX_6_12: Machine = Machine {
@@ -114,6 +131,10 @@ const LINUX_6_12: Machine = Machine {
     first_round: 17_800,
     first_call: 19_300,
     rouse: 5_450,
+    tick_rouses: true,
+    slice: 750,
+    slice_in_call: Some(750),
+    tick_preempts: false,
     recv: [14_100, 14_200, 128_900],
 };
 const LINUX_6_18: Machine = Machine {
@@ -135,6 +156,10 @@ const LINUX_6_18: Machine = Machine {
     first_round: 17_800,
     first_call: 18_700,
     rouse: 6_400,
+    tick_rouses: false,
+    slice: 700,
+    slice_in_call: None,
+    tick_preempts: true,
     recv: [14_000, 14_700, 130_500],
 };
 const LINUX_7_2: Machine = Machine {
@@ -156,6 +181,10 @@ const LINUX_7_2: Machine = Machine {
     first_round: 17_200,
     first_call: 20_300,
     rouse: 5_450,
+    tick_rouses: true,
+    slice: 700,
+    slice_in_call: Some(1_400),
+    tick_preempts: true,
     recv: [13_500, 13_900, 129_500],
 };
 
@@ -221,7 +250,17 @@ impl Machine {
     pub(super) fn calls(&self) -> CallConfig {
         let [cost, skb, copy] = self.recv.map(|ns| SimDuration::from_nanos(u64::from(ns)));
         let rouse = SimDuration::from_nanos(u64::from(self.rouse));
-        CallConfig { cost, skb, copy, rouse, ..CallConfig::default() }
+        CallConfig {
+            cost,
+            skb,
+            copy,
+            rouse,
+            tick_rouses: self.tick_rouses,
+            slice: SimDuration::from_micros(u64::from(self.slice)),
+            slice_in_call: self.slice_in_call.map(|us| SimDuration::from_micros(u64::from(us))),
+            tick_preempts: self.tick_preempts,
+            ..CallConfig::default()
+        }
     }
 }
 

@@ -122,7 +122,7 @@ fn a_collapse_keeps_the_processor_while_it_copies() {
         format!(
             "name: t\nkernel: \"6.1\"\npath: {{rtt: 1ms}}\nhost: {{{rate}}}\n\
              sender: {{sockopt: {{TCP_MAXSEG: 500}}, offload: {{tso: off, gso: off}}, write: {{mode: burst, bytes: 1MiB}}}}\n\
-             receiver: {{sockopt: {{SO_RCVBUF: 64KiB}}, sysctl: {{net.ipv4.tcp_adv_win_scale: 0}}, nic: page, read: {{mode: never}}}}\n\
+             receiver: {{sockopt: {{SO_RCVBUF: 64KiB}}, sysctl: {{net.ipv4.tcp_adv_win_scale: 0}}, route: {{quickack: true}}, nic: page, read: {{mode: never}}}}\n\
              stop: {{after: 1s}}\n"
         )
     };

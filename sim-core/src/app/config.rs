@@ -205,11 +205,20 @@ pub struct CallConfig {
     /// By how much a sleep may be too long: whatever interrupts the processor in that time ends it (`timer_slack_ns`; a
     /// sleep longer than 50 ms may be too long by a thousandth, `select_estimate_accuracy`). Zero: sleeps are exact.
     pub slack: SimDuration,
+    /// Whether the tick goes on while the processor sleeps for less than one, so that it ends sleeps too.
+    pub tick_rouses: bool,
     /// From the interrupt that ends a sleep to the program.
     pub rouse: SimDuration,
     /// From an interrupt that also raises soft interrupts to the program, where it goes first, and from the call in which
     /// these then run to the first segment.
     pub rouse_first: [SimDuration; 2],
+    /// How long a program has run before the thread of soft interrupts takes the processor from it when a call returns. Zero:
+    /// never, in the middle of a call neither.
+    pub slice: SimDuration,
+    /// The same in the middle of a `send`, where it may sleep.
+    pub slice_in_call: Option<SimDuration>,
+    /// Whether the tick takes the processor from a `send` for that thread (lazy preemption).
+    pub tick_preempts: bool,
     /// By how much the readers' clocks begin before the first `send`.
     pub lead: SimDuration,
     /// Both programs are one thread that polls both sockets; otherwise each has its own.
@@ -219,8 +228,8 @@ pub struct CallConfig {
     pub threaded_softirqs: bool,
     /// Getting a page fragment of 32 KiB for what a `send` copies, beyond those at hand when a socket begins to write.
     pub fragment: SimDuration,
-    /// Getting the second one of a connection: the first of those at hand that `send` has to look for.
-    pub second_fragment: SimDuration,
+    /// Getting the second or third one of a connection, which are at hand but have to be cleared.
+    pub early_fragment: SimDuration,
 }
 
 impl CallConfig {
@@ -236,13 +245,17 @@ impl CallConfig {
             ask: SimDuration::ZERO,
             enter: SimDuration::ZERO,
             slack: SimDuration::ZERO,
+            tick_rouses: false,
             rouse: SimDuration::ZERO,
             rouse_first: [SimDuration::ZERO; 2],
+            slice: SimDuration::ZERO,
+            slice_in_call: None,
+            tick_preempts: false,
             lead: SimDuration::ZERO,
             one_thread: false,
             threaded_softirqs: false,
             fragment: SimDuration::ZERO,
-            second_fragment: SimDuration::ZERO,
+            early_fragment: SimDuration::ZERO,
         }
     }
 

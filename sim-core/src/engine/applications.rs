@@ -184,7 +184,9 @@ impl<O: Observer> Simulation<'_, O> {
     pub(super) fn run_thread(&mut self, flow: FlowId, thread: u8, begin: SimTime) {
         let turns = turns(self.config.host.calls.one_thread, thread);
         let mut time = begin;
-        self.flows[flow as usize].threads[usize::from(thread)].asleep = None;
+        let t = &mut self.flows[flow as usize].threads[usize::from(thread)];
+        t.asleep = None;
+        t.picked.get_or_insert(begin);
         loop {
             let round = self.flows[flow as usize].threads[usize::from(thread)].round;
             let mut round = match round {
@@ -220,7 +222,8 @@ impl<O: Observer> Simulation<'_, O> {
             time = self.cpu.begin(time);
         }
         self.closing.sleeps(time);
-        self.flows[flow as usize].threads[usize::from(thread)].asleep = Some(time);
+        let t = &mut self.flows[flow as usize].threads[usize::from(thread)];
+        (t.asleep, t.picked) = (Some(time), None);
         self.schedule_thread(flow, thread);
     }
 

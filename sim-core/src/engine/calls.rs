@@ -9,6 +9,10 @@
 //! * Otherwise whatever has arrived by then is processed. If soft interrupts are a thread's, that happens only where the
 //!   call itself runs them, which is after a packet was sent, and when it has let go of its socket; or not at all, if the
 //!   kernel leaves them to that thread ([`waits_for_calls`]).
+//! * That thread takes the processor from a program that has had it for a while ([`CallConfig::slice`]): when a call returns,
+//!   and in the middle of a `send` between two skbs or page fragments.
+//!
+//! [`CallConfig::slice`]: crate::config::CallConfig::slice
 
 use super::flow::{FlowId, Side};
 use super::simulation::Simulation;
@@ -35,6 +39,8 @@ enum Stage {
     Release,
     /// It has let go of the socket, and soft interrupts may run once more before it returns.
     Released,
+    /// It is done, and the processor was somebody else's before the program goes on.
+    Return,
 }
 
 /// A call in progress.
@@ -93,7 +99,48 @@ pub(super) fn is_direct(config: &RunConfig) -> bool {
 impl<O: Observer> Simulation<'_, O> {
     /// Whether the stack has something to do at `time` that it does before a call goes on.
     fn interrupted(&self, time: SimTime) -> bool {
-        !self.uninterrupted && (self.busy || self.links.iter().any(|l| l.peek().time <= time))
+        (!self.uninterrupted || self.preempted)
+            && (self.busy || self.links.iter().any(|l| l.peek().time <= time))
+    }
+
+    /// Whether packets of `from` may be received as soon as they are sent.
+    fn is_undelayed(&self, from: Side) -> bool {
+        let link = if self.config.forward.both_ways || from == Side::Sender {
+            &self.config.forward
+        } else {
+            &self.config.reverse
+        };
+        link.delay == SimDuration::ZERO && link.rate_bps.is_none() && link.jitter.is_none()
+    }
+
+    /// When there is next something to do for the thread of soft interrupts, if programs give way to it at all.
+    fn softirqs_due(&self) -> Option<SimTime> {
+        let calls = &self.config.host.calls;
+        if calls.slice == SimDuration::ZERO || !calls.threaded_softirqs || self.direct {
+            return None;
+        }
+        let due = self.links.iter().map(|l| l.peek().time).min()?;
+        (due != SimTime::NEVER).then_some(due)
+    }
+
+    /// When the thread of soft interrupts takes the processor from a `send` of this thread, as soon as that may sleep.
+    fn preempted_at(&self, flow: FlowId, thread: u8) -> Option<SimTime> {
+        let calls = &self.config.host.calls;
+        let due = self.softirqs_due()?;
+        let picked = self.flows[flow as usize].threads[usize::from(thread)].picked?;
+        let after = calls.slice_in_call.map(|slice| due.max(picked + slice));
+        let tick = calls.tick_preempts.then(|| self.clock.begin(self.clock.at(due) + 1));
+        match (after, tick) {
+            (Some(after), Some(tick)) => Some(after.min(tick)),
+            (after, tick) => after.or(tick),
+        }
+    }
+
+    /// Whether the thread of soft interrupts takes the processor when a call of this thread returns at `time`.
+    fn gives_way(&self, flow: FlowId, thread: u8, time: SimTime) -> bool {
+        let picked = self.flows[flow as usize].threads[usize::from(thread)].picked;
+        self.softirqs_due().is_some_and(|due| due <= time)
+            && picked.is_some_and(|picked| picked + self.config.host.calls.slice <= time)
     }
 
     /// Until when the stack leaves a call alone that has sent nothing.
@@ -132,7 +179,10 @@ impl<O: Observer> Simulation<'_, O> {
         let recv = call.is_some_and(|c| matches!(c.call, Call::Recv(_)) && c.stage == Stage::Release);
         if self.interrupted(if recv { self.before_release(time, 2) } else { time }) {
             self.interrupt_call(self.cpu.begin(time), flow, thread);
-        } else if self.advance_call(flow, thread, time) {
+            return;
+        }
+        self.preempted = false;
+        if self.advance_call(flow, thread, time) {
             self.run_thread(flow, thread, self.cpu.begin(time));
         }
     }
@@ -146,7 +196,8 @@ impl<O: Observer> Simulation<'_, O> {
             let slot = &mut self.flows[flow as usize].threads[usize::from(thread)].call;
             let Some(mut call) = slot.take() else { return true };
             let over = match call.call {
-                Call::Send(len) => self.send_step(flow, &mut call, len, time),
+                _ if call.stage == Stage::Return => true,
+                Call::Send(len) => self.send_step(flow, thread, &mut call, len, time),
                 Call::Recv(len) => self.recv_step(flow, &mut call, len, time),
                 Call::Shutdown | Call::Close => {
                     let ending = if call.call == Call::Close { Ending::Close } else { Ending::HalfClose };
@@ -155,6 +206,14 @@ impl<O: Observer> Simulation<'_, O> {
                 }
             };
             time = self.cpu.begin(time);
+            if over && call.stage != Stage::Return && self.gives_way(flow, thread, time) {
+                call.stage = Stage::Return;
+                self.flows[flow as usize].threads[usize::from(thread)].call = Some(call);
+                self.preempted = true;
+                self.let_in = Some(time);
+                self.interrupt_call(time, flow, thread);
+                return false;
+            }
             if over {
                 self.call_returned(flow, thread, call, call.result, time);
                 return true;
@@ -166,13 +225,17 @@ impl<O: Observer> Simulation<'_, O> {
                 || std::mem::take(&mut self.raised);
             let early = sent && matches!(call.call, Call::Recv(_));
             let looks = if early { self.before_release(time, 3) } else { time };
-            if (!threaded || runs_softirqs) && self.interrupted(looks) {
-                if looks < time || call.stage == Stage::Released {
+            let gave_way = self.preempted;
+            // Without a delay on its way, who sends a packet raises the soft interrupt that receives it, and runs it.
+            self.preempted |= sent && self.is_undelayed(call.side);
+            if (!threaded || runs_softirqs || self.preempted) && self.interrupted(looks) {
+                if looks < time || call.stage == Stage::Released || gave_way {
                     self.let_in = Some(looks);
                 }
                 self.interrupt_call(time, flow, thread);
                 return false;
             }
+            self.preempted = false;
         }
     }
 
@@ -183,7 +246,7 @@ impl<O: Observer> Simulation<'_, O> {
     }
 
     /// One step of a `send`; returns whether it is over.
-    fn send_step(&mut self, flow: FlowId, call: &mut InCall, len: u32, time: SimTime) -> bool {
+    fn send_step(&mut self, flow: FlowId, thread: u8, call: &mut InCall, len: u32, time: SimTime) -> bool {
         let side = call.side;
         match call.stage {
             Stage::Begin if self.asks(flow, side) => {
@@ -195,6 +258,7 @@ impl<O: Observer> Simulation<'_, O> {
                 let asked = call.stage == Stage::Asked;
                 let begins = asked || call.stage == Stage::Begin;
                 let undisturbed = self.undisturbed_until();
+                let preempted = self.preempted_at(flow, thread);
                 let cold = begins && self.flows[flow as usize].programs[side.at()].written() == 0;
                 let calls = &self.config.host.calls;
                 let time = if cold { time + calls.first_send } else { time };
@@ -205,9 +269,11 @@ impl<O: Observer> Simulation<'_, O> {
                         end.tx.write_begin(cx.now, len);
                     }
                     end.tx.write_undisturbed(undisturbed);
+                    end.tx.write_preempted(preempted);
                     loop {
                         match end.tx.write_some(cx, &mut end.rx) {
-                            WriteProgress::Sent => return Err(Stage::Copy),
+                            WriteProgress::Sent => return Err((Stage::Copy, false)),
+                            WriteProgress::Preempted => return Err((Stage::Copy, true)),
                             WriteProgress::Copied => return Ok(end.tx.write_end(cx, &mut end.rx)),
                             // Nothing waits, and nothing can have come.
                             WriteProgress::Flush
@@ -215,7 +281,7 @@ impl<O: Observer> Simulation<'_, O> {
                             {
                                 end.rx.drain_done();
                             }
-                            WriteProgress::Flush => return Err(Stage::Flush),
+                            WriteProgress::Flush => return Err((Stage::Flush, false)),
                         }
                     }
                 });
@@ -224,7 +290,10 @@ impl<O: Observer> Simulation<'_, O> {
                         call.result = n;
                         Stage::Release
                     }
-                    Err(stage) => stage,
+                    Err((stage, preempted)) => {
+                        self.preempted = preempted;
+                        stage
+                    }
                 };
                 false
             }
@@ -237,6 +306,7 @@ impl<O: Observer> Simulation<'_, O> {
             }
             Stage::Release => self.release_step(flow, call, time),
             Stage::Released => true,
+            Stage::Return => true,
         }
     }
 
@@ -282,6 +352,7 @@ impl<O: Observer> Simulation<'_, O> {
             }
             Stage::Release => self.release_step(flow, call, time),
             Stage::Released => true,
+            Stage::Return => true,
         }
     }
 

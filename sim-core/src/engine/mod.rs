@@ -26,6 +26,8 @@ mod softirq;
 mod tests;
 mod threads;
 mod views;
+#[cfg(test)]
+mod writing_tests;
 
 pub use outcome::{BlockedTime, FlowOutcome, HostOutcome, NamedSnapshot, RunError, RunOutcome};
 

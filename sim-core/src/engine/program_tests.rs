@@ -258,7 +258,12 @@ impl Observer for Sent {
 }
 
 /// When chunks are sent, one a millisecond, by a program whose sleeps may be 50 us too long and whose waking takes 5.
-fn chunks_of_a_sleeper(kernel: &str, rtt_ms: u64, one_way: SimDuration) -> (RunConfig, Vec<f64>) {
+fn chunks_of_a_sleeper(
+    kernel: &str,
+    rtt_ms: u64,
+    one_way: SimDuration,
+    tick_rouses: bool,
+) -> (RunConfig, Vec<f64>) {
     let mode = WriteMode::Chunks {
         sizes: vec![10],
         every: SimDuration::from_millis(1),
@@ -274,6 +279,7 @@ fn chunks_of_a_sleeper(kernel: &str, rtt_ms: u64, one_way: SimDuration) -> (RunC
     c.stop.after = SimDuration::from_millis(200);
     c.host.calls = CallConfig {
         slack: SimDuration::from_micros(50),
+        tick_rouses,
         rouse: SimDuration::from_micros(5),
         one_thread: true,
         threaded_softirqs: true,
@@ -287,23 +293,27 @@ fn chunks_of_a_sleeper(kernel: &str, rtt_ms: u64, one_way: SimDuration) -> (RunC
 
 #[test]
 fn a_sleep_is_too_long_by_the_slack_unless_the_tick_ends_it() {
-    let (c, sent) = chunks_of_a_sleeper("6.1", 1_000, SimDuration::from_millis(500));
-    let since = c.host.since_tick.as_nanos() as f64 / 1e3;
-    let mut ticks = 0;
-    for w in sent.windows(2) {
-        let asked = w[0] + 1_000.0;
-        let tick = ((asked + since) / 4_000.0).ceil() * 4_000.0 - since;
-        let ends = if tick <= asked + 50.0 { (tick + 7.5).min(asked + 55.0) } else { asked + 55.0 };
-        ticks += u32::from(tick <= asked + 50.0);
-        assert!((w[1] - ends).abs() < 0.1, "after {}: {} for {ends}", w[0], w[1]);
+    for ends_sleeps in [true, false] {
+        let one_way = SimDuration::from_millis(500);
+        let (c, sent) = chunks_of_a_sleeper("6.1", 1_000, one_way, ends_sleeps);
+        let since = c.host.since_tick.as_nanos() as f64 / 1e3;
+        let mut ticks = 0;
+        for w in sent.windows(2) {
+            let asked = w[0] + 1_000.0;
+            let tick = ((asked + since) / 4_000.0).ceil() * 4_000.0 - since;
+            let at_tick = ends_sleeps && tick <= asked + 50.0;
+            let ends = if at_tick { (tick + 7.5).min(asked + 55.0) } else { asked + 55.0 };
+            ticks += u32::from(tick <= asked + 50.0);
+            assert!((w[1] - ends).abs() < 0.1, "after {}: {} for {ends}", w[0], w[1]);
+        }
+        assert!(ticks > 0, "one sleep in twenty or so");
     }
-    assert!(ticks > 0, "one sleep in twenty or so");
 }
 
 #[test]
 fn a_packet_that_comes_due_within_the_slack_ends_a_sleep() {
     for kernel in ["6.1", "6.12"] {
-        let (_, sent) = chunks_of_a_sleeper(kernel, 100, SimDuration::from_micros(1_020));
+        let (_, sent) = chunks_of_a_sleeper(kernel, 100, SimDuration::from_micros(1_020), true);
         let ended = sent.windows(2).filter(|w| (1_020.0..1_026.0).contains(&(w[1] - w[0]))).count();
         assert!(
             ended * 10 > sent.len() * 7,

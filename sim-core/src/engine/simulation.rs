@@ -132,6 +132,8 @@ pub(super) struct Simulation<'a, O: Observer> {
     pub(super) call_over: Option<SimTime>,
     /// When the call that is interrupted began to let soft interrupts in, until they begin.
     pub(super) let_in: Option<SimTime>,
+    /// A call has given the processor to the stack where it may sleep.
+    pub(super) preempted: bool,
     /// Soft interrupts were raised by the interrupt that ended a program's sleep: its first call runs them.
     pub(super) raised: bool,
     /// Packets arrive in the moment in which they are sent.
@@ -256,6 +258,7 @@ impl<'a, O: Observer> Simulation<'a, O> {
             let_in: None,
             direct: is_direct(config),
             uninterrupted: waits_for_calls(config),
+            preempted: false,
             tasklets: VecDeque::new(),
             transmitted: 0,
             calling: 0,
@@ -327,7 +330,11 @@ impl<'a, O: Observer> Simulation<'a, O> {
             while let Some((due, ..)) = &mut self.interrupted_call
                 && *due < key
             {
-                if !self.busy || self.uninterrupted || due.time >= ready || due.time > self.stop_at {
+                if !self.busy
+                    || (self.uninterrupted && !self.preempted)
+                    || due.time >= ready
+                    || due.time > self.stop_at
+                {
                     (source, key) = (Source::Call, *due);
                     break;
                 }

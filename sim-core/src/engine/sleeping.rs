@@ -1,11 +1,12 @@
 //! How sleeps end: a program that waits for a time may be woken late, by anything that interrupts the processor meanwhile.
 //!
 //! A sleep has two ends. From the time that was asked for, any interrupt of the processor's timers ends it; at the latest
-//! its own does, [`CallConfig::slack`] later (`hrtimer_set_expires_range_ns`). Other timers are the tick, which runs while
-//! the processor's sleeps are shorter than one, and that of a queueing discipline whose next packet comes due. The latter
-//! raises soft interrupts too. Up to 6.4 their thread has the processor first; later kernels let the program
-//! go first more often than not, and the soft interrupts run in its first call.
+//! its own does, [`CallConfig::slack`] later (`hrtimer_set_expires_range_ns`). Other timers are the tick, which on some
+//! kernels runs while the processor's sleeps are shorter than one ([`CallConfig::tick_rouses`]), and that of a queueing
+//! discipline whose next packet comes due. The latter raises soft interrupts too. Up to 6.4 their thread has the processor
+//! first; later kernels let the program go first more often than not, and the soft interrupts run in its first call.
 //!
+//! [`CallConfig::tick_rouses`]: crate::config::CallConfig::tick_rouses
 //! [`CallConfig::slack`]: crate::config::CallConfig::slack
 
 use super::flow::FlowId;
@@ -25,7 +26,7 @@ impl<O: Observer> Simulation<'_, O> {
         let asked = due.since(since).as_nanos();
         let part = SimDuration::from_nanos(asked / PART_OF_SLEEP).min(MAX_SLACK);
         let last = due + calls.slack.max(part);
-        if asked < self.clock.tick_ns() {
+        if calls.tick_rouses && asked < self.clock.tick_ns() {
             let jiffy = self.clock.at(due);
             let tick = if self.clock.begin(jiffy) == due { due } else { self.clock.begin(jiffy + 1) };
             if tick <= last {

@@ -44,6 +44,8 @@ pub(super) struct Thread {
     pub(super) waits: bool,
     /// Since when it sleeps, if nothing has ended its sleep.
     pub(super) asleep: Option<SimTime>,
+    /// Since when it has had the processor without a sleep.
+    pub(super) picked: Option<SimTime>,
     /// The call that it is in.
     pub(super) call: Option<InCall>,
     /// The present round; `None` between rounds.

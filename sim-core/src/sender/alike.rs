@@ -74,11 +74,12 @@ impl Sender {
             cx.out.push(packet);
             self.spend(cx, self.costs.sending());
             self.queue.rtx.push_back(skb);
+            self.packets_out += segs;
+            self.window.snd_nxt = skb_end;
+            self.check_space(cx);
         }
         let sent = count * segs;
         cx.host.counters.out_segs += u64::from(sent);
-        self.packets_out += sent;
-        self.window.snd_nxt = skb.end_seq();
         if let Some(rest) = self.queue.unsent.front_mut() {
             rest.seq = skb.end_seq();
             rest.len -= count * len;

@@ -17,7 +17,7 @@ pub(super) struct Costs {
     send: SimDuration,
     single: SimDuration,
     fragment: SimDuration,
-    second_fragment: SimDuration,
+    early_fragment: SimDuration,
 }
 
 impl Costs {
@@ -29,7 +29,7 @@ impl Costs {
             send: part_of(packet, host.steps.send),
             single: part_of(packet, host.steps.single),
             fragment: host.calls.fragment,
-            second_fragment: host.calls.second_fragment,
+            early_fragment: host.calls.early_fragment,
         }
     }
 
@@ -49,7 +49,7 @@ impl Costs {
     /// Getting a page fragment of 32 KiB after `begun` others.
     pub(super) fn fragment(&self, begun: u64) -> SimDuration {
         match begun {
-            1 => self.second_fragment,
+            1 | 2 => self.early_fragment,
             ..Self::FRAGMENTS_AT_HAND => SimDuration::ZERO,
             _ => self.fragment,
         }
@@ -73,7 +73,7 @@ mod tests {
             send: packet,
             single: packet,
             fragment: SimDuration::from_nanos(32_240),
-            second_fragment: SimDuration::ZERO,
+            early_fragment: SimDuration::ZERO,
         };
         let fragments = (8 << 20) / 32_768;
         let ns = fragments * (costs.copy(32_768).as_nanos() + costs.fragment(10).as_nanos());

@@ -48,7 +48,9 @@ impl Sender {
         // Whatever the place in its first page fragment, an skb has slots for all of them. And it takes more than a page: if
         // any of several takes new pages, so does the last.
         let fits = WriteQueue::most_frags(goal) <= u32::from(max_frags) && goal >= PAGE.unsigned_abs();
-        if O::STEPWISE || !fits || self.writing.copied == 0 || self.writing.left <= goal {
+        let whole_call =
+            self.writing.copied > 0 && self.writing.left > goal && self.writing.preempted.is_none();
+        if O::STEPWISE || !fits || !whole_call {
             return false;
         }
         // SACK blocks make segments smaller, and a driver's call has a buffer without end.

@@ -63,8 +63,12 @@ impl Sender {
         } else {
             flags.ece = self.echoes_mark(seg);
             cx.host.counters.pure_acks += u64::from(seg.seq == seg.end_seq());
-            let max = self.window.max_window;
+            let (max, granted) = (self.window.max_window, self.window.snd_wnd);
             flags.window = self.window.update(seg.seq, ack, seg.window);
+            // What has waited for the window for longer than a timeout begins anew, before it is sent.
+            if self.window.snd_wnd != granted && !self.queue.unsent.is_empty() {
+                self.restart_after_idle(cx.now);
+            }
             if self.window.max_window > max {
                 self.mss = super::send_mss(self.mss_limit, self.window.max_window);
             }

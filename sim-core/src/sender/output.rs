@@ -266,6 +266,8 @@ impl Sender {
         if skb.len < skb.segs * mss {
             self.snd_sml = skb.end_seq();
         }
+        // What is sent may be written again, and the window is not full before the last packet of a flight.
+        self.check_space(cx);
         skb.segs
     }
 
@@ -499,7 +501,8 @@ impl Sender {
         }
     }
 
-    /// The first data after a pause longer than the timeout (`tcp_slow_start_after_idle_check`).
+    /// The first data after a pause longer than the timeout, when it is written or when the window lets it go
+    /// (`tcp_slow_start_after_idle_check`).
     pub(super) fn restart_after_idle(&mut self, now: Now) {
         if !self.sysctl.tcp_slow_start_after_idle || self.packets_out > 0 {
             return;

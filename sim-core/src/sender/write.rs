@@ -27,6 +27,8 @@ pub(super) struct WriteCall {
     pub(super) undisturbed: SimTime,
     /// It takes everything, whatever the size of the buffer.
     pub(super) known: bool,
+    /// When something that goes first comes due, if anything does.
+    pub(super) preempted: Option<SimTime>,
 }
 
 /// Where a `send` in progress has come to.
@@ -34,6 +36,8 @@ pub(super) struct WriteCall {
 pub enum WriteProgress {
     /// Packets were sent, and there is more to copy.
     Sent,
+    /// Something that goes first has come due, and the call has come to a point where it may sleep.
+    Preempted,
     /// Enough skbs were filled: the backlog must be processed before there are more.
     Flush,
     /// Everything was copied, or the buffer is full.
@@ -66,6 +70,11 @@ impl Sender {
         self.writing.undisturbed = until;
     }
 
+    /// What goes before the `send` in progress comes due then, if anything does.
+    pub fn write_preempted(&mut self, at: Option<SimTime>) {
+        self.writing.preempted = at;
+    }
+
     /// A `send` begins of which a driver knows from outside that it takes `len` bytes.
     pub fn write_begin_taking(&mut self, now: Now, len: u32) {
         self.write_begin(now, len);
@@ -78,6 +87,11 @@ impl Sender {
         let goal = self.size_goal(rx);
         let max_frags = self.layout.max_frags();
         while self.writing.left > 0 {
+            // Between skbs and page fragments, whose memory it may have to wait for, a call may be preempted.
+            if self.writing.preempted.is_some_and(|at| at <= cx.now.time) {
+                self.writing.preempted = None;
+                return WriteProgress::Preempted;
+            }
             let mut room = self.queue.unsent.back().map_or(0, |t| goal.saturating_sub(t.len));
             if room == 0 {
                 if self.fill(cx, rx, goal, max_frags) {
@@ -287,7 +301,8 @@ impl Sender {
         std::mem::take(&mut self.woken)
     }
 
-    /// After an ACK: the buffer may grow, and a waiting writer may be woken (`tcp_check_space`).
+    /// After an ACK, and after each packet of new data: the buffer may grow, and a waiting writer may be woken
+    /// (`tcp_check_space`).
     pub(super) fn check_space<O: Observer>(&mut self, cx: &Cx<'_, O>) {
         if !self.nospace {
             return;
