@@ -132,6 +132,8 @@ fn sysctls(kernel: &KernelProfile, recorded: &BTreeMap<String, String>) -> Sysct
             "tcp_early_retrans" => s.tcp_early_retrans = number.clamp(0, 4) as u8,
             "tcp_retries2" => s.tcp_retries2 = number.clamp(0, 255) as u8,
             "tcp_retrans_collapse" => s.tcp_retrans_collapse = flag,
+            "tcp_notsent_lowat" => s.tcp_notsent_lowat = number as u32,
+            "tcp_thin_linear_timeouts" => s.tcp_thin_linear_timeouts = flag,
             "tcp_limit_output_bytes" => s.tcp_limit_output_bytes = number.max(0) as u32,
             "tcp_recovery" => s.tcp_recovery = number.clamp(0, 255) as u8,
             "tcp_frto" => s.tcp_frto = number.clamp(0, 2) as u8,
