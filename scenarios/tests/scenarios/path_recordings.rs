@@ -131,7 +131,7 @@ fn modelled_with_marks(r: &Recording, kernel: &Kernel) -> (Vec<(usize, u64)>, Ve
         // The frame's headers are Ethernet's, IP's and TCP's here, and UDP's in the recording.
         let seg = Segment { ack: Seq(n as i64), len: s.bytes - 54, ecn: s.ecn, ..Segment::default() };
         let packet = Packet { flow: s.flow, way: Direction::Forward, seg, payload: Payload::Ack };
-        link.send(SimTime::from_nanos(at), packet, &mut order);
+        link.send(SimTime::from_nanos(at), &packet, &mut order);
     }
     pop(&mut link, &mut order, u64::MAX - 1);
     marked.sort_unstable();

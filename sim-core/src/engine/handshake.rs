@@ -92,7 +92,7 @@ impl<O: Observer> Simulation<'_, O> {
         self.put(
             Side::Sender,
             now.time,
-            Packet { flow, way: Direction::Forward, seg, payload: Payload::Handshake(options) },
+            &Packet { flow, way: Direction::Forward, seg, payload: Payload::Handshake(options) },
         );
         self.handshake_timer(flow, Side::Sender, time);
     }
@@ -208,7 +208,7 @@ impl<O: Observer> Simulation<'_, O> {
                 Transmit { seg, window: u32::from(options.window), reason: AckReason::Handshake, data: None };
             self.obs.transmit(now, &packet, &end.rx.state(&end.tx));
         }
-        self.put(side, time, Packet { flow, way: side.way(), seg, payload: Payload::Handshake(options) });
+        self.put(side, time, &Packet { flow, way: side.way(), seg, payload: Payload::Handshake(options) });
     }
 
     fn syn_arrives(&mut self, flow: FlowId, time: SimTime, syn: SynOptions, flags: Flags) {
@@ -252,7 +252,7 @@ impl<O: Observer> Simulation<'_, O> {
         self.put(
             Side::Receiver,
             time + lag,
-            Packet { flow, way: Direction::Reverse, seg, payload: Payload::Handshake(options) },
+            &Packet { flow, way: Direction::Reverse, seg, payload: Payload::Handshake(options) },
         );
         self.handshake_timer(flow, Side::Receiver, time);
     }

@@ -23,7 +23,7 @@ impl<O: Observer> Simulation<'_, O> {
             Arrived::Wait(Some(at)) => self.queue.push(at, Event::Interrupt(to)),
             Arrived::Wait(None) | Arrived::Polled(0) => {}
             Arrived::Polled(kept) => {
-                waiting.push_back(Ready::new(to, packet, of, kept));
+                waiting.push_back(Ready::new(to, &packet, of, kept));
                 self.busy = true;
             }
         }
@@ -38,7 +38,7 @@ impl<O: Observer> Simulation<'_, O> {
         }
         self.cpu.interrupt(time, 1, !self.busy);
         self.busy = true;
-        waiting.extend(polled.into_iter().map(|(packet, of, kept)| Ready::new(to, packet, of, kept)));
+        waiting.extend(polled.into_iter().map(|(packet, of, kept)| Ready::new(to, &packet, of, kept)));
     }
 
     /// A frame of a device with a ring was handed to the stack: joined frames go up when its poll ends.

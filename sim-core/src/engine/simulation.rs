@@ -60,9 +60,9 @@ pub(super) struct Ready {
 }
 
 impl Ready {
-    pub(super) fn new(to: Side, packet: Packet, of: u32, kept: u32) -> Self {
+    pub(super) fn new(to: Side, packet: &Packet, of: u32, kept: u32) -> Self {
         let whole = (packet.seg.seq, packet.seg.len, packet.seg.flags);
-        Self { to, packet, whole, done: 0, of, kept }
+        Self { to, packet: *packet, whole, done: 0, of, kept }
     }
 }
 
@@ -435,41 +435,77 @@ impl<'a, O: Observer> Simulation<'a, O> {
     /// A packet leaves the link of `link`: an interrupt hands it up.
     fn dequeue(&mut self, waiting: &mut VecDeque<Ready>, link: Side, time: SimTime) {
         self.moved = true;
+        if let Some(packet) = self.links[link.at()].next_plain()
+            && !self.in_host
+            && self.ports[Side::sends(packet.way).peer().at()].ring.is_none()
+        {
+            let from = Side::sends(packet.way);
+            let of = self.pieces(from, packet);
+            if O::ACTIVE {
+                let packet = *packet;
+                self.report_crossing(from, time, &packet);
+            }
+            self.packet_arrives(waiting, link, time, None, of);
+            return;
+        }
         let popped = self.links[link.at()].pop(&mut self.queue);
         self.packets_freed(link, time);
         if let Some(packet) = popped {
             let from = Side::sends(packet.way);
             let to = from.peer();
-            let offload = match from {
-                Side::Sender => self.config.sender.offload,
-                Side::Receiver => self.config.receiver.offload,
-            };
             self.report_crossing(from, time, &packet);
             if self.links[link.at()].in_host() {
                 self.flows[packet.flow as usize].ends[from.at()].tx.left_host(packet.seg.seq);
             }
-            let of = self.ports[to.at()].device().pieces(&packet, offload);
+            let of = self.pieces(from, &packet);
             if self.ports[to.at()].ring.is_some() {
                 self.frames_arrive(waiting, to, time, packet, of);
                 return;
             }
-            let idle = waiting.is_empty();
-            self.turns.dequeued(idle);
-            let first = self.rouse(time);
-            if first.is_none() {
-                match self.program_until(time).filter(|_| idle) {
-                    Some(until) => self.cpu.interrupt_program(time, until, of),
-                    None => self.cpu.interrupt(time, of, idle),
-                }
+            self.packet_arrives(waiting, link, time, Some(&packet), of);
+        }
+    }
+
+    /// In how many pieces the device of the other end gets a packet of `from`.
+    fn pieces(&self, from: Side, packet: &Packet) -> u32 {
+        let offload = match from {
+            Side::Sender => self.config.sender.offload,
+            Side::Receiver => self.config.receiver.offload,
+        };
+        self.ports[from.peer().at()].device().pieces(packet, offload)
+    }
+
+    /// A packet of `of` pieces reaches a processor whose device has no ring: `popped`, or the next one of `link`.
+    #[inline(always)]
+    fn packet_arrives(
+        &mut self,
+        waiting: &mut VecDeque<Ready>,
+        link: Side,
+        time: SimTime,
+        popped: Option<&Packet>,
+        of: u32,
+    ) {
+        let idle = waiting.is_empty();
+        self.turns.dequeued(idle);
+        let first = self.rouse(time);
+        if first.is_none() {
+            match self.program_until(time).filter(|_| idle) {
+                Some(until) => self.cpu.interrupt_program(time, until, of),
+                None => self.cpu.interrupt(time, of, idle),
             }
-            let kept = self.input.add(of);
-            if kept > 0 {
-                waiting.push_back(Ready::new(to, packet, of, kept));
-                self.busy = true;
-            }
-            if let Some((flow, thread)) = first {
-                self.runs_first(flow, thread, time);
-            }
+        }
+        let kept = self.input.add(of);
+        if kept > 0
+            && let Some(packet) = popped.or_else(|| self.links[link.at()].next_plain())
+        {
+            waiting.push_back(Ready::new(Side::sends(packet.way).peer(), packet, of, kept));
+            self.busy = true;
+        }
+        if popped.is_none() {
+            self.links[link.at()].leaves();
+        }
+        if let Some((flow, thread)) = first {
+            self.runs_first(flow, thread, time);
         }
     }
 
@@ -615,7 +651,7 @@ impl<'a, O: Observer> Simulation<'a, O> {
     }
 
     /// Puts a packet on the link away from `from`, which may be that of both.
-    pub(super) fn put(&mut self, from: Side, at: SimTime, packet: Packet) {
+    pub(super) fn put(&mut self, from: Side, at: SimTime, packet: &Packet) {
         self.moved = true;
         let (flow, seq) = (packet.flow, packet.seg.seq);
         let data = matches!(packet.payload, Payload::Data(_));
@@ -735,7 +771,7 @@ impl<'a, O: Observer> Simulation<'a, O> {
         let descent = self.cpu.descent();
         self.turns.sent(if descent > SimDuration::ZERO { at + descent } else { SimTime::NEVER });
         self.cpu.looks_at_queue();
-        self.put(from, at, Packet { flow, way: from.way(), seg: t.seg, payload });
+        self.put(from, at, &Packet { flow, way: from.way(), seg: t.seg, payload });
     }
 
     /// After an end has acted: its timers may have moved, and an application may have been woken.
@@ -757,7 +793,7 @@ impl<'a, O: Observer> Simulation<'a, O> {
             let thread = if self.config.host.calls.one_thread { 0 } else { side.at() };
             f.threads[thread].asleep = None;
         }
-        self.schedule_applications(flow);
+        self.schedule_program(flow, side);
     }
 
     // --- the heap's events ----------------------------------------------------------------------------------

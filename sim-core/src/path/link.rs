@@ -151,21 +151,21 @@ impl Link {
     ///
     /// With a rate, a packet takes its transmission time after the one before has left, and the delay counts
     /// from its entry: waiting for the one before is part of the delay (`netem_enqueue`).
-    pub fn send<E>(&mut self, at: SimTime, packet: Packet, order: &mut EventQueue<E>) -> bool {
+    pub fn send<E>(&mut self, at: SimTime, packet: &Packet, order: &mut EventQueue<E>) -> bool {
         if self.cuts && packet.segments() > 1 {
             let mut all = true;
             for n in 0..packet.segments() {
-                all &= self.send_one(at, packet.cut(n), order);
+                all &= self.send_one(at, &packet.cut(n), order);
             }
             return all;
         }
         self.send_one(at, packet, order)
     }
 
-    fn send_one<E>(&mut self, at: SimTime, packet: Packet, order: &mut EventQueue<E>) -> bool {
+    fn send_one<E>(&mut self, at: SimTime, packet: &Packet, order: &mut EventQueue<E>) -> bool {
         if self.special.is_some() {
             let before = self.waiting();
-            let taken = self.send_special(at, packet, order);
+            let taken = self.send_special(at, *packet, order);
             return taken && (!self.in_host || self.waiting() > before);
         }
         self.sent += 1;
@@ -179,8 +179,21 @@ impl Link {
         }
         self.last = due;
         let key = order.key(due);
-        self.lane.push(key, packet);
+        self.lane.push(key, *packet);
         true
+    }
+
+    /// The next packet to leave, if the link is plain: that is then the next thing to happen.
+    #[inline]
+    pub(crate) fn next_plain(&self) -> Option<&Packet> {
+        if self.special.is_some() { None } else { self.lane.front() }
+    }
+
+    /// The packet that [`Link::next_plain`] gave leaves.
+    #[inline]
+    pub(crate) fn leaves(&mut self) {
+        self.delivered += 1;
+        self.lane.drop_front();
     }
 
     /// Whether packets wait in a queueing discipline of the sending host.
@@ -215,6 +228,7 @@ impl Link {
     }
 
     /// The place of the next thing to happen in the order of events: mostly that a packet arrives.
+    #[inline]
     pub fn peek(&self) -> Key {
         match &self.special {
             None => self.lane.peek(),

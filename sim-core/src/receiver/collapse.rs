@@ -157,15 +157,36 @@ impl Receiver {
         if run.get(at).is_none_or(is_boundary) {
             return c;
         }
+        let mut made_for = (0, self.layout.kmalloc_head(0, self.kernel.small_head));
         while start < end {
             let mut room = (end - start).min(i64::from(self.layout.page_payload())) as u32;
-            let head = self.layout.kmalloc_head(room, self.kernel.small_head);
+            // Mostly as large as the one before.
+            if room != made_for.0 {
+                made_for = (room, self.layout.kmalloc_head(room, self.kernel.small_head));
+            }
+            let head = made_for.1;
             let buf = Buffer {
                 truesize: head.truesize,
                 head_size: head.size,
                 tailroom: head.size,
                 ..Buffer::default()
             };
+            // One that is already what it would be copied into: of charging it twice and freeing it once nothing remains.
+            let source = &run[at];
+            let copied = Buffer { linear: room, tailroom: buf.tailroom - room, ..buf };
+            if !O::STEPWISE && source.seq == start && source.len == room && source.buf == copied {
+                self.return_surplus(cx);
+                cx.host.counters.rcv_collapsed += 1;
+                c.removed.push(at);
+                c.made.push(*source);
+                c.copied += room;
+                start = start + room;
+                at += 1;
+                if run.get(at).is_none_or(is_boundary) {
+                    break;
+                }
+                continue;
+            }
             // Charged before its sources are freed, so memory peaks here.
             self.charge(buf.truesize);
             let mut new = Skb { seq: start, end_seq: start, len: 0, flags: run[at].flags, buf };

@@ -75,7 +75,7 @@ impl Receiver {
     }
 
     /// What a release gives back to the host.
-    fn return_surplus<O: Observer>(&mut self, cx: &mut Cx<'_, O>) {
+    pub(super) fn return_surplus<O: Observer>(&mut self, cx: &mut Cx<'_, O>) {
         match self.kernel.reclaim {
             Reclaim::Above2MiB => {
                 if self.fwd_alloc >= 2 << 20 {

@@ -35,6 +35,9 @@ struct Mark {
     frags: u64,
 }
 
+/// Skbs between two flushes of the backlog.
+const FLUSH: u32 = SKBS_BETWEEN_FLUSHES as u32;
+
 impl Sender {
     /// Fills as many skbs of `goal` bytes as the call and the buffer have room for, all but the last of the call, if the
     /// last one is full and nothing can be sent. Returns whether there was any.
@@ -106,13 +109,16 @@ impl Sender {
         let (mut next_push, mut last_push) = (push_after, None);
         let (mut now, mut end, mut used) = (cx.now.time, first, self.queue.frag_used());
         let (mut filled, mut skbs) = (0, u32::from(self.writing.skbs));
-        let mut mark: Option<Mark> = None;
-        // Skbs that are not charged yet: how many there are, and where
-        // the first of them begins; and where and when the last one was begun.
+        let mut frags = self.queue.frags_begun();
+        // What is not yet charged: how many skbs, and where the first of them begins. No bytes of a fragment are given up in
+        // between, so that the next fragment begins where the present one ends.
+        let mut next_frag = if used == 0 { end } else { end + (PAGE_FRAG - used) };
         let (mut uncharged, mut gives_up) = ((0, used), false);
-        let mut begun = Mark { used, skbs: 0, time: now, frags: 0 };
+        let mut frags_before = frags;
+        let mut mark: Option<Mark> = None;
+        let mut begun = Mark { used, skbs: 0, time: now, frags };
         loop {
-            if skbs == u32::from(SKBS_BETWEEN_FLUSHES) {
+            if skbs == FLUSH {
                 // The backlog is due; nothing can be in it, or else this ends.
                 if rx.backlog_waiting() > 0 || now >= self.writing.undisturbed {
                     break;
@@ -126,15 +132,19 @@ impl Sender {
                 account.take_skbs([head, goal], 1, begun.used);
                 (uncharged, mark, gives_up) = ((0, used), None, false);
             }
-            begun = Mark { used, skbs: filled, time: now, frags: self.queue.frags_begun() };
+            begun = Mark { used, skbs: filled, time: now, frags };
             let mut left = goal;
             while left > 0 {
-                gives_up |= WriteQueue::gives_up(used);
+                if WriteQueue::gives_up(used) {
+                    gives_up = true;
+                    self.queue.begin_frags(next_frag, (frags - frags_before) as u32);
+                    (next_frag, frags_before) = (end, frags);
+                }
                 let n = WriteQueue::piece(&mut used, left);
                 now += costs.copy(n);
                 if used == n {
-                    now += costs.fragment(self.queue.frags_begun());
-                    self.queue.begin_frags(end, 1);
+                    now += costs.fragment(frags);
+                    frags += 1;
                 }
                 (left, end) = (left - n, end + n);
             }
@@ -151,7 +161,6 @@ impl Sender {
             if filled == most {
                 break;
             }
-            let frags = self.queue.frags_begun();
             match mark {
                 _ if gives_up => {}
                 None if O::ACTIVE || frags < Costs::FRAGMENTS_AT_HAND => {}
@@ -159,8 +168,7 @@ impl Sender {
                 Some(m) if m.used == used => {
                     // From here on it is what it was from there on: as often as leaves the last push, and the last skb, to be
                     // seen, and as nothing can have come.
-                    let (period, frags, took) =
-                        (filled - m.skbs, (frags - m.frags) as u32, now.since(m.time));
+                    let (period, took) = (filled - m.skbs, now.since(m.time));
                     let mut times = (most - filled).saturating_sub(push_every) / period;
                     if took > SimDuration::ZERO && self.writing.undisturbed != SimTime::NEVER {
                         let left = self.writing.undisturbed.since(now).as_nanos();
@@ -169,27 +177,27 @@ impl Sender {
                     let more = times * period;
                     if more > 0 && rx.backlog_waiting() == 0 {
                         uncharged.0 += more;
-                        self.queue.begin_frags(end + (PAGE_FRAG - used), times * frags);
+                        frags += (frags - m.frags) * u64::from(times);
                         now += SimDuration::from_nanos(took.as_nanos() * u64::from(times));
                         (end, filled) = (end + more * goal, filled + more);
                         if filled > next_push {
                             let over = (filled - next_push).div_ceil(push_every) * push_every;
                             next_push = next_push.saturating_add(over);
                         }
-                        let since_flush = skbs + more;
-                        if since_flush > u32::from(SKBS_BETWEEN_FLUSHES) {
+                        if skbs + more > FLUSH {
                             rx.drain_done();
                         }
-                        skbs = (since_flush - 1) % u32::from(SKBS_BETWEEN_FLUSHES) + 1;
+                        skbs = (skbs + more - 1) % FLUSH + 1;
                     }
                     mark = None;
                 }
                 Some(_) => {}
             }
         }
+        self.queue.begin_frags(next_frag, (frags - frags_before) as u32);
         // The last one says when pages were last had.
         account.take_skbs([head, goal], uncharged.0 - 1, uncharged.1);
-        let Mark { mut used, mut time, mut frags, .. } = begun;
+        let Mark { mut used, mut time, frags: mut frag, .. } = begun;
         account.take(time, head);
         let mut left = goal;
         while left > 0 {
@@ -197,8 +205,8 @@ impl Sender {
             account.take(time, n);
             time += costs.copy(n);
             if used == n {
-                time += costs.fragment(frags);
-                frags += 1;
+                time += costs.fragment(frag);
+                frag += 1;
             }
             left -= n;
         }

@@ -70,8 +70,8 @@ fn drain(link: &mut Link, q: &mut EventQueue<()>, until: SimTime) -> Vec<(SimTim
 #[test]
 fn packets_arrive_after_the_delay_and_in_order() {
     let (mut q, mut l) = (queue(), link(plain(10, None)));
-    assert!(l.send(SimTime::from_nanos(5), data(0, 0, 100), &mut q));
-    assert!(l.send(SimTime::from_nanos(5), data(0, 100, 200), &mut q));
+    assert!(l.send(SimTime::from_nanos(5), &data(0, 0, 100), &mut q));
+    assert!(l.send(SimTime::from_nanos(5), &data(0, 100, 200), &mut q));
     assert_eq!(l.peek().time, SimTime::from_nanos(20_000_005));
     assert_eq!(l.pop(&mut q).map(|p| p.seg.len), Some(100));
     assert_eq!(l.peek().time, SimTime::from_nanos(20_000_005));
@@ -88,7 +88,7 @@ fn a_rate_spaces_packets_by_their_wire_size() {
     for config in [plain(10, Some(100_000_000)), lossy, jittery] {
         let (mut q, mut l) = (queue(), link(config));
         (0..3).for_each(|n| {
-            l.send(SimTime::ZERO, data(0, n, 1_446), &mut q);
+            l.send(SimTime::ZERO, &data(0, n, 1_446), &mut q);
         });
         let left = drain(&mut l, &mut q, SimTime::NEVER);
         assert_eq!(left.iter().map(|(t, _)| *t).collect::<Vec<_>>(), [20_120, 20_240, 20_360].map(at_us));
@@ -99,8 +99,8 @@ fn a_rate_spaces_packets_by_their_wire_size() {
 fn a_full_link_drops() {
     for loss in [Loss::None, Loss::Listed(vec![9])] {
         let (mut q, mut l) = (queue(), link(LinkConfig { loss, ..plain(1, None) }));
-        l.send(SimTime::ZERO, data(0, 0, 1), &mut q);
-        l.send(SimTime::ZERO, data(0, 1, 1), &mut q);
+        l.send(SimTime::ZERO, &data(0, 0, 1), &mut q);
+        l.send(SimTime::ZERO, &data(0, 1, 1), &mut q);
         let stats = l.stats();
         assert_eq!((stats.sent, stats.over_limit, stats.in_flight), (2, 1, 1));
     }
@@ -111,7 +111,7 @@ fn a_packet_sent_at_once_overtakes_those_that_wait() {
     let reorder = Some(Reorder { chance: chance(100), gap: 3 });
     let (mut q, mut l) = (queue(), link(LinkConfig { reorder, ..plain(100, None) }));
     (0..6).for_each(|n| {
-        l.send(at_us(u64::from(n)), data(0, n, 1), &mut q);
+        l.send(at_us(u64::from(n)), &data(0, n, 1), &mut q);
     });
     let left = drain(&mut l, &mut q, SimTime::NEVER);
     let order: Vec<_> = left.iter().map(|(t, p)| ((p.seg.seq - Seq::FIRST), t.as_micros())).collect();
@@ -127,7 +127,7 @@ fn jitter_reorders_packets_unless_a_rate_keeps_them_apart() {
         config.rate_bps = rate;
         let (mut q, mut l) = (queue(), link(config.clone()));
         (0..500).for_each(|n| {
-            l.send(at_us(10 * u64::from(n)), data(0, n, 1_446), &mut q);
+            l.send(at_us(10 * u64::from(n)), &data(0, n, 1_446), &mut q);
         });
         let left = drain(&mut l, &mut q, SimTime::NEVER);
         assert_eq!(left.len(), 500);
@@ -144,7 +144,7 @@ fn a_jitter_above_the_delay_sends_some_packets_at_once_and_none_before_it_came()
     let config = LinkConfig { jitter: jitter(ms(50), Distribution::Uniform), ..plain(1_000, None) };
     let (mut q, mut l) = (queue(), link(config));
     (0..200).for_each(|n| {
-        l.send(at_us(1_000), data(0, n, 1), &mut q);
+        l.send(at_us(1_000), &data(0, n, 1), &mut q);
     });
     let left = drain(&mut l, &mut q, SimTime::NEVER);
     assert!(left.iter().all(|(t, _)| *t >= at_us(1_000)));
@@ -158,7 +158,7 @@ fn a_duplicate_is_counted_and_can_be_lost_on_its_own() {
     let twice = LinkConfig { duplicate: chance(100), loss: Loss::Listed(vec![4]), ..plain(1_000, None) };
     let (mut q, mut l) = (queue(), link(twice));
     (0..3).for_each(|n| {
-        l.send(SimTime::ZERO, data(0, n, 1), &mut q);
+        l.send(SimTime::ZERO, &data(0, n, 1), &mut q);
     });
     // Packet 4 is the copy of the second one: loss counts what goes through it.
     let left: Vec<_> =
@@ -172,7 +172,7 @@ fn a_duplicate_is_counted_and_can_be_lost_on_its_own() {
 fn a_drop_tail_queue_holds_its_limit_in_front_of_the_rate() {
     let (mut q, mut l) = (queue(), link(bottleneck(Discipline::DropTail, QueueLimit::Packets(3))));
     (0..6).for_each(|n| {
-        l.send(SimTime::ZERO, data(0, n, 1_446), &mut q);
+        l.send(SimTime::ZERO, &data(0, n, 1_446), &mut q);
     });
     let left = drain(&mut l, &mut q, SimTime::NEVER);
     // One on the wire, three waiting, two dropped.
@@ -186,7 +186,7 @@ fn a_drop_tail_queue_holds_its_limit_in_front_of_the_rate() {
 fn a_limit_in_bytes_counts_headers() {
     let (mut q, mut l) = (queue(), link(bottleneck(Discipline::DropTail, QueueLimit::Bytes(3_000))));
     (0..6).for_each(|n| {
-        l.send(SimTime::ZERO, data(0, n, 1_446), &mut q);
+        l.send(SimTime::ZERO, &data(0, n, 1_446), &mut q);
     });
     assert_eq!(l.stats().queue.unwrap().overflowed, 3);
 }
@@ -199,7 +199,7 @@ fn a_queue_cuts_what_an_offload_left_in_one_piece() {
     if let Payload::Data(e) = &mut large.payload {
         e.gso_size = 1_446;
     }
-    l.send(SimTime::ZERO, large, &mut q);
+    l.send(SimTime::ZERO, &large, &mut q);
     let left = drain(&mut l, &mut q, SimTime::NEVER);
     let shape: Vec<_> = left
         .iter()
@@ -227,9 +227,9 @@ fn overload(discipline: Discipline) -> ([SimDuration; 2], LinkStats) {
             }
         }
         if n % 208 == 0 {
-            l.send(now, data(1, n, 100), &mut q);
+            l.send(now, &data(1, n, 100), &mut q);
         }
-        l.send(now, data(0, n, 1_446), &mut q);
+        l.send(now, &data(0, n, 1_446), &mut q);
     }
     (worst, l.stats())
 }
@@ -320,7 +320,7 @@ proptest! {
             for (gap, flow, len) in &gaps {
                 now += SimDuration::from_micros(*gap);
                 left.extend(drain(&mut l, &mut q, now));
-                l.send(now, data(*flow, 0, *len), &mut q);
+                l.send(now, &data(*flow, 0, *len), &mut q);
                 let s = l.stats();
                 prop_assert_eq!(s.sent + s.duplicated, s.delivered + s.dropped() + s.in_flight);
             }
