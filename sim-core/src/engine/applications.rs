@@ -68,17 +68,6 @@ impl<O: Observer> Simulation<'_, O> {
         }
     }
 
-    /// One end of a connection has acted: whoever runs its program may be due.
-    #[inline(always)]
-    pub(super) fn schedule_program(&mut self, flow: FlowId, side: Side) {
-        let thread = if self.config.host.calls.one_thread { 0 } else { side.at() };
-        let t = &self.flows[flow as usize].threads[thread];
-        // A thread that waits, or is in a call, looks for itself when it goes on.
-        if !t.waits && t.round.is_none() {
-            self.schedule_thread(flow, thread as u8);
-        }
-    }
-
     #[inline(always)]
     pub(super) fn schedule_applications(&mut self, flow: FlowId) {
         let threads = &self.flows[flow as usize].threads;

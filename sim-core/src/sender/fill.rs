@@ -6,12 +6,12 @@
 //! come to what [`Sender::write_some`] does step by step; an observer with [`Observer::STEPWISE`] gets the steps.
 //!
 //! The costs of an skb depend on where in page fragments its payload lies. As soon as it lies as an earlier one did, all that
-//! follows is a repetition: the sums are multiplied, and the skbs are kept as one run ([`super::unsent`]).
+//! follows is a repetition: if nobody watches the sums are multiplied. The skbs are kept as one run ([`super::unsent`]).
 
 use super::costs::Costs;
 use super::unsent::SkbRun;
 use super::write::SKBS_BETWEEN_FLUSHES;
-use super::write_queue::{PAGE_FRAG, WriteQueue};
+use super::write_queue::{PAGE_FRAG, PAGE_FRAG_MIN, WriteQueue};
 use super::{Sender, tso};
 use crate::observer::{Observer, SendEvent};
 use crate::receiver::{PAGE, Receiver, SendAccount};
@@ -25,14 +25,60 @@ enum Full {
     Congestion,
 }
 
-/// A state from which everything repeats itself once as many bytes of a page fragment are used again: how many were, how
-/// many skbs had been filled, when, and how many page fragments had been begun.
+/// How far the filling has come: bytes used of the present page fragment, fragments begun, and the time.
 #[derive(Clone, Copy, Debug)]
-struct Mark {
+struct Laid {
     used: u32,
-    skbs: u32,
-    time: SimTime,
     frags: u64,
+    time: SimTime,
+}
+
+impl Laid {
+    /// Lays the payload of an skb; no bytes of a fragment are given up.
+    #[inline(always)]
+    fn lay(&mut self, costs: &Costs, goal: u32) {
+        let rest = PAGE_FRAG - self.used;
+        if rest >= goal {
+            self.used += goal;
+            self.time += costs.copy(goal);
+            return;
+        }
+        self.time += costs.copy(rest);
+        let mut left = goal - rest;
+        while left > 0 {
+            self.used = left.min(PAGE_FRAG);
+            self.time += costs.copy(self.used) + costs.fragment(self.frags);
+            self.frags += 1;
+            left -= self.used;
+        }
+    }
+
+    /// The same for `count` skbs. Once the allocator has nothing at hand any more, everything repeats itself when as many
+    /// bytes of a fragment are used again.
+    fn lay_all(&mut self, costs: &Costs, goal: u32, count: u32) {
+        let mut left = count;
+        while left > 0 && self.frags < Costs::FRAGMENTS_AT_HAND {
+            self.lay(costs, goal);
+            left -= 1;
+        }
+        let period = PAGE_FRAG >> goal.trailing_zeros().min(PAGE_FRAG.trailing_zeros());
+        if left >= 2 * period {
+            let before = *self;
+            (0..period).for_each(|_| self.lay(costs, goal));
+            let times = u64::from(left / period - 1);
+            let took = self.time.since(before.time).as_nanos();
+            self.time += SimDuration::from_nanos(took * times);
+            self.frags += (self.frags - before.frags) * times;
+            left %= period;
+        }
+        (0..left).for_each(|_| self.lay(costs, goal));
+    }
+}
+
+/// Whether nobody gives up the end of a page fragment, wherever skbs of `goal` bytes begin after `used` bytes of one: what is
+/// left of it is nothing or enough.
+fn uses_all(goal: u32, used: u32) -> bool {
+    (goal | used) % PAGE_FRAG_MIN == 0
 }
 
 /// Skbs between two flushes of the backlog.
@@ -106,17 +152,39 @@ impl Sender {
         let push_after = unpushed.max(0) as u64 / u64::from(goal);
         let push_after = u32::try_from(push_after).unwrap_or(u32::MAX);
         let push_every = half_window / goal + 1;
+        let start = Laid { used: self.queue.frag_used(), frags: self.queue.frags_begun(), time: cx.now.time };
+        if !O::ACTIVE && uses_all(goal, start.used) && rx.backlog_waiting() == 0 {
+            let mut laid = start;
+            if laid.used == 0 {
+                laid.used = PAGE_FRAG;
+            }
+            // Up to the last push, then up to the last skb: that one says when pages were last had.
+            let last = most - 1;
+            let push = last.checked_sub(push_after).map(|over| push_after + over / push_every * push_every);
+            let ended = push.filter(|at| *at < last).map(|at| {
+                laid.lay_all(&costs, goal, at + 1);
+                laid.time
+            });
+            laid.lay_all(&costs, goal, last - push.filter(|at| *at < last).map_or(0, |at| at + 1));
+            if laid.time < self.writing.undisturbed {
+                account.take_skbs([head, goal], last, start.used);
+                let next_frag = first + (PAGE_FRAG - start.used) % PAGE_FRAG;
+                self.charge_last(account, goal, &mut laid);
+                self.queue.begin_frags(next_frag, (laid.frags - start.frags) as u32);
+                let skbs = u32::from(self.writing.skbs) + most;
+                if skbs > FLUSH {
+                    rx.drain_done();
+                }
+                self.writing.skbs = ((skbs - 1) % FLUSH + 1) as u8;
+                let run = SkbRun { first, len: goal, count: most, push_after, push_every };
+                self.queue.append_filled(run, laid.used);
+                return (laid.time, push.map(|_| ended.unwrap_or(laid.time)), most);
+            }
+        }
         let (mut next_push, mut last_push) = (push_after, None);
-        let (mut now, mut end, mut used) = (cx.now.time, first, self.queue.frag_used());
+        let (mut now, mut end, mut used) = (start.time, first, start.used);
         let (mut filled, mut skbs) = (0, u32::from(self.writing.skbs));
-        let mut frags = self.queue.frags_begun();
-        // What is not yet charged: how many skbs, and where the first of them begins. No bytes of a fragment are given up in
-        // between, so that the next fragment begins where the present one ends.
-        let mut next_frag = if used == 0 { end } else { end + (PAGE_FRAG - used) };
-        let (mut uncharged, mut gives_up) = ((0, used), false);
-        let mut frags_before = frags;
-        let mut mark: Option<Mark> = None;
-        let mut begun = Mark { used, skbs: 0, time: now, frags };
+        let mut begun = start;
         loop {
             if skbs == FLUSH {
                 // The backlog is due; nothing can be in it, or else this ends.
@@ -126,29 +194,20 @@ impl Sender {
                 rx.drain_done();
                 skbs = 0;
             }
-            if gives_up {
-                // Bytes of a fragment were given up in the last skb, which is charged by itself.
-                account.take_skbs([head, goal], uncharged.0 - 1, uncharged.1);
+            if filled > 0 {
                 account.take_skbs([head, goal], 1, begun.used);
-                (uncharged, mark, gives_up) = ((0, used), None, false);
             }
-            begun = Mark { used, skbs: filled, time: now, frags };
+            begun = Laid { used, frags: self.queue.frags_begun(), time: now };
             let mut left = goal;
             while left > 0 {
-                if WriteQueue::gives_up(used) {
-                    gives_up = true;
-                    self.queue.begin_frags(next_frag, (frags - frags_before) as u32);
-                    (next_frag, frags_before) = (end, frags);
-                }
                 let n = WriteQueue::piece(&mut used, left);
                 now += costs.copy(n);
                 if used == n {
-                    now += costs.fragment(frags);
-                    frags += 1;
+                    now += costs.fragment(self.queue.frags_begun());
+                    self.queue.begin_frags(end, 1);
                 }
                 (left, end) = (left - n, end + n);
             }
-            uncharged.0 += 1;
             if filled == next_push {
                 next_push = next_push.saturating_add(push_every);
                 last_push = Some(now);
@@ -161,64 +220,28 @@ impl Sender {
             if filled == most {
                 break;
             }
-            match mark {
-                _ if gives_up => {}
-                None if O::ACTIVE || frags < Costs::FRAGMENTS_AT_HAND => {}
-                None => mark = Some(Mark { used, skbs: filled, time: now, frags }),
-                Some(m) if m.used == used => {
-                    // From here on it is what it was from there on: as often as leaves the last push, and the last skb, to be
-                    // seen, and as nothing can have come.
-                    let (period, took) = (filled - m.skbs, now.since(m.time));
-                    let mut times = (most - filled).saturating_sub(push_every) / period;
-                    if took > SimDuration::ZERO && self.writing.undisturbed != SimTime::NEVER {
-                        let left = self.writing.undisturbed.since(now).as_nanos();
-                        times = times.min((left.saturating_sub(1) / took.as_nanos()).min(1 << 16) as u32);
-                    }
-                    let more = times * period;
-                    if more > 0 && rx.backlog_waiting() == 0 {
-                        uncharged.0 += more;
-                        frags += (frags - m.frags) * u64::from(times);
-                        now += SimDuration::from_nanos(took.as_nanos() * u64::from(times));
-                        (end, filled) = (end + more * goal, filled + more);
-                        if filled > next_push {
-                            let over = (filled - next_push).div_ceil(push_every) * push_every;
-                            next_push = next_push.saturating_add(over);
-                        }
-                        if skbs + more > FLUSH {
-                            rx.drain_done();
-                        }
-                        skbs = (skbs + more - 1) % FLUSH + 1;
-                    }
-                    mark = None;
-                }
-                Some(_) => {}
-            }
         }
-        self.queue.begin_frags(next_frag, (frags - frags_before) as u32);
-        // The last one says when pages were last had.
-        account.take_skbs([head, goal], uncharged.0 - 1, uncharged.1);
-        let Mark { mut used, mut time, frags: mut frag, .. } = begun;
-        account.take(time, head);
+        self.charge_last(account, goal, &mut begun);
+        let run = SkbRun { first, len: goal, count: filled, push_after, push_every };
+        self.queue.append_filled(run, used);
+        self.writing.skbs = skbs as u8;
+        (now, last_push, filled)
+    }
+
+    /// Charges the last of several skbs, piece by piece: it says when pages were last had.
+    fn charge_last(&self, account: &mut SendAccount, goal: u32, laid: &mut Laid) {
+        account.take(laid.time, self.queue.head());
         let mut left = goal;
         while left > 0 {
-            let n = WriteQueue::piece(&mut used, left);
-            account.take(time, n);
-            time += costs.copy(n);
-            if used == n {
-                time += costs.fragment(frag);
-                frag += 1;
+            let n = WriteQueue::piece(&mut laid.used, left);
+            account.take(laid.time, n);
+            laid.time += self.costs.copy(n);
+            if laid.used == n {
+                laid.time += self.costs.fragment(laid.frags);
+                laid.frags += 1;
             }
             left -= n;
         }
-        let mut pushed = self.queue.pushed_seq;
-        if let Some(after) = (filled - 1).checked_sub(push_after) {
-            let ends_push = push_after + after / push_every * push_every;
-            pushed = first + (ends_push + 1) * goal;
-        }
-        let run = SkbRun { first, len: goal, count: filled, push_after, push_every };
-        self.queue.append_filled(run, used, pushed);
-        self.writing.skbs = skbs as u8;
-        (now, last_push, filled)
     }
 
     /// How many skbs with `len` bytes of payload may be begun one after the other (see [`Sender::has_memory`]).

@@ -27,6 +27,12 @@ pub(super) struct SkbRun {
 impl SkbRun {
     const NONE: Self = Self { first: Seq::FIRST, len: 0, count: 0, push_after: 0, push_every: 1 };
 
+    /// One after the last byte pushed, if any is.
+    pub(super) fn pushed(&self) -> Option<Seq> {
+        let over = self.count.checked_sub(1)?.checked_sub(self.push_after)?;
+        Some(self.first + (self.push_after + over / self.push_every * self.push_every + 1) * self.len)
+    }
+
     /// Takes the first one out.
     fn take_first(&mut self) -> Option<TxSkb> {
         self.count = self.count.checked_sub(1)?;

@@ -14,7 +14,7 @@ pub use super::unsent::Unsent;
 /// Size of the page fragment that `send` copies into (`SKB_FRAG_PAGE_ORDER`), bytes.
 pub(crate) const PAGE_FRAG: u32 = 32_768;
 /// A page fragment with less room than this is given up (`sk_page_frag_refill`), bytes.
-const PAGE_FRAG_MIN: u32 = 32;
+pub(super) const PAGE_FRAG_MIN: u32 = 32;
 
 /// What the scoreboard knows of an skb in flight (`TCPCB_*`).
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
@@ -221,12 +221,6 @@ impl WriteQueue {
         self.frag_used
     }
 
-    /// Whether a page fragment of which `used` bytes are used is given up, with bytes that nobody uses.
-    #[inline(always)]
-    pub fn gives_up(used: u32) -> bool {
-        used + PAGE_FRAG_MIN > PAGE_FRAG && used < PAGE_FRAG
-    }
-
     /// How many of `left` bytes go into the page fragment of which `used` bytes are used, or into the next one; uses them.
     #[inline(always)]
     pub fn piece(used: &mut u32, left: u32) -> u32 {
@@ -246,11 +240,13 @@ impl WriteQueue {
         self.frags_begun += u64::from(count);
     }
 
-    /// Appends skbs whose payload ends after `used` bytes of a page fragment, and was pushed up to `pushed`.
-    pub(super) fn append_filled(&mut self, run: SkbRun, used: u32, pushed: Seq) {
+    /// Appends skbs whose payload ends after `used` bytes of a page fragment.
+    pub(super) fn append_filled(&mut self, run: SkbRun, used: u32) {
         let SkbRun { len, count, .. } = run;
         self.write_seq = run.first + count * len;
-        self.pushed_seq = pushed;
+        if let Some(pushed) = run.pushed() {
+            self.pushed_seq = pushed;
+        }
         self.frag_used = used;
         self.wmem_queued += count * (self.head + len);
         self.unsent.append(run);
