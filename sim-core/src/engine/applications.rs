@@ -68,16 +68,36 @@ impl<O: Observer> Simulation<'_, O> {
         }
     }
 
+    /// One end of a connection has acted: whoever runs its program may be due. Nothing has happened to the other thread, which
+    /// has only its place among those that wait.
     #[inline(always)]
-    pub(super) fn schedule_applications(&mut self, flow: FlowId) {
-        let threads = &self.flows[flow as usize].threads;
-        // A thread that waits, or is in a call, looks for itself when it goes on.
-        let [first, second] = [0, 1].map(|at| !threads[at].waits && threads[at].round.is_none());
-        if first {
-            self.schedule_thread(flow, 0);
+    pub(super) fn schedule_program(&mut self, flow: FlowId, side: Side) {
+        let one_thread = self.config.host.calls.one_thread;
+        let held_up = self.busy || self.calling > 0;
+        for thread in 0..2_u8 {
+            let acted = one_thread || usize::from(thread) == side.at();
+            if acted || held_up {
+                let t = &mut self.flows[flow as usize].threads[usize::from(thread)];
+                if t.waits {
+                    t.stirred |= acted;
+                } else if t.round.is_none() {
+                    self.schedule_thread(flow, thread);
+                    let t = &mut self.flows[flow as usize].threads[usize::from(thread)];
+                    t.stirred &= acted;
+                }
+            }
         }
-        if second {
-            self.schedule_thread(flow, 1);
+    }
+
+    pub(super) fn schedule_applications(&mut self, flow: FlowId) {
+        for thread in 0..2_u8 {
+            let t = &mut self.flows[flow as usize].threads[usize::from(thread)];
+            // A thread that waits, or is in a call, looks for itself when it goes on.
+            if t.waits || t.round.is_some() {
+                t.stirred = true;
+            } else {
+                self.schedule_thread(flow, thread);
+            }
         }
     }
 
@@ -86,6 +106,7 @@ impl<O: Observer> Simulation<'_, O> {
             return;
         }
         let t = &mut self.flows[flow as usize].threads[usize::from(thread)];
+        t.stirred = true;
         if t.waits || t.round.is_some() || self.closing.is_over() {
             return;
         }
@@ -126,6 +147,7 @@ impl<O: Observer> Simulation<'_, O> {
     /// A program runs when the stack has nothing left to do, and no other program is in a call.
     fn run_when_free(&mut self, flow: FlowId, thread: u8, time: SimTime) {
         let t = &mut self.flows[flow as usize].threads[usize::from(thread)];
+        t.stirred = true;
         if t.round.is_some() || t.waits || self.closing.is_over() {
             return;
         }
@@ -143,8 +165,11 @@ impl<O: Observer> Simulation<'_, O> {
             return;
         }
         while let Some((flow, thread)) = self.apps_waiting.pop_front() {
-            self.flows[flow as usize].threads[usize::from(thread)].waits = false;
-            self.schedule_thread(flow, thread);
+            let t = &mut self.flows[flow as usize].threads[usize::from(thread)];
+            t.waits = false;
+            if t.stirred {
+                self.schedule_thread(flow, thread);
+            }
         }
     }
 

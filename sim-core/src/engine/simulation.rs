@@ -793,7 +793,7 @@ impl<'a, O: Observer> Simulation<'a, O> {
             let thread = if self.config.host.calls.one_thread { 0 } else { side.at() };
             f.threads[thread].asleep = None;
         }
-        self.schedule_applications(flow);
+        self.schedule_program(flow, side);
     }
 
     // --- the heap's events ----------------------------------------------------------------------------------

@@ -42,6 +42,8 @@ pub(super) struct Thread {
     pub(super) wake: Option<SimTime>,
     /// It was due while the processor was not to be had, and waits for that.
     pub(super) waits: bool,
+    /// Something has happened to it meanwhile: whether it is due is not known.
+    pub(super) stirred: bool,
     /// Since when it sleeps, if nothing has ended its sleep.
     pub(super) asleep: Option<SimTime>,
     /// Since when it has had the processor without a sleep.
