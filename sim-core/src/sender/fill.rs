@@ -78,7 +78,7 @@ impl Laid {
 /// Whether nobody gives up the end of a page fragment, wherever skbs of `goal` bytes begin after `used` bytes of one: what is
 /// left of it is nothing or enough.
 fn uses_all(goal: u32, used: u32) -> bool {
-    (goal | used) % PAGE_FRAG_MIN == 0
+    (goal | used).is_multiple_of(PAGE_FRAG_MIN)
 }
 
 /// Skbs between two flushes of the backlog.
