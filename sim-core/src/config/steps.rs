@@ -30,12 +30,16 @@ pub struct StepShares {
     /// The part of `wake` that comes after packets were taken off a link: what comes due in that time stays there until
     /// the segments have been processed.
     pub entrance: u32,
+    /// From the last look of soft interrupts for more to do to the program that they woke.
+    pub handover: u32,
     /// Taking one packet off a link.
     pub take: u32,
     /// Interrupting a busy processor because a packet came due, once until somebody looks at the queue.
     pub alarm: u32,
     /// Cutting a packet, for each piece.
     pub cut: u32,
+    /// Memory for a piece when more of them wait than ever before: others have left none.
+    pub fresh: u32,
     /// Putting a segment into the backlog of a socket that a call holds.
     pub backlog: u32,
     /// Processing a segment out of the backlog.
@@ -60,9 +64,11 @@ impl Default for StepShares {
             ack: 880_000,
             wake: 1_750_000,
             entrance: 0,
+            handover: 0,
             take: 166_667,
             alarm: 0,
             cut: 133_334,
+            fresh: 0,
             backlog: 250_000,
             backlogged: 750_000,
             send: 1_000_000,

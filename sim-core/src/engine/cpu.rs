@@ -32,9 +32,11 @@ struct Times {
     ack: SimDuration,
     wake: SimDuration,
     entrance: SimDuration,
+    handover: SimDuration,
     take: SimDuration,
     alarm: SimDuration,
     cut: SimDuration,
+    fresh: SimDuration,
     backlog: SimDuration,
     backlogged: SimDuration,
 }
@@ -53,7 +55,8 @@ impl Cpu {
             ack,
             ..
         } = *steps;
-        let StepShares { wake, entrance, take, alarm, cut, backlog, backlogged, .. } = *steps;
+        let StepShares { wake, entrance, handover, take, alarm, cut, fresh, backlog, backlogged, .. } =
+            *steps;
         let of = |millionths| part_of(cost, millionths);
         let times = Times {
             active_side: of(active_side),
@@ -66,9 +69,11 @@ impl Cpu {
             ack: of(ack),
             wake: of(wake),
             entrance: of(entrance.min(wake)),
+            handover: of(handover),
             take: of(take),
             alarm: of(alarm),
             cut: of(cut),
+            fresh: of(fresh),
             backlog: of(backlog),
             backlogged: of(backlogged),
         };
@@ -126,6 +131,22 @@ impl Cpu {
     /// It does.
     pub(super) fn entered(&mut self) {
         self.entrance = SimDuration::ZERO;
+    }
+
+    /// When soft interrupts have looked for more to do for the last time, if a program that they woke has the processor at
+    /// `free`.
+    pub(super) fn last_look(&self, free: SimTime) -> SimTime {
+        SimTime::from_nanos(free.as_nanos().saturating_sub(self.times.handover.as_nanos()))
+    }
+
+    /// Gets memory for `segments` that were taken off a link.
+    pub(super) fn gets(&mut self, segments: u32) {
+        self.free_at += SimDuration::from_nanos(self.times.fresh.as_nanos() * u64::from(segments));
+    }
+
+    /// Taking a packet off a link.
+    pub(super) fn taking(&self) -> SimDuration {
+        self.times.take
     }
 
     /// From when on a program's processor that is free at `free` does what an idle one would do from `t` on: the thread
@@ -250,6 +271,21 @@ mod tests {
         c.busy_until(us(110));
         c.interrupt_program(us(90), us(106), 1);
         assert_eq!(c.enters(), us(138), "from where the call let soft interrupts in");
+    }
+
+    #[test]
+    fn the_last_look_for_packets_comes_before_the_program_that_was_woken() {
+        let c = Cpu::new(COST, &StepShares { handover: 550_000, ..StepShares::default() });
+        assert_eq!(c.last_look(us(40)), us(29));
+        assert_eq!(cpu().last_look(us(40)), us(40), "by default nothing lies between them");
+    }
+
+    #[test]
+    fn memory_that_nobody_left_takes_time() {
+        let mut c = Cpu::new(COST, &StepShares { fresh: 50_000, ..StepShares::default() });
+        c.busy_until(us(10));
+        c.gets(9);
+        assert_eq!(c.begin(SimTime::ZERO), us(19));
     }
 
     #[test]

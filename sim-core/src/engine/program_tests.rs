@@ -341,3 +341,32 @@ fn a_long_sleep_is_too_long_by_a_thousandth() {
     // Asked for at once, ended by no packet.
     assert_eq!(took, 200_000_000 + 200_000 + 5_000);
 }
+
+/// ACKs that the timer of compressed ACKs sent.
+#[derive(Default)]
+struct CompressedAcks(u32);
+
+impl Observer for CompressedAcks {
+    fn transmit(&mut self, _: Now, packet: &crate::observer::Transmit, _: &SocketState) {
+        self.0 += u32::from(packet.reason == crate::observer::AckReason::Compressed);
+    }
+}
+
+#[test]
+fn a_timer_waits_until_the_soft_interrupt_that_receives_is_over() {
+    // Without timestamps and before a window has passed the receiver knows no round trip: SACKs are held back for no time at
+    // all. The segments of a flight behind a hole are received at a stretch.
+    let acks = |threaded_softirqs| {
+        let mut c = blog("6.12", 1, 100);
+        c.receiver.sockopt.rcvbuf = Some(1 << 20);
+        c.host.packet_cost = SimDuration::from_micros(25);
+        c.host.calls.threaded_softirqs = threaded_softirqs;
+        c.forward.drop_every = 50;
+        c.stop.after = SimDuration::from_millis(450);
+        let mut seen = CompressedAcks::default();
+        run(&c, &mut seen).unwrap();
+        seen.0
+    };
+    let (waiting, between) = (acks(true), acks(false));
+    assert!(waiting > 0 && 3 * waiting < between, "{waiting} instead of {between}");
+}

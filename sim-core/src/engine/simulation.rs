@@ -140,6 +140,8 @@ pub(super) struct Simulation<'a, O: Observer> {
     pub(super) direct: bool,
     /// A link is the queueing discipline of its own host, or has one in front of it.
     in_host: bool,
+    /// Timers that came due while segments were received, and when, and whether that was in the present turn.
+    timers_waiting: Vec<(FlowId, Side, SimTime, bool)>,
     /// Sockets that go on when what has arrived was processed.
     tasklets: VecDeque<(FlowId, Side)>,
     /// Packets that left a socket.
@@ -259,6 +261,7 @@ impl<'a, O: Observer> Simulation<'a, O> {
             direct: is_direct(config),
             uninterrupted: waits_for_calls(config),
             preempted: false,
+            timers_waiting: Vec::new(),
             tasklets: VecDeque::new(),
             transmitted: 0,
             calling: 0,
@@ -435,6 +438,10 @@ impl<'a, O: Observer> Simulation<'a, O> {
     /// A packet leaves the link of `link`: an interrupt hands it up.
     fn dequeue(&mut self, waiting: &mut VecDeque<Ready>, link: Side, time: SimTime) {
         self.moved = true;
+        let woken = if self.config.host.calls.threaded_softirqs { self.woken_program(time) } else { None };
+        if let Some((flow, thread)) = woken.filter(|_| self.uninterrupted) {
+            return self.run_thread(flow, thread, self.cpu.begin(time));
+        }
         if let Some(packet) = self.links[link.at()].next_plain()
             && !self.in_host
             && self.ports[Side::sends(packet.way).peer().at()].ring.is_none()
@@ -445,7 +452,7 @@ impl<'a, O: Observer> Simulation<'a, O> {
                 let packet = *packet;
                 self.report_crossing(from, time, &packet);
             }
-            self.packet_arrives(waiting, link, time, None, of);
+            self.packet_arrives(waiting, link, time, None, of, woken);
             return;
         }
         let popped = self.links[link.at()].pop(&mut self.queue);
@@ -462,7 +469,9 @@ impl<'a, O: Observer> Simulation<'a, O> {
                 self.frames_arrive(waiting, to, time, packet, of);
                 return;
             }
-            self.packet_arrives(waiting, link, time, Some(&packet), of);
+            self.packet_arrives(waiting, link, time, Some(&packet), of, woken);
+        } else if let Some((flow, thread)) = woken {
+            self.run_thread(flow, thread, self.cpu.begin(time));
         }
     }
 
@@ -475,7 +484,8 @@ impl<'a, O: Observer> Simulation<'a, O> {
         self.ports[from.peer().at()].device().pieces(packet, offload)
     }
 
-    /// A packet of `of` pieces reaches a processor whose device has no ring: `popped`, or the next one of `link`.
+    /// A packet of `of` pieces reaches a processor whose device has no ring: `popped`, or the next one of `link`;
+    /// `woken` goes before it.
     #[inline(always)]
     fn packet_arrives(
         &mut self,
@@ -484,16 +494,18 @@ impl<'a, O: Observer> Simulation<'a, O> {
         time: SimTime,
         popped: Option<&Packet>,
         of: u32,
+        woken: Option<(FlowId, u8)>,
     ) {
         let idle = waiting.is_empty();
         self.turns.dequeued(idle);
-        let first = self.rouse(time);
-        if first.is_none() {
+        let first = if woken.is_none() { self.rouse(time) } else { None };
+        if first.is_none() && woken.is_none() {
             match self.program_until(time).filter(|_| idle) {
                 Some(until) => self.cpu.interrupt_program(time, until, of),
                 None => self.cpu.interrupt(time, of, idle),
             }
         }
+        self.cpu.gets(self.input.beyond(of));
         let kept = self.input.add(of);
         if kept > 0
             && let Some(packet) = popped.or_else(|| self.links[link.at()].next_plain())
@@ -504,7 +516,9 @@ impl<'a, O: Observer> Simulation<'a, O> {
         if popped.is_none() {
             self.links[link.at()].leaves();
         }
-        if let Some((flow, thread)) = first {
+        if let Some((flow, thread)) = woken {
+            self.goes_first(flow, thread, time);
+        } else if let Some((flow, thread)) = first {
             self.runs_first(flow, thread, time);
         }
     }
@@ -577,6 +591,9 @@ impl<'a, O: Observer> Simulation<'a, O> {
             let left_some = self.turns.processed(!self.busy);
             if !self.turns.receives() {
                 self.cpu.looks_at_queue();
+                if !self.timers_waiting.is_empty() {
+                    self.timers_resume(time, left_some);
+                }
             }
             if left_some && self.config.host.calls.threaded_softirqs {
                 self.applications_preempt();
@@ -806,7 +823,13 @@ impl<'a, O: Observer> Simulation<'a, O> {
             Event::Open(flow) => self.open(flow, time),
             Event::Handshake(flow, side) => self.handshake_timeout(flow, side, time),
             Event::Interrupt(side) => self.interrupt(waiting, side, due),
-            Event::Timer(flow, side) => self.timer(flow, side, due, time),
+            Event::Timer(flow, side) if self.config.host.calls.threaded_softirqs && self.turns.receives() => {
+                self.timers_waiting.push((flow, side, due, true));
+            }
+            Event::Timer(flow, side) => {
+                let late = self.timer_takes(side);
+                self.timer(flow, side, due, time, late);
+            }
             Event::Applications(flow, thread) => self.applications_due(flow, thread, due, time),
             Event::SmallQueue(flow, side) => self.small_queue(flow, side, time),
             Event::Start(flow) => self.applications_start(flow, time),
@@ -814,7 +837,15 @@ impl<'a, O: Observer> Simulation<'a, O> {
         }
     }
 
-    fn timer(&mut self, flow: FlowId, side: Side, due: SimTime, time: SimTime) {
+    /// How long after its tick a timer of one side runs.
+    fn timer_takes(&self, side: Side) -> SimDuration {
+        match side {
+            Side::Sender => self.cpu.transmit_timer(),
+            Side::Receiver => self.cpu.ack_timer(),
+        }
+    }
+
+    fn timer(&mut self, flow: FlowId, side: Side, due: SimTime, time: SimTime, late: SimDuration) {
         let end = &mut self.flows[flow as usize].ends[side.at()];
         if end.wake == Some(due) {
             end.wake = None;
@@ -823,11 +854,21 @@ impl<'a, O: Observer> Simulation<'a, O> {
         if end.next_timer(&self.clock, &self.wheel, now).is_none_or(|next| next > time) {
             return self.after(flow, side, now);
         }
-        let late = match side {
-            Side::Sender => self.cpu.transmit_timer(),
-            Side::Receiver => self.cpu.ack_timer(),
-        };
         self.on(flow, side, time + late, |cx, end| end.timers_fire(cx));
+    }
+
+    /// A receiving turn is over: timers that came due meanwhile fire, for soft interrupts do not interrupt each other. Those
+    /// of the wheel come before the next turn (`TIMER_SOFTIRQ`), those of high resolution behind it (`HRTIMER_SOFTIRQ`);
+    /// `again` says that there is one.
+    fn timers_resume(&mut self, time: SimTime, again: bool) {
+        for (flow, side, due, new) in std::mem::take(&mut self.timers_waiting) {
+            let compressed = self.flows[flow as usize].ends[side.at()].rx.compressed_ack_due();
+            if again && new && compressed.is_some_and(|at| at <= time) {
+                self.timers_waiting.push((flow, side, due, false));
+            } else {
+                self.timer(flow, side, due, self.cpu.begin(time), SimDuration::ZERO);
+            }
+        }
     }
 
     /// A change of the configuration: the program of every connection makes the call.

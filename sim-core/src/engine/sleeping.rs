@@ -10,7 +10,7 @@
 //! [`CallConfig::slack`]: crate::config::CallConfig::slack
 
 use super::flow::FlowId;
-use super::simulation::Simulation;
+use super::simulation::{Event, Simulation};
 use crate::observer::Observer;
 use crate::time::{SimDuration, SimTime};
 
@@ -106,5 +106,41 @@ impl<O: Observer> Simulation<'_, O> {
         self.run_thread(flow, thread, begin);
         self.raised = false;
         self.cpu.busy_until(self.cpu.begin(begin) + raised);
+    }
+
+    /// Whoever was woken by what soft interrupts have just done and has the processor next, though a packet comes due at
+    /// `time`: they have looked for more for the last time, and their thread does not begin anew once another one is to run
+    /// (`need_resched` in `__do_softirq`).
+    pub(super) fn woken_program(&mut self, time: SimTime) -> Option<(FlowId, u8)> {
+        let free = self.cpu.begin(time);
+        let last = self.cpu.last_look(free);
+        let handed =
+            !self.busy && self.calling == 0 && self.call_over.is_none() && (last..free).contains(&time);
+        let ringed = self.ports.iter().any(|p| p.ring.is_some());
+        if !handed || ringed || self.direct {
+            return None;
+        }
+        let programs = |e: &Event| matches!(e, Event::Applications(..));
+        let Some((due, Event::Applications(flow, thread))) = self.queue.pop_due(free, programs) else {
+            return None;
+        };
+        let t = &mut self.flows[flow as usize].threads[usize::from(thread)];
+        if t.wake == Some(due) {
+            t.wake = None;
+        }
+        let ready = t.round.is_none() && !t.waits && !self.closing.is_over();
+        (ready && !self.sleeps_on(flow, thread, free)).then_some((flow, thread))
+    }
+
+    /// A thread that was woken runs before soft interrupts that a packet due at `time` has raised, which its first call
+    /// lets in.
+    pub(super) fn goes_first(&mut self, flow: FlowId, thread: u8, time: SimTime) {
+        let begin = self.cpu.begin(time);
+        self.raised = true;
+        self.run_thread(flow, thread, begin);
+        self.raised = false;
+        if self.interrupted_call.is_some() {
+            self.cpu.busy_until(self.cpu.begin(begin) + self.cpu.taking());
+        }
     }
 }
