@@ -2,8 +2,9 @@
 
 use std::collections::VecDeque;
 
+use super::arrivals::Ready;
 use super::flow::Side;
-use super::simulation::{Event, Ready, Simulation};
+use super::simulation::{Event, Simulation};
 use crate::observer::Observer;
 use crate::path::{Arrived, Packet};
 use crate::time::SimTime;

@@ -4,11 +4,14 @@
 //! sends onto the path. Machines never see the queue; they say when they want to be called again.
 
 mod applications;
+mod arrivals;
 #[cfg(test)]
 mod at_once_tests;
 mod calls;
+mod changes;
 mod closing;
 mod cpu;
+mod departures;
 mod endpoint;
 mod flow;
 mod handshake;
@@ -25,6 +28,7 @@ mod softirq;
 #[cfg(test)]
 mod tests;
 mod threads;
+mod timers;
 mod views;
 #[cfg(test)]
 mod writing_tests;

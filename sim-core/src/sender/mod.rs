@@ -23,7 +23,7 @@
 //! | `pacing` | when a paced packet leaves | `tcp_pacing_check`, `tcp_pace_kick` |
 //! | `abort` | when a connection is given up | `tcp_write_timeout`, `tcp_write_err` |
 //! | `join` | small packets joined when they are sent again | `tcp_retrans_try_collapse` |
-//! | `timers`, `probes` | retransmission, loss and window probes | `tcp_retransmit_timer`, `tcp_send_probe0` |
+//! | `timers`, `expiry`, `probes` | retransmission, loss and window probes | `tcp_retransmit_timer`, `tcp_send_probe0` |
 //! | `ecn` | marks | `tcp_ecn_send`, `tcp_ecn_rcv_ecn_echo` |
 //! | `congestion` | the congestion window | `tcp_cong.c`, `tcp_cubic.c` |
 //! | `window`, `rtt`, `min_filter`, `rules`, `costs` | the peer's window, round-trip time, what differs between kernels, processor time | |
@@ -33,6 +33,7 @@ mod alike;
 pub mod congestion;
 mod costs;
 mod ecn;
+mod expiry;
 mod fill;
 mod frag_starts;
 mod input;

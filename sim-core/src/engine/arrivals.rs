@@ -1,0 +1,262 @@
+//! Packets from a link to their socket: the interrupt, the soft interrupts' turn, the poll, the socket.
+
+use std::collections::VecDeque;
+
+use super::flow::{FlowId, Side};
+use super::simulation::Simulation;
+use crate::observer::Observer;
+use crate::path::{Packet, Payload};
+use crate::segment::{Flags, Segment};
+use crate::seq::Seq;
+use crate::skb::Buffer;
+use crate::time::SimTime;
+
+/// A packet that a device has handed up and that the stack has not processed.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Ready {
+    to: Side,
+    /// From the first piece on, the piece that is being processed.
+    packet: Packet,
+    /// Sequence number, length and flags of the whole.
+    whole: (Seq, u32, Flags),
+    done: u32,
+    of: u32,
+    /// Pieces that found room in the processor's input queue or the device's ring.
+    kept: u32,
+}
+
+impl Ready {
+    pub(super) fn new(to: Side, packet: &Packet, of: u32, kept: u32) -> Self {
+        let whole = (packet.seg.seq, packet.seg.len, packet.seg.flags);
+        Self { to, packet: *packet, whole, done: 0, of, kept }
+    }
+}
+
+impl<O: Observer> Simulation<'_, O> {
+    /// A packet leaves the link of `link`: an interrupt hands it up.
+    pub(super) fn dequeue(&mut self, waiting: &mut VecDeque<Ready>, link: Side, time: SimTime) {
+        self.moved = true;
+        let woken = if self.config.host.calls.threaded_softirqs { self.woken_program(time) } else { None };
+        if let Some((flow, thread)) = woken.filter(|_| self.uninterrupted) {
+            return self.run_thread(flow, thread, self.cpu.begin(time));
+        }
+        if let Some(packet) = self.links[link.at()].next_plain()
+            && !self.in_host
+            && self.ports[Side::sends(packet.way).peer().at()].ring.is_none()
+        {
+            let from = Side::sends(packet.way);
+            let of = self.pieces(from, packet);
+            if O::ACTIVE {
+                let packet = *packet;
+                self.report_crossing(from, time, &packet);
+            }
+            self.packet_arrives(waiting, link, time, None, of, woken);
+            return;
+        }
+        let popped = self.links[link.at()].pop(&mut self.queue);
+        self.packets_freed(link, time);
+        if let Some(packet) = popped {
+            let from = Side::sends(packet.way);
+            let to = from.peer();
+            self.report_crossing(from, time, &packet);
+            if self.links[link.at()].in_host() {
+                self.flows[packet.flow as usize].ends[from.at()].tx.left_host(packet.seg.seq);
+            }
+            let of = self.pieces(from, &packet);
+            if self.ports[to.at()].ring.is_some() {
+                self.frames_arrive(waiting, to, time, packet, of);
+                return;
+            }
+            self.packet_arrives(waiting, link, time, Some(&packet), of, woken);
+        } else if let Some((flow, thread)) = woken {
+            self.run_thread(flow, thread, self.cpu.begin(time));
+        }
+    }
+
+    /// In how many pieces the device of the other end gets a packet of `from`.
+    pub(super) fn pieces(&self, from: Side, packet: &Packet) -> u32 {
+        let offload = match from {
+            Side::Sender => self.config.sender.offload,
+            Side::Receiver => self.config.receiver.offload,
+        };
+        self.ports[from.peer().at()].device().pieces(packet, offload)
+    }
+
+    /// A packet of `of` pieces reaches a processor whose device has no ring: `popped`, or the next one of `link`;
+    /// `woken` goes before it.
+    #[inline(always)]
+    pub(super) fn packet_arrives(
+        &mut self,
+        waiting: &mut VecDeque<Ready>,
+        link: Side,
+        time: SimTime,
+        popped: Option<&Packet>,
+        of: u32,
+        woken: Option<(FlowId, u8)>,
+    ) {
+        let idle = waiting.is_empty();
+        self.turns.dequeued(idle);
+        let first = if woken.is_none() { self.rouse(time) } else { None };
+        if first.is_none() && woken.is_none() {
+            match self.program_until(time).filter(|_| idle) {
+                Some(until) => self.cpu.interrupt_program(time, until, of),
+                None => self.cpu.interrupt(time, of, idle),
+            }
+        }
+        self.cpu.gets(self.input.beyond(of));
+        let kept = self.input.add(of);
+        if kept > 0
+            && let Some(packet) = popped.or_else(|| self.links[link.at()].next_plain())
+        {
+            waiting.push_back(Ready::new(Side::sends(packet.way).peer(), packet, of, kept));
+            self.busy = true;
+        }
+        if popped.is_none() {
+            self.links[link.at()].leaves();
+        }
+        if let Some((flow, thread)) = woken {
+            self.goes_first(flow, thread, time);
+        } else if let Some((flow, thread)) = first {
+            self.runs_first(flow, thread, time);
+        }
+    }
+
+    /// From when on soft interrupts have the processor for a packet due at `time`, if it was a program's by then.
+    pub(super) fn program_until(&self, time: SimTime) -> Option<SimTime> {
+        if let Some(at) = self.let_in {
+            return Some(at);
+        }
+        let over = self.call_over.filter(|_| self.interrupted_call.is_none())?;
+        let free = self.cpu.begin(over);
+        (time < free).then(|| self.cpu.after_program(time.max(over), free))
+    }
+
+    /// Tells the observer how long data was on its way.
+    pub(super) fn report_crossing(&mut self, from: Side, time: SimTime, packet: &Packet) {
+        if O::ACTIVE
+            && from == Side::Sender
+            && let Payload::Data(e) = packet.payload
+        {
+            self.watch(packet.flow);
+            self.obs.crossed(self.clock.now(time), e.at, packet.wire_bytes());
+        }
+    }
+
+    /// The stack processes the next segment that waits.
+    pub(super) fn process_ready(&mut self, waiting: &mut VecDeque<Ready>, time: SimTime) {
+        let others = waiting.len() > 1;
+        if let Some(front) = waiting.front_mut() {
+            self.cpu.entered();
+            self.let_in = None;
+            self.call_over = None;
+            self.turns.begin();
+            let ringed = self.ports[front.to.at()].ring.is_some();
+            if !ringed {
+                self.input.take();
+            }
+            let last = front.done + 1 >= front.kept;
+            self.busy = others || !last;
+            if self.links[front.to.peer().at()].loses_next() {
+                self.cpu.busy_until(time + self.cpu.dropped());
+                if front.of == 1 {
+                    let from = front.to.peer();
+                    let seq = front.packet.seg.seq;
+                    self.flows[front.packet.flow as usize].ends[from.at()].tx.dropped_on_the_way(seq);
+                }
+            } else {
+                let held = self.calling > 0
+                    && self.flows[front.packet.flow as usize].ends[front.to.at()].rx.is_owned();
+                let alone = !self.flows[front.packet.flow as usize].ends[front.to.at()].rx.has_data();
+                let cost =
+                    if held { self.cpu.backlog() } else { self.cpu.segment(front.to, !self.busy, alone) };
+                self.cpu.busy_until(time + cost);
+                self.lags = if held { Default::default() } else { self.cpu.reactions() };
+                self.data_left = None;
+                self.segment_ready(time, front);
+                self.lags = Default::default();
+                if let Some(at) = self.data_left {
+                    let called = self.config.host.calls.threaded_softirqs && self.interrupted_call.is_some();
+                    self.cpu.sent_data(at, !self.busy, called);
+                }
+            }
+            front.done += 1;
+            if ringed {
+                self.frame_taken(front.to, time);
+            }
+            if last {
+                waiting.pop_front();
+            }
+            let left_some = self.turns.processed(!self.busy);
+            if !self.turns.receives() {
+                self.cpu.looks_at_queue();
+                if !self.timers_waiting.is_empty() {
+                    self.timers_resume(time, left_some);
+                }
+            }
+            if left_some && self.config.host.calls.threaded_softirqs {
+                self.applications_preempt();
+            }
+        }
+        if !self.busy {
+            for to in [Side::Receiver, Side::Sender] {
+                while let Some((flow, seg, buffer)) = self.ports[to.at()].poll_ends() {
+                    self.deliver(flow, to, time, &seg, &buffer);
+                }
+            }
+            while let Some((flow, side)) = self.tasklets.pop_front() {
+                let time = self.cpu.begin(time);
+                self.on(flow, side, time, |cx, end| end.small_queue(cx));
+            }
+            self.applications_resume();
+        }
+    }
+
+    /// The stack processes one segment of a packet.
+    pub(super) fn segment_ready(&mut self, time: SimTime, ready: &mut Ready) {
+        let Ready { to, packet, whole, done, of, .. } = ready;
+        let to = *to;
+        if let Payload::Handshake(options) = packet.payload {
+            self.handshake_packet(packet.flow, to, time, &packet.seg, options);
+            return;
+        }
+        if *of > 1 {
+            packet.become_segment(*whole, *done);
+        }
+        let port = &mut self.ports[to.at()];
+        let buffer = port.device().buffer(packet, &packet.seg, *of == 1);
+        if port.joins() {
+            for (flow, seg, buffer) in port.receive(packet.flow, packet.seg, buffer).into_iter().flatten() {
+                self.deliver(flow, to, time, &seg, &buffer);
+            }
+        } else {
+            self.deliver(packet.flow, to, time, &packet.seg, &buffer);
+        }
+    }
+
+    /// A poll of a device ends: what was held back reaches the stack.
+    #[inline(never)]
+    pub(super) fn poll_ends(&mut self, to: Side, time: SimTime) {
+        while let Some((flow, seg, buffer)) = self.ports[to.at()].poll_ends() {
+            self.deliver(flow, to, time, &seg, &buffer);
+        }
+    }
+
+    /// A segment, or what was joined from several, reaches a socket.
+    #[inline(always)]
+    pub(super) fn deliver(&mut self, flow: FlowId, to: Side, time: SimTime, seg: &Segment, buffer: &Buffer) {
+        let mut first = false;
+        if to == Side::Receiver {
+            self.segments += 1;
+            let f = &mut self.flows[flow as usize];
+            f.segments += 1;
+            first = f.established.is_none();
+            if first {
+                self.passive_side_established(flow, time, seg);
+            }
+        }
+        self.on(flow, to, time, |cx, end| end.segment_arrives(cx, seg, buffer));
+        if first {
+            self.accepted(flow, time);
+        }
+    }
+}

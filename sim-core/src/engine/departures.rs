@@ -1,0 +1,90 @@
+//! Packets from their socket to a link, and what the device's own queue says back.
+
+use super::flow::{FlowId, Side};
+use super::simulation::{Event, Simulation};
+use crate::observer::{Observer, Transmit};
+use crate::path::{Packet, Payload};
+use crate::time::{SimDuration, SimTime};
+
+impl<O: Observer> Simulation<'_, O> {
+    /// Whose link packets of `from` enter.
+    pub(super) fn link_of(&self, from: Side) -> Side {
+        if self.config.forward.both_ways { Side::Sender } else { from }
+    }
+
+    /// Puts a packet on the link away from `from`, which may be that of both.
+    pub(super) fn put(&mut self, from: Side, at: SimTime, packet: &Packet) {
+        self.moved = true;
+        let (flow, seq) = (packet.flow, packet.seg.seq);
+        let data = matches!(packet.payload, Payload::Data(_));
+        let link = self.link_of(from);
+        let at = at + self.cpu.descent();
+        if !self.links[link.at()].send(at, packet, &mut self.queue) && data {
+            self.flows[flow as usize].ends[from.at()].tx.dropped_on_the_way(seq);
+        }
+        self.packets_freed(link, at);
+    }
+
+    /// The device of `link` has let go of packets that waited in its host: sockets that stopped for them go on
+    /// (`tcp_wfree`), after what has arrived.
+    pub(super) fn packets_freed(&mut self, link: Side, time: SimTime) {
+        let lazily = self.config.host.calls.threaded_softirqs;
+        while let Some(p) = self.links[link.at()].take_released() {
+            let from = Side::sends(p.way);
+            if self.flows[p.flow as usize].ends[from.at()].tx.freed(p.seg.seq, lazily) {
+                self.queue.push(time, Event::SmallQueue(p.flow, from));
+            }
+        }
+    }
+
+    /// A socket whose packets have left its host goes on (`tcp_tsq_handler`); tasklets come after what was received.
+    pub(super) fn small_queue(&mut self, flow: FlowId, side: Side, time: SimTime) {
+        if self.busy {
+            self.tasklets.push_back((flow, side));
+        } else {
+            self.on(flow, side, time, |cx, end| end.small_queue(cx));
+        }
+    }
+
+    // --- calls into the two ends ----------------------------------------------------------------------------
+
+    /// What a socket has sent leaves it.
+    pub(super) fn send_out(&mut self, flow: FlowId, side: Side, time: SimTime) {
+        let mut out = std::mem::take(&mut self.out);
+        for t in out.drain(..) {
+            self.leave(flow, side, time, &t);
+        }
+        self.out = out;
+    }
+
+    /// A packet leaves a socket.
+    pub(super) fn leave(&mut self, flow: FlowId, from: Side, time: SimTime, t: &Transmit) {
+        self.transmitted += 1;
+        let [data_lag, ack_lag] = self.lags;
+        let (at, payload) = match t.data {
+            Some(data) => {
+                self.data_left = Some(self.cpu.begin(data.at));
+                if self.in_host
+                    && let Some(release) = self.flows[flow as usize].ends[from.at()].tx.take_release()
+                {
+                    let link = self.link_of(from);
+                    self.links[link.at()].set_release(release);
+                }
+                (data.at + data_lag, Payload::Data(data))
+            }
+            None => {
+                if O::ACTIVE && from == Side::Sender {
+                    let state = self.flows[flow as usize].ends[from.at()].tx.state();
+                    self.obs.sent(self.clock.now(time), &t.seg, &state);
+                }
+                self.cpu.busy_until(self.cpu.begin(time) + self.cpu.ack());
+                (time + ack_lag, Payload::Ack)
+            }
+        };
+        // Who sends moves what is due by then; where steps take no time of their own, all of it.
+        let descent = self.cpu.descent();
+        self.turns.sent(if descent > SimDuration::ZERO { at + descent } else { SimTime::NEVER });
+        self.cpu.looks_at_queue();
+        self.put(from, at, &Packet { flow, way: from.way(), seg: t.seg, payload });
+    }
+}
