@@ -3,11 +3,15 @@
 use sim_core::send_half::SendHalf as _;
 use sim_core::time::{SimDuration, SimTime};
 
+use super::clock::Clocks;
 use super::drive::{Drive, Oracle};
 use crate::recording::{AppWhat, EventRef};
 
 /// Time from a tick to its timers, at most: what else is pending may be served first.
 const SOFTIRQ: SimDuration = SimDuration::from_micros(50);
+
+/// A processor in which nothing happened for so long had nothing to do.
+const AT_REST: SimDuration = SimDuration::from_micros(200);
 
 impl Drive<'_> {
     /// Fires timers of the model that were due well before `time` and were not recorded.
@@ -21,7 +25,10 @@ impl Drive<'_> {
             let grace =
                 if self.oracle == Oracle::With { SimDuration::from_millis(1) } else { SimDuration::ZERO };
             let at = due + slack + grace;
-            if at < time && !self.recorded(AppWhat::CompSackTimer, due, due + slack + tick) {
+            if at < time
+                && !self.recorded(AppWhat::CompSackTimer, due, due + slack + tick)
+                && !self.in_turn(due)
+            {
                 let now = ticks.now(at);
                 self.with(now, |rx, snd, cx| rx.compressed_ack_timer(cx, snd));
             }
@@ -61,5 +68,19 @@ impl Drive<'_> {
         }
         let first = self.timers.partition_point(|&(t, _)| t < from);
         self.timers[first..].iter().take_while(|&&(t, _)| t <= to).any(|&(_, w)| w == what)
+    }
+
+    /// Whether the processor has received segments ever since `due`: soft interrupts do not interrupt each other, so a timer
+    /// waits until a turn is over, which the record does not show.
+    fn in_turn(&self, due: SimTime) -> bool {
+        let begin = self.events.partition_point(|(_, e)| Clocks::time(e) < due);
+        let mut last = due;
+        self.oracle == Oracle::With
+            && self.events.get(begin..=self.at).is_some_and(|since| {
+                since.iter().all(|(_, e)| {
+                    let before = std::mem::replace(&mut last, Clocks::time(e));
+                    last.since(before) < AT_REST
+                })
+            })
     }
 }
