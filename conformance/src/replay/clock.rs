@@ -134,6 +134,13 @@ impl Clocks {
         now
     }
 
+    /// When a socket was made that is read at `now` and was `made` in the tick before, if one fell in between.
+    pub(super) fn made_before_tick(&self, now: Now, made: Option<i64>) -> Option<Now> {
+        let fell = now.time.since(self.ticks.begin(now.jiffies)).as_nanos() <= MAX_LAG_NS;
+        let jiffies = Jiffies(made?);
+        (fell && jiffies + 1 == now.jiffies).then_some(Now { jiffies, ..now })
+    }
+
     /// The last reading of the socket's clock before event `at`, as the next state shows it: between that event and
     /// `since`, if there was one.
     pub(super) fn read_before(&self, at: usize, e: &EventRef<'_>, since: SimTime) -> Option<SimTime> {

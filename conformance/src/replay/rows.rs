@@ -27,7 +27,8 @@ impl Drive<'_> {
         if self.row_index == 0
             && let Some(seg) = &row.segment
         {
-            self.child(now, seg);
+            let made = self.clocks.made_before_tick(now, row.state.lrcvtime).unwrap_or(now);
+            self.child(made, seg);
         }
         self.unexpected_acks(row);
         let mut model = self.m.rx.state(&self.m.snd);
