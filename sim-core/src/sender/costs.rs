@@ -33,6 +33,14 @@ impl Costs {
         }
     }
 
+    /// A host whose packets cost `packet` ns, and a page fragment `fragment` or, early, `early_fragment` ns.
+    #[cfg(test)]
+    pub(super) fn of(packet: u64, fragment: u64, early_fragment: u64) -> Self {
+        let packet = SimDuration::from_nanos(packet);
+        let [fragment, early_fragment] = [fragment, early_fragment].map(SimDuration::from_nanos);
+        Self { packet, send: packet, single: packet, fragment, early_fragment }
+    }
+
     /// One packet handed to the device.
     pub(super) fn sending(&self) -> SimDuration {
         self.send
@@ -67,14 +75,7 @@ mod tests {
 
     #[test]
     fn writing_eight_mebibytes_takes_as_long_as_recorded() {
-        let packet = SimDuration::from_nanos(24_800);
-        let costs = Costs {
-            packet,
-            send: packet,
-            single: packet,
-            fragment: SimDuration::from_nanos(32_240),
-            early_fragment: SimDuration::ZERO,
-        };
+        let costs = Costs::of(24_800, 32_240, 0);
         let fragments = (8 << 20) / 32_768;
         let ns = fragments * (costs.copy(32_768).as_nanos() + costs.fragment(10).as_nanos());
         // 17.3 to 18.3 ms on five kernels.

@@ -278,3 +278,25 @@ impl Sender {
         (first_end > self.end_of_window()).then_some(Full::Peer)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn skbs_laid_in_periods_lie_and_cost_as_those_laid_one_by_one() {
+        let costs = Costs::of(24_601, 32_240, 34_300);
+        for goal in [32_768, 49_152, 61_440, 65_536, 40_960, 33_280] {
+            for count in [1, 2, 3, 17, 64, 130, 257] {
+                for (used, frags) in [(32_768, 0), (512, 1), (16_384, 7)] {
+                    let start = Laid { used, frags, time: SimTime::ZERO };
+                    let (mut all, mut each) = (start, start);
+                    all.lay_all(&costs, goal, count);
+                    (0..count).for_each(|_| each.lay(&costs, goal));
+                    let seen = |l: Laid| (l.used, l.frags, l.time);
+                    assert_eq!(seen(all), seen(each), "{count} skbs of {goal} bytes after {start:?}");
+                }
+            }
+        }
+    }
+}
