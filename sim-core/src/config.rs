@@ -428,6 +428,23 @@ pub struct HostConfig {
     pub copy_rate: u64,
 }
 
+impl HostConfig {
+    /// A machine on which nothing takes time and memory never ends, with `hz` ticks per second, the first of them now.
+    pub fn without_costs(hz: u32) -> Self {
+        Self {
+            hz,
+            since_tick: SimDuration::ZERO,
+            jiffies: 0,
+            tcp_mem: [u64::MAX; 3],
+            packet_cost: SimDuration::ZERO,
+            steps: StepShares::default(),
+            calls: CallConfig::costing(SimDuration::ZERO),
+            skb: SkbLayout::default(),
+            copy_rate: 0,
+        }
+    }
+}
+
 /// A change in the middle of a run, as the call a program would make.
 #[derive(Clone, PartialEq, Debug)]
 pub struct TimedChange {

@@ -6,8 +6,7 @@
 //! the replay begins again, and from that event on the recorded packets are what is sent.
 
 use sim_core::config::{
-    CallConfig, Congestion, EndpointConfig, HostConfig, NicModel, Offload, ReadConfig, SockOpts, StepShares,
-    WriteConfig,
+    Congestion, EndpointConfig, HostConfig, NicModel, Offload, ReadConfig, SockOpts, WriteConfig,
 };
 use sim_core::observer::Observer;
 use sim_core::receiver::Receiver;
@@ -35,17 +34,11 @@ impl Server {
     /// A server that sends by its own rules.
     pub(super) fn own(rec: &Recording, setup: &Setup) -> Self {
         let clock = &rec.summary.clock;
+        // The record tells when things happen.
         let host = HostConfig {
-            hz: if clock.hz == 0 { 250 } else { clock.hz.min(10_000) },
             since_tick: SimDuration::from_nanos(clock.jiffy0_time_ns.min(0).unsigned_abs()),
             jiffies: u64::from(clock.jiffies_at_t0),
-            tcp_mem: [u64::MAX; 3],
-            // The record tells when things happen.
-            packet_cost: SimDuration::ZERO,
-            steps: StepShares::default(),
-            calls: CallConfig::costing(SimDuration::ZERO),
-            skb: SkbLayout::default(),
-            copy_rate: 0,
+            ..HostConfig::without_costs(if clock.hz == 0 { 250 } else { clock.hz.min(10_000) })
         };
         let nodelay = rec.summary.options.as_ref().and_then(|o| o.get("nodelay")).is_none_or(|v| v != "0");
         let config = EndpointConfig {

@@ -85,7 +85,7 @@ impl<O: Observer> Simulation<'_, O> {
     /// A packet of `of` pieces reaches a processor whose device has no ring: `popped`, or the next one of `link`;
     /// `woken` goes before it.
     #[inline(always)]
-    pub(super) fn packet_arrives(
+    fn packet_arrives(
         &mut self,
         waiting: &mut VecDeque<Ready>,
         link: Side,
@@ -122,7 +122,7 @@ impl<O: Observer> Simulation<'_, O> {
     }
 
     /// From when on soft interrupts have the processor for a packet due at `time`, if it was a program's by then.
-    pub(super) fn program_until(&self, time: SimTime) -> Option<SimTime> {
+    fn program_until(&self, time: SimTime) -> Option<SimTime> {
         if let Some(at) = self.let_in {
             return Some(at);
         }
@@ -132,7 +132,7 @@ impl<O: Observer> Simulation<'_, O> {
     }
 
     /// Tells the observer how long data was on its way.
-    pub(super) fn report_crossing(&mut self, from: Side, time: SimTime, packet: &Packet) {
+    fn report_crossing(&mut self, from: Side, time: SimTime, packet: &Packet) {
         if O::ACTIVE
             && from == Side::Sender
             && let Payload::Data(e) = packet.payload
@@ -212,7 +212,7 @@ impl<O: Observer> Simulation<'_, O> {
     }
 
     /// The stack processes one segment of a packet.
-    pub(super) fn segment_ready(&mut self, time: SimTime, ready: &mut Ready) {
+    fn segment_ready(&mut self, time: SimTime, ready: &mut Ready) {
         let Ready { to, packet, whole, done, of, .. } = ready;
         let to = *to;
         if let Payload::Handshake(options) = packet.payload {

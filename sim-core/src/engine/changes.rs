@@ -38,7 +38,7 @@ impl<O: Observer> Simulation<'_, O> {
         }
     }
 
-    pub(super) fn change_option(&mut self, flow: FlowId, side: Side, option: LiveOption, time: SimTime) {
+    fn change_option(&mut self, flow: FlowId, side: Side, option: LiveOption, time: SimTime) {
         match option {
             LiveOption::SndBuf(v) => {
                 self.flows[flow as usize].ends[side.at()].tx.set_sndbuf(v, false);

@@ -8,7 +8,7 @@ use crate::time::{SimDuration, SimTime};
 
 impl<O: Observer> Simulation<'_, O> {
     /// Whose link packets of `from` enter.
-    pub(super) fn link_of(&self, from: Side) -> Side {
+    fn link_of(&self, from: Side) -> Side {
         if self.config.forward.both_ways { Side::Sender } else { from }
     }
 
@@ -58,7 +58,7 @@ impl<O: Observer> Simulation<'_, O> {
     }
 
     /// A packet leaves a socket.
-    pub(super) fn leave(&mut self, flow: FlowId, from: Side, time: SimTime, t: &Transmit) {
+    fn leave(&mut self, flow: FlowId, from: Side, time: SimTime, t: &Transmit) {
         self.transmitted += 1;
         let [data_lag, ack_lag] = self.lags;
         let (at, payload) = match t.data {

@@ -47,8 +47,7 @@ mod tests {
 
     use super::*;
     use crate::config::{
-        CallConfig, Congestion, EndpointConfig, HostConfig, NicModel, Offload, ReadConfig, Route, SockOpts,
-        StepShares, WriteConfig,
+        Congestion, EndpointConfig, HostConfig, NicModel, Offload, ReadConfig, Route, SockOpts, WriteConfig,
     };
     use crate::host::Host;
     use crate::linux::by_name;
@@ -75,17 +74,7 @@ mod tests {
             write: WriteConfig::NEVER,
             read: ReadConfig::NEVER,
         };
-        let machine = HostConfig {
-            hz: 250,
-            since_tick: SimDuration::ZERO,
-            jiffies: 0,
-            tcp_mem: [u64::MAX; 3],
-            packet_cost: SimDuration::ZERO,
-            steps: StepShares::default(),
-            calls: CallConfig::costing(SimDuration::ZERO),
-            skb: SkbLayout::default(),
-            copy_rate: 0,
-        };
+        let machine = HostConfig::without_costs(250);
         let mut rx = Receiver::new(k, sysctl.clone(), Route::default());
         let mut own = Sender::new(k, &end, &machine);
         let now = JiffyClock::new(250, SimDuration::ZERO).now(SimTime::ZERO);
