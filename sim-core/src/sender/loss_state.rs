@@ -2,6 +2,7 @@
 
 use super::congestion::INFINITE_SSTHRESH;
 use super::rack::Rack;
+use super::undecided::Undecided;
 use crate::seq::Seq;
 use crate::time::SimTime;
 
@@ -130,6 +131,9 @@ pub(super) struct LossState {
     /// Segments reported as duplicates since the beginning (`dsack_dups`).
     pub(super) dsack_dups: u32,
     pub(super) rack: Rack,
+    pub(super) undecided: Undecided,
+    /// No packet below is lost and not sent again (`retransmit_skb_hint`).
+    pub(super) resend_from: Seq,
 }
 
 impl LossState {
@@ -165,6 +169,8 @@ impl LossState {
             total_retrans: 0,
             dsack_dups: 0,
             rack: Rack::default(),
+            undecided: Undecided::default(),
+            resend_from: Seq::default(),
         }
     }
 

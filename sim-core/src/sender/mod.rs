@@ -15,6 +15,7 @@
 //! | `input` | what an ACK does | `tcp_ack`, `tcp_clean_rtx_queue` |
 //! | `recovery` | fast recovery | `tcp_fastretrans_alert`, PRR |
 //! | `rack`, `newreno` | which packets are lost, with SACK and without | `tcp_recovery.c` |
+//! | `undecided` | which of them may be | `tsorted_sent_queue` |
 //! | `timeout` | the timeout and what follows | `tcp_enter_loss`, `tcp_process_loss` |
 //! | `undo` | reductions that were not needed | `tcp_try_undo_*` |
 //! | `loss_state` | what these have in common | |
@@ -54,6 +55,7 @@ mod small_queue;
 mod timeout;
 pub mod timers;
 pub mod tso;
+mod undecided;
 mod undo;
 mod unsent;
 pub mod window;
@@ -296,6 +298,7 @@ impl Sender {
     /// Takes over the memory of an older sending half, which is lost.
     pub(crate) fn take_memory(&mut self, old: &mut Self) {
         self.queue.take_memory(&mut old.queue);
+        self.loss.undecided.take_memory(&mut old.loss.undecided);
     }
 
     /// A SYN is about to be sent: until the peer answers, segments are as large as the program allows, or 536

@@ -382,12 +382,15 @@ impl Sender {
         self.wstamp = may_leave.max(rx.cached_clock());
         // Its ACK says nothing about the round trip any more, a probe's included.
         skb.marks.ever_retrans = true;
-        let repeated = TxSkb { sent_at: self.wstamp, delivered_before: self.loss.delivered, ..*skb };
+        let before = *skb;
+        let repeated = TxSkb { sent_at: self.wstamp, delivered_before: self.loss.delivered, ..before };
         if !self.transmit(cx, rx, &repeated, true) {
+            self.loss.undecided.resent(&before, self.window.snd_una);
             cx.host.counters.retrans_fail += u64::from(repeated.segs.max(1));
             return Resent::Refused;
         }
         self.paced(may_leave, repeated.len);
+        self.loss.undecided.resent(&repeated, self.window.snd_una);
         let in_host = self.held;
         let shared = self.shares_data || in_host;
         if let Some(skb) = self.queue.rtx.get_mut(i) {

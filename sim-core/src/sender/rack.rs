@@ -4,6 +4,7 @@ use super::Sender;
 use super::loss_state::{AckFlags, CaState};
 use super::output::TIMEOUT_MIN_US;
 use super::timers::TimerKind;
+use super::write_queue::TxSkb;
 use crate::observer::Observer;
 use crate::receiver::Receiver;
 use crate::send_half::Cx;
@@ -55,6 +56,11 @@ impl Rack {
     /// A recovery was undone because reordering had caused it (`tcp_try_undo_dsack`).
     pub(super) fn undone(&mut self) {
         self.persist = (self.persist + 1).min(PERSIST);
+    }
+
+    /// Whether what has arrived was sent after `skb` (`tcp_rack_sent_after`).
+    fn is_later_than(&self, skb: &TxSkb) -> bool {
+        (skb.sent_at, skb.end_seq()) < (self.sent_at, self.end_seq)
     }
 
     /// DSACKs widen the window, once per round trip (`tcp_rack_update_reo_wnd`). `before` is the count of deliveries
@@ -132,25 +138,85 @@ impl Sender {
     /// Marks what RACK believes lost; the time until it will know more, microseconds.
     fn rack_detect(&mut self, cx: &mut Cx<'_, impl Observer>, flags: &mut AckFlags) -> u32 {
         let window = self.reordering_window_us();
-        let rack = self.loss.rack;
-        let mut wait = 0;
-        for i in 0..self.queue.rtx.len() {
-            let skb = &self.queue.rtx[i];
-            if skb.marks.sacked || skb.marks.judged || (skb.marks.lost && !skb.marks.retrans) {
-                continue;
-            }
-            if (skb.sent_at, skb.end_seq()) >= (rack.sent_at, rack.end_seq) {
-                continue;
-            }
-            let remaining = self.rack_remaining_us(cx.now.time, skb.sent_at, window);
-            if remaining <= 0 {
-                self.mark_lost(cx, i, flags);
-                self.queue.rtx[i].marks.judged = true;
-            } else {
-                wait = wait.max(remaining as u32);
-            }
-        }
+        #[cfg(debug_assertions)]
+        let expected = self.rack_waits(cx.now.time, window);
+        let wait = self.judge_sent_once(cx, window, flags).max(self.judge_sent_again(cx, window, flags));
+        #[cfg(debug_assertions)]
+        debug_assert_eq!(
+            (wait, self.rack_waits(cx.now.time, window)),
+            (expected, expected),
+            "nobody is passed over"
+        );
         wait
+    }
+
+    /// The longest time that any packet in flight still has, microseconds, found by looking at all of them.
+    #[cfg(debug_assertions)]
+    fn rack_waits(&self, now: SimTime, window: u32) -> u32 {
+        let open =
+            self.queue.rtx.iter().filter(|skb| skb.is_undecided() && self.loss.rack.is_later_than(skb));
+        let left = open.map(|skb| self.rack_remaining_us(now, skb.sent_at, window));
+        left.max().unwrap_or(0).max(0) as u32
+    }
+
+    /// Judges the packets that were sent once; the time until more will be known, microseconds.
+    fn judge_sent_once(&mut self, cx: &mut Cx<'_, impl Observer>, window: u32, flags: &mut AckFlags) -> u32 {
+        let from = self.loss.undecided.once_from;
+        let mut i = self.queue.rtx.partition_point(|skb| skb.seq < from);
+        let mut wait = 0;
+        let mut open = None;
+        while let Some(skb) = self.queue.rtx.get(i) {
+            if !skb.marks.ever_retrans {
+                if !self.loss.rack.is_later_than(skb) {
+                    break;
+                }
+                let seq = skb.seq;
+                let left = if skb.is_undecided() { self.judge(cx, i, window, flags) } else { 0 };
+                if left > 0 {
+                    wait = wait.max(left);
+                    open.get_or_insert(seq);
+                }
+            }
+            i += 1;
+        }
+        let next = self.queue.rtx.get(i).map_or(self.window.snd_nxt, |skb| skb.seq);
+        self.loss.undecided.once_from = open.unwrap_or(next);
+        wait
+    }
+
+    /// The same of those that were sent again.
+    fn judge_sent_again(&mut self, cx: &mut Cx<'_, impl Observer>, window: u32, flags: &mut AckFlags) -> u32 {
+        let mut wait = 0;
+        let mut again = std::mem::take(&mut self.loss.undecided.again);
+        again.retain(|r| {
+            if r.sent_at > self.loss.rack.sent_at {
+                return true;
+            }
+            let mut open = false;
+            let mut i = self.queue.rtx.partition_point(|skb| skb.end_seq() <= r.seq);
+            while let Some(skb) = self.queue.rtx.get(i).filter(|skb| skb.seq < r.end) {
+                if skb.marks.ever_retrans && skb.is_undecided() {
+                    let left = self.loss.rack.is_later_than(skb).then(|| self.judge(cx, i, window, flags));
+                    open |= left != Some(0);
+                    wait = wait.max(left.unwrap_or(0));
+                }
+                i += 1;
+            }
+            open
+        });
+        self.loss.undecided.again = again;
+        wait
+    }
+
+    /// Judges one packet: the time that it still has, microseconds, or 0 if that is over and it is lost.
+    fn judge(&mut self, cx: &mut Cx<'_, impl Observer>, i: usize, window: u32, flags: &mut AckFlags) -> u32 {
+        let left = self.rack_remaining_us(cx.now.time, self.queue.rtx[i].sent_at, window);
+        if left > 0 {
+            return left as u32;
+        }
+        self.mark_lost(cx, i, flags);
+        self.queue.rtx[i].marks.judged = true;
+        0
     }
 
     /// `tcp_rack_mark_lost`: after an ACK that moved RACK's clock.

@@ -21,6 +21,7 @@ impl Sender {
             return;
         }
         let segs = skb.segs;
+        self.loss.resend_from = self.loss.resend_from.min(skb.seq);
         if skb.marks.lost {
             if skb.marks.retrans {
                 skb.marks.retrans = false;
@@ -308,16 +309,20 @@ impl Sender {
             self.gso_max,
             self.mss,
         );
-        let mut i = 0;
+        let from = self.loss.resend_from;
+        debug_assert!(
+            !self.queue.rtx.iter().any(|skb| skb.seq < from && skb.is_missing()),
+            "nobody is passed over"
+        );
+        let mut i = self.queue.rtx.partition_point(|skb| skb.seq < from);
         let mut head_sent = false;
-        while i < self.queue.rtx.len() && !self.pacing_holds(rx) {
-            let marks = self.queue.rtx[i].marks;
-            if !marks.lost || marks.sacked || marks.retrans {
-                i += 1;
-                continue;
-            }
+        let mut more = !self.queue.rtx.is_empty();
+        while more && !self.pacing_holds(rx) {
+            i += self.queue.rtx.range(i..).take_while(|skb| !skb.is_missing()).count();
+            // Nothing behind the present end is lost.
+            self.loss.resend_from = self.queue.rtx.get(i).map_or(self.window.snd_nxt, |skb| skb.seq);
+            let Some(&skb) = self.queue.rtx.get(i) else { break };
             let room = self.cc.cwnd.saturating_sub(self.in_flight()).min(max_segs);
-            let skb = self.queue.rtx[i];
             if room == 0
                 || self.small_queue_is_full(&skb, 1)
                 || self.retransmit(cx, rx, i, room) != Resent::Sent
@@ -335,6 +340,7 @@ impl Sender {
             }
             head_sent |= i == 0 && self.timer.kind() != Some(TimerKind::Reorder);
             i += 1;
+            more = i < self.queue.rtx.len();
         }
         if head_sent {
             let ticks = self.rtt.rto() + self.pacing_ticks(rx.cached_clock());

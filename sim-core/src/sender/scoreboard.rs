@@ -92,7 +92,12 @@ impl Sender {
         flags: &mut AckFlags,
     ) {
         let mut i = self.queue.rtx.partition_point(|s| s.end_seq() <= b.start);
-        while let Some(skb) = self.queue.rtx.get(i).copied() {
+        loop {
+            if !duplicate {
+                // What is tagged stays tagged.
+                i += self.queue.rtx.range(i..).take_while(|s| s.marks.sacked && s.seq < b.end).count();
+            }
+            let Some(skb) = self.queue.rtx.get(i).copied() else { break };
             if skb.seq >= b.end {
                 break;
             }

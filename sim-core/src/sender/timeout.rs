@@ -107,6 +107,7 @@ impl Sender {
                 skb.marks.sacked = false;
             }
             self.loss.sacked_out = 0;
+            self.loss.undecided.forget(&self.queue.rtx);
             cx.host.counters.sack_reneging += 1;
         } else if !self.sack_ok {
             self.forget_duplicate_acks();

@@ -41,6 +41,7 @@ impl Sender {
                 skb.marks.lost = false;
             }
             self.loss.lost_out = 0;
+            self.loss.undecided.forget(&self.queue.rtx);
         }
         if self.loss.prior_ssthresh > 0 {
             self.cc.cwnd = self.cc.cwnd.max(self.loss.prior_cwnd);

@@ -82,6 +82,17 @@ impl TxSkb {
         self.seq + self.len + u32::from(self.flags.has(Flags::FIN))
     }
 
+    /// Whether RACK may still find this transmission lost.
+    pub(super) fn is_undecided(&self) -> bool {
+        let m = self.marks;
+        !(m.sacked || m.judged || (m.lost && !m.retrans))
+    }
+
+    /// Whether it is lost and must be sent again.
+    pub(super) fn is_missing(&self) -> bool {
+        self.marks.lost && !self.marks.sacked && !self.marks.retrans
+    }
+
     /// Sets the number of segments for `mss` (`tcp_set_skb_tso_segs`).
     pub fn set_segs(&mut self, mss: u32) {
         self.mss = mss;
