@@ -20,6 +20,30 @@ pub struct SocketView {
     pub open: bool,
 }
 
+/// A socket that can be asked what `poll` would say of it.
+pub trait Poll {
+    /// See [`SocketView::writable`].
+    fn writable(&self) -> bool;
+    /// See [`SocketView::readable`].
+    fn readable(&self) -> bool;
+    /// See [`SocketView::open`].
+    fn open(&self) -> bool;
+}
+
+impl Poll for SocketView {
+    fn writable(&self) -> bool {
+        self.writable
+    }
+
+    fn readable(&self) -> bool {
+        self.readable
+    }
+
+    fn open(&self) -> bool {
+        self.open
+    }
+}
+
 /// A call that a program makes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Call {
@@ -85,16 +109,17 @@ impl Program {
         self.writer.retry_at(at);
     }
 
-    /// When the program wants to run next, given what `poll` says.
-    pub fn due(&self, socket: &SocketView) -> Option<SimTime> {
-        if self.closed || !socket.open {
+    /// When the program wants to run next. Its socket is asked only what matters.
+    #[inline]
+    pub fn due(&self, socket: &impl Poll) -> Option<SimTime> {
+        if self.closed || !socket.open() {
             return None;
         }
-        let mut due = self.reader.due(socket.readable).unwrap_or(SimTime::NEVER);
+        let mut due = self.reader.due(|| socket.readable()).unwrap_or(SimTime::NEVER);
         if !self.shut {
             due = due.min(self.writer.due().unwrap_or(SimTime::NEVER));
         }
-        let echoes = self.reader.held() > 0 && socket.writable;
+        let echoes = self.reader.held() > 0 && socket.writable();
         if echoes || self.wants_to_close() || self.wants_to_end().is_some() {
             due = due.min(self.last);
         }
@@ -102,11 +127,13 @@ impl Program {
     }
 
     /// Reading says that it is time to close, and everything that must be written back was.
+    #[inline]
     fn wants_to_close(&self) -> bool {
         self.reader.closes() && (!self.reader.ended() || (self.reader.held() == 0 && !self.writer.owes()))
     }
 
     /// Writing says how to end.
+    #[inline]
     fn wants_to_end(&self) -> Option<Ending> {
         let ending = self.writer.ending().filter(|e| *e != Ending::Stay)?;
         (!self.shut && self.reader.held() == 0).then_some(ending)

@@ -44,18 +44,19 @@ impl Reader {
         };
     }
 
-    /// When the reader wants to run next, given whether its socket is readable.
-    pub fn due(&self, readable: bool) -> Option<SimTime> {
+    /// When the reader wants to run next; `readable` says whether its socket is, and is asked only where that matters.
+    #[inline]
+    pub fn due(&self, readable: impl Fn() -> bool) -> Option<SimTime> {
         match self.config.mode {
             _ if self.ended || self.held > 0 => None,
-            ReadMode::Asap { .. } | ReadMode::Echo { .. } if !readable => None,
+            ReadMode::Asap { .. } | ReadMode::Echo { .. } if !readable() => None,
             _ => self.next,
         }
     }
 
     /// The length of the `recv` that the reader calls at `now`, if it calls one.
     pub fn step(&mut self, now: SimTime, readable: bool) -> Option<u32> {
-        if self.due(readable).is_none_or(|t| t > now) {
+        if self.due(|| readable).is_none_or(|t| t > now) {
             return None;
         }
         match &self.config.mode {
@@ -122,6 +123,7 @@ impl Reader {
     }
 
     /// Whether the program closes its end now.
+    #[inline]
     pub fn closes(&self) -> bool {
         (self.ended && self.config.close_at_end) || self.config.close_after.is_some_and(|n| self.read >= n)
     }
@@ -160,19 +162,19 @@ mod tests {
     fn a_fixed_reader_reads_on_its_grid_and_does_not_catch_up() {
         let mut r = started(ReadMode::Fixed { bytes: 100, every: millis(50) }, ms(10));
         assert_eq!(r.step(ms(10), false), Some(100));
-        assert_eq!(r.due(false), Some(ms(60)));
+        assert_eq!(r.due(|| false), Some(ms(60)));
         assert_eq!(r.step(ms(200), false), Some(100));
-        assert_eq!(r.due(false), Some(ms(200)));
+        assert_eq!(r.due(|| false), Some(ms(200)));
     }
 
     #[test]
     fn an_eager_reader_waits_for_data_and_for_what_its_last_call_costs() {
         let work = Work { per_call: millis(1), rate_bps: None };
         let mut r = started(ReadMode::Asap { buffer: 4096, work, stall: None }, ms(0));
-        assert_eq!(r.due(false), None);
+        assert_eq!(r.due(|| false), None);
         assert_eq!(r.step(ms(5), true), Some(4096));
         r.got(ms(5), 4096, false);
-        assert_eq!(r.due(true), Some(ms(6)));
+        assert_eq!(r.due(|| true), Some(ms(6)));
     }
 
     #[test]
@@ -183,7 +185,7 @@ mod tests {
         assert_eq!(r.step(ms(0), true), Some(65_536));
         r.got(ms(0), 3_000, false);
         assert_eq!(r.step(ms(2), true), None);
-        assert_eq!(r.due(true), Some(ms(3)));
+        assert_eq!(r.due(|| true), Some(ms(3)));
     }
 
     #[test]
@@ -193,7 +195,7 @@ mod tests {
         assert_eq!(r.step(ms(51), true), Some(1));
         r.got(ms(51), 1, false);
         assert_eq!(r.step(ms(155), true), None, "the pause from 150 to 180 ms");
-        assert_eq!(r.due(true), Some(ms(180)));
+        assert_eq!(r.due(|| true), Some(ms(180)));
         assert_eq!(r.step(ms(180), true), Some(1));
         r.got(ms(180), 1, false);
         assert_eq!(r.step(ms(249), true), Some(1));
@@ -203,10 +205,10 @@ mod tests {
     fn a_plan_is_followed_once() {
         let plan = vec![PlannedRead { at: millis(1), bytes: 10 }, PlannedRead { at: millis(3), bytes: 20 }];
         let mut r = started(ReadMode::Plan(plan), ms(100));
-        assert_eq!(r.due(false), Some(ms(101)));
+        assert_eq!(r.due(|| false), Some(ms(101)));
         assert_eq!(r.step(ms(101), false), Some(10));
         assert_eq!(r.step(ms(103), false), Some(20));
-        assert_eq!(r.due(false), None);
+        assert_eq!(r.due(|| false), None);
     }
 
     #[test]
@@ -214,9 +216,9 @@ mod tests {
         let mut r = started(ReadMode::Echo { buffer: 100 }, ms(0));
         assert_eq!(r.step(ms(0), true), Some(100));
         r.got(ms(0), 70, false);
-        assert_eq!((r.held(), r.due(true)), (70, None));
+        assert_eq!((r.held(), r.due(|| true)), (70, None));
         r.wrote_back(50);
-        assert_eq!(r.due(true), None);
+        assert_eq!(r.due(|| true), None);
         r.wrote_back(20);
         assert_eq!(r.step(ms(1), true), Some(100));
     }
@@ -226,11 +228,11 @@ mod tests {
         let mut r = Reader::new(ReadConfig { close_at_end: true, ..ReadConfig::asap(10) });
         r.start(ms(0));
         r.got(ms(1), 0, false);
-        assert!(r.due(true).is_some() && !r.closes());
+        assert!(r.due(|| true).is_some() && !r.closes());
         r.got(ms(2), 5, true);
-        assert!(r.due(true).is_some(), "bytes came with the end; only the next read meets it");
+        assert!(r.due(|| true).is_some(), "bytes came with the end; only the next read meets it");
         r.got(ms(3), 0, true);
-        assert!(r.due(true).is_none() && r.closes());
+        assert!(r.due(|| true).is_none() && r.closes());
     }
 
     #[test]

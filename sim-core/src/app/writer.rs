@@ -88,6 +88,7 @@ impl Writer {
     }
 
     /// When the writer wants to run next; `None` while it waits for room or for an answer, or is done.
+    #[inline]
     pub fn due(&self) -> Option<SimTime> {
         if self.waiting || self.awaiting || self.left() == 0 { None } else { self.next }
     }
@@ -106,6 +107,7 @@ impl Writer {
     }
 
     /// What the program does with its end now that it has written all, and got the last answer; `None` before.
+    #[inline]
     pub fn ending(&self) -> Option<Ending> {
         let bounded = self.config.total.is_some() && !matches!(self.config.mode, WriteMode::Never);
         (bounded && self.left() == 0 && !self.awaiting).then_some(self.config.ending)
@@ -116,6 +118,7 @@ impl Writer {
         self.owed > 0
     }
 
+    #[inline]
     fn left(&self) -> u64 {
         match self.config.mode {
             WriteMode::Never => 0,

@@ -4,10 +4,9 @@ use super::calls::InCall;
 use super::flow::{FlowId, Side};
 use super::simulation::{Event, Simulation};
 use super::threads::{Round, Turn, turns};
-use crate::app::{AfterWrite, Call, SocketView};
+use crate::app::{AfterWrite, Call, Poll, SocketView};
 use crate::config::LiveOption;
 use crate::observer::{Observer, SendEvent};
-use crate::state::TcpState;
 use crate::time::{SimDuration, SimTime};
 use rand_chacha::rand_core::RngCore as _;
 
@@ -47,16 +46,17 @@ impl<O: Observer> Simulation<'_, O> {
     fn poll(&self, flow: FlowId, side: Side) -> SocketView {
         let end = &self.flows[flow as usize].ends[side.at()];
         SocketView {
-            writable: end.tx.is_writable(),
-            readable: end.rx.readable(),
+            writable: end.writable(),
+            readable: end.readable(),
             unacked: end.tx.packets_out(),
-            open: end.rx.tcp_state() != TcpState::Close,
+            open: end.open(),
         }
     }
 
     /// When a thread wants to run next.
     pub(super) fn thread_due(&self, flow: FlowId, thread: u8) -> Option<SimTime> {
-        let due = |side: Side| self.flows[flow as usize].programs[side.at()].due(&self.poll(flow, side));
+        let f = &self.flows[flow as usize];
+        let due = |side: Side| f.programs[side.at()].due(&f.ends[side.at()]);
         match (self.config.host.calls.one_thread, thread) {
             (true, 0) => match (due(Side::Sender), due(Side::Receiver)) {
                 (Some(a), Some(b)) => Some(a.min(b)),
@@ -101,10 +101,15 @@ impl<O: Observer> Simulation<'_, O> {
         }
     }
 
+    #[inline]
     fn schedule_thread(&mut self, flow: FlowId, thread: u8) {
-        if turns(self.config.host.calls.one_thread, thread).is_empty() {
-            return;
+        if !turns(self.config.host.calls.one_thread, thread).is_empty() {
+            self.schedule_thread_at(flow, thread, |all| all.thread_due(flow, thread));
         }
+    }
+
+    /// A thread that is `due` then runs as soon as it may.
+    fn schedule_thread_at(&mut self, flow: FlowId, thread: u8, due: impl FnOnce(&Self) -> Option<SimTime>) {
         let t = &mut self.flows[flow as usize].threads[usize::from(thread)];
         t.stirred = true;
         if t.waits || t.round.is_some() || self.closing.is_over() {
@@ -119,8 +124,9 @@ impl<O: Observer> Simulation<'_, O> {
         if t.wake.is_some_and(|w| w <= self.cpu.begin(SimTime::ZERO)) {
             return;
         }
-        let Some(due) = self.thread_wakes(flow, thread).map(|d| self.cpu.begin(d)) else { return };
-        self.wake_at(flow, thread, due);
+        if let Some(due) = due(self).map(|due| self.wakes(flow, thread, due)) {
+            self.wake_at(flow, thread, self.cpu.begin(due));
+        }
     }
 
     /// A thread is due at `due`, unless it is earlier.
@@ -200,7 +206,6 @@ impl<O: Observer> Simulation<'_, O> {
         let time = self.cpu.begin(SimTime::ZERO);
         let programs = |e: &Event| matches!(e, Event::Applications(..));
         while let Some((due, Event::Applications(flow, thread))) = self.queue.pop_due(time, programs) {
-            self.moved = true;
             self.applications_due(flow, thread, due, time);
         }
     }
@@ -212,28 +217,30 @@ impl<O: Observer> Simulation<'_, O> {
         let t = &mut self.flows[flow as usize].threads[usize::from(thread)];
         t.asleep = None;
         t.picked.get_or_insert(begin);
-        loop {
-            let round = self.flows[flow as usize].threads[usize::from(thread)].round;
+        let due = loop {
+            let round = self.flows[flow as usize].threads[usize::from(thread)].round.take();
             let mut round = match round {
                 Some(round) => round,
                 None => {
-                    if self.closing.is_over() || self.thread_due(flow, thread).is_none_or(|due| due > time) {
-                        break;
+                    let due = self.thread_due(flow, thread);
+                    if self.closing.is_over() || due.is_none_or(|due| due > time) {
+                        break due;
                     }
                     let polled = [Side::Sender, Side::Receiver].map(|side| self.poll(flow, side));
                     Round { begin: time, polled, next: 0, worked: false }
                 }
             };
-            let Some(&turn) = turns.get(round.next) else {
-                self.flows[flow as usize].threads[usize::from(thread)].round = None;
-                if !round.worked {
-                    break;
+            let call = loop {
+                let Some(&turn) = turns.get(round.next) else { break None };
+                round.next += 1;
+                if let Some(call) = self.choose(flow, turn, &round) {
+                    break Some(call);
                 }
-                continue;
             };
-            round.next += 1;
-            let Some((side, call)) = self.choose(flow, turn, &round) else {
-                self.flows[flow as usize].threads[usize::from(thread)].round = Some(round);
+            let Some((side, call)) = call else {
+                if !round.worked {
+                    break self.thread_due(flow, thread);
+                }
                 continue;
             };
             round.worked = true;
@@ -245,11 +252,11 @@ impl<O: Observer> Simulation<'_, O> {
                 return;
             }
             time = self.cpu.begin(time);
-        }
+        };
         self.closing.sleeps(time);
         let t = &mut self.flows[flow as usize].threads[usize::from(thread)];
         (t.asleep, t.picked) = (Some(time), None);
-        self.schedule_thread(flow, thread);
+        self.schedule_thread_at(flow, thread, |_| due);
     }
 
     /// The call of a turn, if its program makes one.

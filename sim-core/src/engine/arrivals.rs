@@ -35,7 +35,6 @@ impl Ready {
 impl<O: Observer> Simulation<'_, O> {
     /// A packet leaves the link of `link`: an interrupt hands it up.
     pub(super) fn dequeue(&mut self, waiting: &mut VecDeque<Ready>, link: Side, time: SimTime) {
-        self.moved = true;
         let woken = if self.config.host.calls.threaded_softirqs { self.woken_program(time) } else { None };
         if let Some((flow, thread)) = woken.filter(|_| self.uninterrupted) {
             return self.run_thread(flow, thread, self.cpu.begin(time));

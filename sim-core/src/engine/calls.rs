@@ -312,7 +312,7 @@ impl<O: Observer> Simulation<'_, O> {
 
     /// One step of a `recv`; returns whether it is over.
     fn recv_step(&mut self, flow: FlowId, call: &mut InCall, len: u32, time: SimTime) -> bool {
-        let (side, calls) = (call.side, self.config.host.calls);
+        let (side, calls) = (call.side, &self.config.host.calls);
         let half = SimDuration::from_nanos(calls.cost.as_nanos() / 2);
         match call.stage {
             // Nothing can come in the middle of a call that takes no time.

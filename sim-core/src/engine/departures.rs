@@ -14,7 +14,6 @@ impl<O: Observer> Simulation<'_, O> {
 
     /// Puts a packet on the link away from `from`, which may be that of both.
     pub(super) fn put(&mut self, from: Side, at: SimTime, packet: &Packet) {
-        self.moved = true;
         let (flow, seq) = (packet.flow, packet.seg.seq);
         let data = matches!(packet.payload, Payload::Data(_));
         let link = self.link_of(from);

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::lifecycle::Lifecycle;
+use crate::app::Poll;
 use crate::config::{Ending, EndpointConfig, HostConfig, LiveOption, Sysctls};
 use crate::linux::KernelProfile;
 use crate::observer::Observer;
@@ -35,6 +36,23 @@ pub(super) struct Endpoint {
     pub(super) wake: Option<SimTime>,
     /// Who holds it, and what becomes of it when nobody does.
     pub(super) life: Lifecycle,
+}
+
+impl Poll for Endpoint {
+    #[inline]
+    fn writable(&self) -> bool {
+        self.tx.is_writable()
+    }
+
+    #[inline]
+    fn readable(&self) -> bool {
+        self.rx.readable()
+    }
+
+    #[inline]
+    fn open(&self) -> bool {
+        self.rx.tcp_state() != TcpState::Close
+    }
 }
 
 impl Endpoint {

@@ -74,9 +74,9 @@ impl Shared {
     }
 }
 
-/// What is common to all, if `own` is the same.
-fn shared<T: PartialEq + Clone>(common: &Arc<T>, own: &T) -> Arc<T> {
-    if **common == *own { Arc::clone(common) } else { Arc::new(own.clone()) }
+/// What is common to all, if `own` is the same; `same` says that it must be.
+fn shared<T: PartialEq + Clone>(common: &Arc<T>, own: &T, same: bool) -> Arc<T> {
+    if same || **common == *own { Arc::clone(common) } else { Arc::new(own.clone()) }
 }
 
 /// One connection.
@@ -111,13 +111,17 @@ pub(super) struct Flow {
 impl Flow {
     /// Connection `id` of the run, closed. `common` is what most have in common, by [`Side::at`].
     pub(super) fn new(config: &RunConfig, id: FlowId, common: &[Shared; 2]) -> Self {
-        let ends = [(config.sender_of(id), &common[0]), (config.receiver_of(id), &common[1])];
+        let (tx, rx) = (config.sender_of(id), config.receiver_of(id));
+        let ends = [
+            (tx, &common[0], std::ptr::eq(tx, &config.sender)),
+            (rx, &common[1], std::ptr::eq(rx, &config.receiver)),
+        ];
         Self {
-            ends: ends.map(|(end, common)| {
-                Endpoint::new(config.kernel, end, &config.host, &shared(&common.sysctl, &end.sysctl))
+            ends: ends.map(|(end, common, same)| {
+                Endpoint::new(config.kernel, end, &config.host, &shared(&common.sysctl, &end.sysctl, same))
             }),
-            programs: ends.map(|(end, common)| {
-                Program::new(shared(&common.write, &end.write), shared(&common.read, &end.read))
+            programs: ends.map(|(end, common, same)| {
+                Program::new(shared(&common.write, &end.write, same), shared(&common.read, &end.read, same))
             }),
             threads: [Thread::default(), Thread::default()],
             syn_sent: SimTime::ZERO,

@@ -153,11 +153,6 @@ pub(super) struct Simulation<'a, O: Observer> {
     stop_bytes: u64,
     stop_segments: u64,
     stop_returned: u64,
-    /// The earliest of heap and links, how many events had been scheduled when it was looked up, and whether
-    /// something was taken from them or put onto a link since.
-    next: (Source, Key),
-    seen: u64,
-    pub(super) moved: bool,
 }
 
 /// A host as it starts; the reading one has a socket that listens.
@@ -265,9 +260,6 @@ impl<'a, O: Observer> Simulation<'a, O> {
             }),
             stop_returned: config.stop.returned.unwrap_or(0),
             stop_segments: config.stop.packets.unwrap_or(u64::MAX),
-            next: (Source::Heap, Key::NEVER),
-            seen: 0,
-            moved: true,
         }
     }
 
@@ -300,12 +292,7 @@ impl<'a, O: Observer> Simulation<'a, O> {
     fn events(&mut self, waiting: &mut VecDeque<Ready>) -> Result<SimTime, RunError> {
         let mut last = SimTime::ZERO;
         loop {
-            if self.moved || self.queue.inserted() != self.seen {
-                self.next = self.earliest();
-                self.moved = false;
-                self.seen = self.queue.inserted();
-            }
-            let (mut source, mut key) = self.next;
+            let (mut source, mut key) = self.earliest();
             let ready = self.cpu.begin(SimTime::ZERO);
             while let Some((due, ..)) = &mut self.interrupted_call
                 && *due < key
@@ -322,7 +309,6 @@ impl<'a, O: Observer> Simulation<'a, O> {
                 last = last.max(due.time);
                 self.queue.count(due.time)?;
                 *due = self.queue.key(ready);
-                self.seen = self.queue.inserted();
             }
             let take_ready = self.busy
                 && (ready <= key.time
@@ -391,16 +377,16 @@ impl<'a, O: Observer> Simulation<'a, O> {
         })
     }
 
+    /// What happens next, if the stack is not at work and no call goes on before.
+    #[inline]
     fn earliest(&self) -> (Source, Key) {
-        let [forward, reverse] = [self.links[0].peek(), self.links[1].peek()];
-        let mut first = (Source::Heap, self.queue.peek());
-        if forward < first.1 {
-            first = (Source::Link(Side::Sender), forward);
+        let [forward, reverse] = &self.links;
+        let heap = self.queue.peek();
+        let link = forward.peek().min(reverse.peek());
+        if link >= heap {
+            return (Source::Heap, heap);
         }
-        if reverse < first.1 {
-            first = (Source::Link(Side::Receiver), reverse);
-        }
-        first
+        (Source::Link(if link == forward.peek() { Side::Sender } else { Side::Receiver }), link)
     }
 
     /// The call that was interrupted may go on.
@@ -485,7 +471,6 @@ impl<'a, O: Observer> Simulation<'a, O> {
     // --- the heap's events ----------------------------------------------------------------------------------
 
     fn heap_event(&mut self, waiting: &mut VecDeque<Ready>) {
-        self.moved = true;
         let Some((due, event)) = self.queue.pop() else { return };
         let time = self.cpu.begin(due);
         match event {

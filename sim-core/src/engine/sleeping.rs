@@ -40,13 +40,17 @@ impl<O: Observer> Simulation<'_, O> {
 
     /// When a thread wants to run next, as far as is known.
     pub(super) fn thread_wakes(&self, flow: FlowId, thread: u8) -> Option<SimTime> {
-        let due = self.thread_due(flow, thread)?;
+        Some(self.wakes(flow, thread, self.thread_due(flow, thread)?))
+    }
+
+    /// When a thread that is `due` then runs, as far as is known.
+    pub(super) fn wakes(&self, flow: FlowId, thread: u8, due: SimTime) -> SimTime {
         if self.config.host.calls.slack == SimDuration::ZERO {
-            return Some(due);
+            return due;
         }
         match self.flows[flow as usize].threads[usize::from(thread)].asleep {
-            Some(since) if due > since => Some(self.sleep_ends(since, due)),
-            _ => Some(due),
+            Some(since) if due > since => self.sleep_ends(since, due),
+            _ => due,
         }
     }
 
@@ -66,11 +70,17 @@ impl<O: Observer> Simulation<'_, O> {
 
     /// A timer interrupts the processor at `time`: sleeps whose time has come end. Returns whoever runs before the soft
     /// interrupts that it has raised.
+    #[inline]
     pub(super) fn rouse(&mut self, time: SimTime) -> Option<(FlowId, u8)> {
-        let calls = self.config.host.calls;
-        if calls.slack == SimDuration::ZERO {
+        if self.config.host.calls.slack == SimDuration::ZERO {
             return None;
         }
+        self.sleeps_end(time)
+    }
+
+    /// The same where sleeps end late.
+    fn sleeps_end(&mut self, time: SimTime) -> Option<(FlowId, u8)> {
+        let calls = &self.config.host.calls;
         let idle = !self.busy && self.calling == 0 && self.cpu.begin(time) == time;
         let ahead = idle && calls.threaded_softirqs && !self.config.kernel.softirqs_wait_for_thread;
         let mut first = None;

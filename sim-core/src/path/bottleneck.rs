@@ -135,17 +135,21 @@ impl Bottleneck {
     }
 
     /// A packet arrives at `now`. What left before was taken with [`Self::sent`].
-    pub(super) fn push(&mut self, now: SimTime, packet: Packet, mut key: impl FnMut(SimTime) -> Key) {
-        for n in 0..packet.segments() {
-            self.push_one(now, packet.cut(n));
+    pub(super) fn push(&mut self, now: SimTime, packet: &Packet, mut key: impl FnMut(SimTime) -> Key) {
+        let of = packet.segments();
+        if of == 1 {
+            self.push_one(now, packet);
+            return self.send_next(now, key);
+        }
+        for n in 0..of {
+            self.push_one(now, &packet.cut(n));
             self.send_next(now, &mut key);
         }
     }
 
-    fn push_one(&mut self, now: SimTime, packet: Packet) {
+    fn push_one(&mut self, now: SimTime, packet: &Packet) {
         self.stats.entered += 1;
-        let waiting = Waiting::new(packet, now);
-        let bytes = waiting.bytes;
+        let bytes = packet.wire_bytes();
         let fits = match self.limit {
             QueueLimit::Packets(n) => self.packets < u64::from(n),
             QueueLimit::Bytes(n) => self.bytes + u64::from(bytes) <= n,
@@ -155,8 +159,8 @@ impl Bottleneck {
                 self.stats.overflowed += 1;
                 return;
             }
-            Scheduler::DropTail(fifo) | Scheduler::Codel(fifo, _) => fifo.push(&waiting),
-            Scheduler::FqCodel(fq) => fq.push(waiting),
+            Scheduler::DropTail(fifo) | Scheduler::Codel(fifo, _) => fifo.push(now, packet, bytes),
+            Scheduler::FqCodel(fq) => fq.push(Waiting::new(*packet, now)),
         }
         self.packets += 1;
         self.bytes += u64::from(bytes);

@@ -33,9 +33,10 @@ pub(super) struct Fifo {
 }
 
 impl Fifo {
-    pub(super) fn push(&mut self, waiting: &Waiting) {
-        self.bytes += u64::from(waiting.bytes);
-        self.packets.push_back((waiting.since, self.wardrobe.put(&waiting.packet)));
+    /// A packet of `bytes` with all headers waits from now on.
+    pub(super) fn push(&mut self, now: SimTime, packet: &Packet, bytes: u32) {
+        self.bytes += u64::from(bytes);
+        self.packets.push_back((now, self.wardrobe.put(packet)));
     }
 
     pub(super) fn pop(&mut self) -> Option<Waiting> {
@@ -213,20 +214,20 @@ mod tests {
         CodelConfig { target: SimDuration::from_millis(5), interval: SimDuration::from_millis(100) }
     }
 
-    fn waiting(ms: u64) -> Waiting {
+    fn wait(fifo: &mut Fifo, ms: u64) {
         let seg = Segment { len: 1_460, ..Segment::default() };
         let packet = Packet { flow: 0, way: Direction::Forward, seg, payload: Payload::Ack };
-        Waiting::new(packet, SimTime::from_nanos(ms * MS))
+        fifo.push(SimTime::from_nanos(ms * MS), &packet, packet.wire_bytes());
     }
 
-    /// A queue in which every packet waits `wait` ms, one being sent each millisecond: when packets are dropped, in
+    /// A queue in which every packet waits `since` ms, one being sent each millisecond: when packets are dropped, in
     /// milliseconds.
-    fn drops(codel: &mut Codel, from: u64, to: u64, wait: u64) -> Vec<u64> {
+    fn drops(codel: &mut Codel, from: u64, to: u64, since: u64) -> Vec<u64> {
         let mut times = Vec::new();
         for ms in from..to {
             let mut fifo = Fifo::default();
             for _ in 0..20 {
-                fifo.push(&waiting(ms - wait));
+                wait(&mut fifo, ms - since);
             }
             let sent = codel.next(SimTime::from_nanos(ms * MS), &mut fifo, 0, &mut |_| times.push(ms));
             assert!(sent.is_some());
@@ -277,8 +278,8 @@ mod tests {
         let mut codel = Codel::new(config(), false, 1_514);
         for ms in 1_000..3_000 {
             let mut fifo = Fifo::default();
-            fifo.push(&waiting(ms - 50));
-            fifo.push(&waiting(ms - 50));
+            wait(&mut fifo, ms - 50);
+            wait(&mut fifo, ms - 50);
             let mut dropped = 0;
             assert!(codel.next(SimTime::from_nanos(ms * MS), &mut fifo, 0, &mut |_| dropped += 1).is_some());
             assert_eq!(dropped, 0);

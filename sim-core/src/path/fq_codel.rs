@@ -60,7 +60,7 @@ impl FqCodel {
             Box::new(Flow { fifo: Fifo::default(), codel: fresh.clone(), deficit: 0, listed: false })
         });
         self.bytes += u64::from(waiting.bytes);
-        flow.fifo.push(&waiting);
+        flow.fifo.push(waiting.since, &waiting.packet, waiting.bytes);
         if !flow.listed {
             (flow.listed, flow.deficit) = (true, quantum);
             self.new.push_back(at);

@@ -68,6 +68,8 @@ pub struct Link {
     /// Segments that left the link.
     left: u64,
     lane: Lane<Packet>,
+    /// The place of the next thing to happen.
+    next: Key,
     /// When the last packet leaves.
     last: SimTime,
     /// The latest time at which a packet entered.
@@ -127,6 +129,7 @@ impl Link {
             drop_run: u64::from(config.drop_run.max(1)),
             left: 0,
             lane,
+            next: Key::NEVER,
             last: SimTime::ZERO,
             entered: SimTime::ZERO,
             over_limit: 0,
@@ -165,7 +168,8 @@ impl Link {
     fn send_one<E>(&mut self, at: SimTime, packet: &Packet, order: &mut EventQueue<E>) -> bool {
         if self.special.is_some() {
             let before = self.waiting();
-            let taken = self.send_special(at, *packet, order);
+            let taken = self.send_special(at, packet, order);
+            self.next = self.first();
             return taken && (!self.in_host || self.waiting() > before);
         }
         self.sent += 1;
@@ -179,6 +183,7 @@ impl Link {
         }
         self.last = due;
         let key = order.key(due);
+        self.next = self.next.min(key);
         self.lane.push(key, *packet);
         true
     }
@@ -194,6 +199,7 @@ impl Link {
     pub(crate) fn leaves(&mut self) {
         self.delivered += 1;
         self.lane.drop_front();
+        self.next = self.lane.peek();
     }
 
     /// Whether packets wait in a queueing discipline of the sending host.
@@ -229,7 +235,11 @@ impl Link {
 
     /// The place of the next thing to happen in the order of events: mostly that a packet arrives.
     #[inline]
-    pub fn peek(&self) -> Key {
+    pub const fn peek(&self) -> Key {
+        self.next
+    }
+
+    fn first(&self) -> Key {
         match &self.special {
             None => self.lane.peek(),
             Some(s) => {
@@ -242,6 +252,12 @@ impl Link {
 
     /// The next thing happens: a packet leaves the link, or nothing that the other end would see (`None`).
     pub fn pop<E>(&mut self, order: &mut EventQueue<E>) -> Option<Packet> {
+        let popped = self.take_first(order);
+        self.next = self.first();
+        popped
+    }
+
+    fn take_first<E>(&mut self, order: &mut EventQueue<E>) -> Option<Packet> {
         if let Some(s) = &mut self.special {
             let first = s.sorted.as_ref().map_or_else(|| self.lane.peek(), Sorted::peek);
             let queue = s.queue.as_ref().map_or(Key::NEVER, Bottleneck::wake);
@@ -319,7 +335,7 @@ impl Link {
 
     // --- links with a queue or impairments ------------------------------------------------------------------
 
-    fn send_special<E>(&mut self, at: SimTime, packet: Packet, order: &mut EventQueue<E>) -> bool {
+    fn send_special<E>(&mut self, at: SimTime, packet: &Packet, order: &mut EventQueue<E>) -> bool {
         // Two processors may put packets on one link: what has happened stays.
         self.entered = self.entered.max(at);
         let at = self.entered;
@@ -328,7 +344,7 @@ impl Link {
         self.advance(at, order);
         let Some(s) = &mut self.special else { return true };
         self.sent += if s.queue.is_some() { u64::from(packet.segments()) } else { 1 };
-        match s.shaper.as_mut().map_or(Verdict::Passes, |b| b.push(at, packet, |t| order.key(t))) {
+        match s.shaper.as_mut().map_or(Verdict::Passes, |b| b.push(at, *packet, |t| order.key(t))) {
             Verdict::Passes => self.onward(at, packet, order),
             Verdict::Waits => {}
             Verdict::Refused => return false,
@@ -337,7 +353,7 @@ impl Link {
     }
 
     /// A packet leaves the sending host.
-    fn onward<E>(&mut self, at: SimTime, packet: Packet, order: &mut EventQueue<E>) {
+    fn onward<E>(&mut self, at: SimTime, packet: &Packet, order: &mut EventQueue<E>) {
         match self.special.as_mut().and_then(|s| s.queue.as_mut()) {
             Some(queue) => queue.push(at, packet, |t| order.key(t)),
             None => self.enter(at, packet, false, order),
@@ -349,17 +365,17 @@ impl Link {
         loop {
             let shaper = self.special.as_mut().and_then(|s| s.shaper.as_mut());
             let Some((at, packet)) = shaper.and_then(|b| b.next(now, |t| order.key(t))) else { break };
-            self.onward(at, packet, order);
+            self.onward(at, &packet, order);
         }
         loop {
             let queue = self.special.as_mut().and_then(|s| s.queue.as_mut());
             let Some((at, packet)) = queue.and_then(|q| q.sent(now, |t| order.key(t))) else { return };
-            self.enter(at, packet, false, order);
+            self.enter(at, &packet, false, order);
         }
     }
 
     /// A packet enters the impaired part; `again` says that it is a copy.
-    fn enter<E>(&mut self, at: SimTime, packet: Packet, again: bool, order: &mut EventQueue<E>) {
+    fn enter<E>(&mut self, at: SimTime, packet: &Packet, again: bool, order: &mut EventQueue<E>) {
         let Some(s) = &mut self.special else { return };
         if let Some(netem) = &mut s.netem {
             let copies = netem.enter(again);
@@ -411,11 +427,11 @@ impl Link {
         match &mut s.sorted {
             Some(sorted) => {
                 self.last = self.last.max(due);
-                sorted.push(order.key(due), packet);
+                sorted.push(order.key(due), *packet);
             }
             None => {
                 self.last = self.last.max(due);
-                self.lane.push(order.key(self.last), packet);
+                self.lane.push(order.key(self.last), *packet);
             }
         }
     }
