@@ -53,6 +53,6 @@ impl Undecided {
         self.once_from = Seq::default();
         self.again.clear();
         let again = flight.iter().filter(|skb| skb.marks.ever_retrans);
-        self.again.extend(again.map(|skb| Resending::of(skb)));
+        self.again.extend(again.map(Resending::of));
     }
 }
