@@ -126,8 +126,7 @@ impl Sender {
         // One reading of the clock serves the whole loop (`tcp_mstamp_refresh`).
         rx.refresh_clock(cx);
         self.wstamp = self.wstamp.max(rx.acked_at());
-        let max_segs =
-            tso::autosize(&self.rules, &self.sysctl, self.pacing_rate, self.rtt.min_us(), self.gso_max, mss);
+        let mut size = None;
         let mut limits = Limits { cwnd: false, rwnd: false };
         let mut sent = 0;
         while !self.queue.unsent.is_empty() && !self.pacing_holds(rx) {
@@ -143,6 +142,7 @@ impl Sender {
                 }
                 quota = 1;
             }
+            let max_segs = *size.get_or_insert_with(|| self.most_segs(mss));
             if self.rules.tops_up {
                 quota = quota.min(max_segs);
                 skb = self.top_up(skb, quota.saturating_mul(mss), mss);
@@ -205,6 +205,11 @@ impl Sender {
             return false;
         }
         self.packets_out == 0 && !self.queue.unsent.is_empty()
+    }
+
+    /// Segments in the largest packet (`tcp_tso_segs`).
+    pub(super) fn most_segs(&self, mss: u32) -> u32 {
+        tso::autosize(&self.rules, &self.sysctl, self.pacing_rate, self.rtt.min_us(), self.gso_max, mss)
     }
 
     /// Fills the first unsent skb from the next one up to `goal` bytes (`tcp_grow_skb`).
@@ -382,10 +387,10 @@ impl Sender {
         self.wstamp = may_leave.max(rx.cached_clock());
         // Its ACK says nothing about the round trip any more, a probe's included.
         skb.marks.ever_retrans = true;
-        let before = *skb;
-        let repeated = TxSkb { sent_at: self.wstamp, delivered_before: self.loss.delivered, ..before };
+        let repeated = TxSkb { sent_at: self.wstamp, delivered_before: self.loss.delivered, ..*skb };
         if !self.transmit(cx, rx, &repeated, true) {
-            self.loss.undecided.resent(&before, self.window.snd_una);
+            // Its time is the old one, but it no longer counts as sent once.
+            self.loss.undecided.forget(&self.queue.rtx);
             cx.host.counters.retrans_fail += u64::from(repeated.segs.max(1));
             return Resent::Refused;
         }

@@ -187,11 +187,9 @@ impl Sender {
     /// The same of those that were sent again.
     fn judge_sent_again(&mut self, cx: &mut Cx<'_, impl Observer>, window: u32, flags: &mut AckFlags) -> u32 {
         let mut wait = 0;
-        let mut again = std::mem::take(&mut self.loss.undecided.again);
-        again.retain(|r| {
-            if r.sent_at > self.loss.rack.sent_at {
-                return true;
-            }
+        let mut at = 0;
+        while let Some(&r) = self.loss.undecided.again.get(at).filter(|r| r.sent_at <= self.loss.rack.sent_at)
+        {
             let mut open = false;
             let mut i = self.queue.rtx.partition_point(|skb| skb.end_seq() <= r.seq);
             while let Some(skb) = self.queue.rtx.get(i).filter(|skb| skb.seq < r.end) {
@@ -202,9 +200,12 @@ impl Sender {
                 }
                 i += 1;
             }
-            open
-        });
-        self.loss.undecided.again = again;
+            if open {
+                at += 1;
+            } else {
+                self.loss.undecided.again.remove(at);
+            }
+        }
         wait
     }
 

@@ -301,14 +301,7 @@ impl Sender {
         if self.loss.lost_out == 0 {
             return;
         }
-        let max_segs = super::tso::autosize(
-            &self.rules,
-            &self.sysctl,
-            self.pacing_rate,
-            self.rtt.min_us(),
-            self.gso_max,
-            self.mss,
-        );
+        let max_segs = self.most_segs(self.mss);
         let from = self.loss.resend_from;
         debug_assert!(
             !self.queue.rtx.iter().any(|skb| skb.seq < from && skb.is_missing()),

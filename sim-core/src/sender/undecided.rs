@@ -29,7 +29,7 @@ impl Resending {
 pub(super) struct Undecided {
     /// All that were sent once and lie below are decided.
     pub(super) once_from: Seq,
-    /// All others that are not.
+    /// All others that are not, in the order in which they were sent.
     pub(super) again: VecDeque<Resending>,
 }
 
@@ -40,7 +40,7 @@ impl Undecided {
         self.again.clear();
     }
 
-    /// `skb` was sent again, or should have been. Everything below `una` has arrived.
+    /// `skb` was sent again. Everything below `una` has arrived.
     pub(super) fn resent(&mut self, skb: &TxSkb, una: Seq) {
         while self.again.front().is_some_and(|r| r.end <= una) {
             self.again.pop_front();
@@ -54,5 +54,6 @@ impl Undecided {
         self.again.clear();
         let again = flight.iter().filter(|skb| skb.marks.ever_retrans);
         self.again.extend(again.map(Resending::of));
+        self.again.make_contiguous().sort_by_key(|r| r.sent_at);
     }
 }
