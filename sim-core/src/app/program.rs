@@ -62,6 +62,8 @@ pub enum Call {
 pub struct Program {
     writer: Writer,
     reader: Reader,
+    /// It may come to an end of its own.
+    ends: bool,
     /// What a `send` in progress writes: bytes read before, or the writer's own.
     echoing: bool,
     shut: bool,
@@ -73,9 +75,11 @@ pub struct Program {
 impl Program {
     /// A program that has not started. Programs may share what they were told to do.
     pub fn new(write: impl Into<Arc<WriteConfig>>, read: impl Into<Arc<ReadConfig>>) -> Self {
+        let (writer, reader) = (Writer::new(write), Reader::new(read));
         Self {
-            writer: Writer::new(write),
-            reader: Reader::new(read),
+            ends: writer.may_end() || reader.may_close(),
+            writer,
+            reader,
             echoing: false,
             shut: false,
             closed: false,
@@ -120,7 +124,7 @@ impl Program {
             due = due.min(self.writer.due().unwrap_or(SimTime::NEVER));
         }
         let echoes = self.reader.held() > 0 && socket.writable();
-        if echoes || self.wants_to_close() || self.wants_to_end().is_some() {
+        if echoes || (self.ends && (self.wants_to_close() || self.wants_to_end().is_some())) {
             due = due.min(self.last);
         }
         (due != SimTime::NEVER).then_some(due)

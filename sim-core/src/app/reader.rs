@@ -122,6 +122,11 @@ impl Reader {
         self.held -= n.min(self.held);
     }
 
+    /// Whether reading may make the program close its end.
+    pub fn may_close(&self) -> bool {
+        self.config.close_at_end || self.config.close_after.is_some()
+    }
+
     /// Whether the program closes its end now.
     #[inline]
     pub fn closes(&self) -> bool {

@@ -106,11 +106,15 @@ impl Writer {
         self.written
     }
 
+    /// Whether there is an end to what it writes.
+    pub fn may_end(&self) -> bool {
+        self.config.total.is_some() && !matches!(self.config.mode, WriteMode::Never)
+    }
+
     /// What the program does with its end now that it has written all, and got the last answer; `None` before.
     #[inline]
     pub fn ending(&self) -> Option<Ending> {
-        let bounded = self.config.total.is_some() && !matches!(self.config.mode, WriteMode::Never);
-        (bounded && self.left() == 0 && !self.awaiting).then_some(self.config.ending)
+        (self.may_end() && self.left() == 0 && !self.awaiting).then_some(self.config.ending)
     }
 
     /// Whether there is an answer that was not written yet.

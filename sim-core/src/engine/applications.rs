@@ -226,7 +226,7 @@ impl<O: Observer> Simulation<'_, O> {
                     if self.closing.is_over() || due.is_none_or(|due| due > time) {
                         break due;
                     }
-                    let polled = [Side::Sender, Side::Receiver].map(|side| self.poll(flow, side));
+                    let polled = [self.poll(flow, Side::Sender), self.poll(flow, Side::Receiver)];
                     Round { begin: time, polled, next: 0, worked: false }
                 }
             };

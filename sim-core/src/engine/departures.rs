@@ -26,7 +26,15 @@ impl<O: Observer> Simulation<'_, O> {
 
     /// The device of `link` has let go of packets that waited in its host: sockets that stopped for them go on
     /// (`tcp_wfree`), after what has arrived.
+    #[inline]
     pub(super) fn packets_freed(&mut self, link: Side, time: SimTime) {
+        if self.in_host {
+            self.sockets_go_on(link, time);
+        }
+    }
+
+    #[inline(never)]
+    fn sockets_go_on(&mut self, link: Side, time: SimTime) {
         let lazily = self.config.host.calls.threaded_softirqs;
         while let Some(p) = self.links[link.at()].take_released() {
             let from = Side::sends(p.way);
@@ -50,9 +58,10 @@ impl<O: Observer> Simulation<'_, O> {
     /// What a socket has sent leaves it.
     pub(super) fn send_out(&mut self, flow: FlowId, side: Side, time: SimTime) {
         let mut out = std::mem::take(&mut self.out);
-        for t in out.drain(..) {
-            self.leave(flow, side, time, &t);
+        for t in &out {
+            self.leave(flow, side, time, t);
         }
+        out.clear();
         self.out = out;
     }
 

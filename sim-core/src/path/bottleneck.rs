@@ -142,7 +142,7 @@ impl Bottleneck {
             return self.send_next(now, key);
         }
         for n in 0..of {
-            self.push_one(now, &packet.cut(n));
+            self.push_one(now, &packet.piece(n));
             self.send_next(now, &mut key);
         }
     }

@@ -259,11 +259,9 @@ impl Link {
 
     fn take_first<E>(&mut self, order: &mut EventQueue<E>) -> Option<Packet> {
         if let Some(s) = &mut self.special {
-            let first = s.sorted.as_ref().map_or_else(|| self.lane.peek(), Sorted::peek);
-            let queue = s.queue.as_ref().map_or(Key::NEVER, Bottleneck::wake);
-            let wake = s.shaper.as_ref().map_or(queue, |b| b.wake().min(queue));
-            if wake < first {
-                self.advance(wake.time, order);
+            let packet = s.sorted.as_ref().map_or_else(|| self.lane.peek(), Sorted::peek);
+            if self.next < packet {
+                self.advance(self.next.time, order);
                 return None;
             }
             if let Some(sorted) = &mut s.sorted {

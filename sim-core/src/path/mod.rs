@@ -85,10 +85,12 @@ impl Packet {
     /// The `n`th of its segments as a packet of its own, as a device cuts it before the wire; a packet of one segment
     /// stays as it is.
     pub(crate) fn cut(&self, n: u32) -> Self {
+        if self.segments() == 1 { *self } else { self.piece(n) }
+    }
+
+    /// The same of a packet that has several.
+    pub(crate) fn piece(&self, n: u32) -> Self {
         let Payload::Data(e) = self.payload else { return *self };
-        if self.segments() == 1 {
-            return *self;
-        }
         let seg = self.segment(n);
         Self { payload: Payload::Data(e.part((seg.seq - self.seg.seq) as u32, seg.len)), seg, ..*self }
     }

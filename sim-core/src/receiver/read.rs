@@ -9,7 +9,7 @@ impl Receiver {
     /// A non-blocking `recv` of up to `len` bytes that takes no time. Returns the bytes copied.
     pub fn recv<S: SendHalf, O: Observer>(&mut self, cx: &mut Cx<'_, O>, snd: &mut S, len: u32) -> u32 {
         self.recv_begin(len);
-        while self.recv_copy(cx) {}
+        while self.recv_copy(cx) && !self.queue.is_empty() {}
         self.recv_end(cx, snd)
     }
 
@@ -24,25 +24,26 @@ impl Receiver {
         if self.reading.left == 0 {
             return false;
         }
-        let Some(&skb) = self.queue.front() else { return false };
+        let Some(skb) = self.queue.front() else { return false };
+        let (len, truesize, fin) = (skb.len, skb.buf.truesize, skb.has_fin());
         let offset = (self.copied_seq - skb.seq).max(0) as u32;
-        if offset < skb.len {
-            let used = (skb.len - offset).min(self.reading.left);
+        if offset < len {
+            let used = (len - offset).min(self.reading.left);
             self.copied_seq = self.copied_seq + used;
             self.reading.left -= used;
             self.reading.copied += used;
             self.space_adjust(cx);
-            if used + offset < skb.len {
+            if used + offset < len {
                 // Charged until its last byte is read.
                 return false;
             }
         }
-        if skb.has_fin() {
+        if fin {
             self.copied_seq = self.copied_seq + 1;
         }
         self.queue.pop_front();
-        self.uncharge(cx, skb.buf.truesize);
-        self.reading.left > 0 && !skb.has_fin()
+        self.uncharge(cx, truesize);
+        self.reading.left > 0 && !fin
     }
 
     /// Bytes that the `recv` in progress has copied.
