@@ -163,9 +163,8 @@ impl<O: Observer> Simulation<'_, O> {
                     self.flows[front.packet.flow as usize].ends[from.at()].tx.dropped_on_the_way(seq);
                 }
             } else {
-                let held = self.calling > 0
-                    && self.flows[front.packet.flow as usize].ends[front.to.at()].rx.is_owned();
-                let alone = !self.flows[front.packet.flow as usize].ends[front.to.at()].rx.has_data();
+                let socket = &self.flows[front.packet.flow as usize].ends[front.to.at()].rx;
+                let (held, alone) = (self.calling > 0 && socket.is_owned(), !socket.has_data());
                 let cost =
                     if held { self.cpu.backlog() } else { self.cpu.segment(front.to, !self.busy, alone) };
                 self.cpu.busy_until(time + cost);

@@ -111,18 +111,18 @@ pub(super) struct Flow {
 impl Flow {
     /// Connection `id` of the run, closed. `common` is what most have in common, by [`Side::at`].
     pub(super) fn new(config: &RunConfig, id: FlowId, common: &[Shared; 2]) -> Self {
+        let [sender, receiver] = common;
         let (tx, rx) = (config.sender_of(id), config.receiver_of(id));
-        let ends = [
-            (tx, &common[0], std::ptr::eq(tx, &config.sender)),
-            (rx, &common[1], std::ptr::eq(rx, &config.receiver)),
-        ];
+        let same = [std::ptr::eq(tx, &config.sender), std::ptr::eq(rx, &config.receiver)];
+        let end = |end: &EndpointConfig, common: &Shared, same| {
+            Endpoint::new(config.kernel, end, &config.host, &shared(&common.sysctl, &end.sysctl, same))
+        };
+        let program = |end: &EndpointConfig, common: &Shared, same| {
+            Program::new(shared(&common.write, &end.write, same), shared(&common.read, &end.read, same))
+        };
         Self {
-            ends: ends.map(|(end, common, same)| {
-                Endpoint::new(config.kernel, end, &config.host, &shared(&common.sysctl, &end.sysctl, same))
-            }),
-            programs: ends.map(|(end, common, same)| {
-                Program::new(shared(&common.write, &end.write, same), shared(&common.read, &end.read, same))
-            }),
+            ends: [end(tx, sender, same[0]), end(rx, receiver, same[1])],
+            programs: [program(tx, sender, same[0]), program(rx, receiver, same[1])],
             threads: [Thread::default(), Thread::default()],
             syn_sent: SimTime::ZERO,
             syn_ack_sent: SimTime::ZERO,

@@ -182,6 +182,7 @@ fn open_flows(flows: &mut Vec<Flow>, config: &RunConfig) {
 
 impl<'a, O: Observer> Simulation<'a, O> {
     /// A run that has not begun, in the memory of an earlier one.
+    #[inline(always)]
     pub(super) fn new(config: &'a RunConfig, obs: &'a mut O, storage: &mut Storage) -> Self {
         let Storage { mut queue, mut flows, mut waiting, mut apps_waiting, mut out, lanes } =
             std::mem::take(storage);

@@ -20,6 +20,8 @@ pub(super) struct Collapsed {
     removed: Vec<usize>,
     /// The skbs made of them.
     made: Vec<Skb>,
+    /// Skbs in front of them that were rewritten as what they are.
+    kept: u32,
     /// Bytes copied.
     copied: u32,
 }
@@ -29,7 +31,7 @@ impl Collapsed {
     pub(super) fn clear(&mut self) {
         self.removed.clear();
         self.made.clear();
-        self.copied = 0;
+        (self.kept, self.copied) = (0, 0);
     }
 }
 
@@ -38,7 +40,7 @@ impl Receiver {
     pub(super) fn collapse_receive_queue<O: Observer>(&mut self, cx: &mut Cx<'_, O>) {
         let rmem_before = self.rmem;
         let mut run = std::mem::take(&mut self.queue);
-        let c = self.collapse(cx, run.make_contiguous(), self.copied_seq, self.rcv_nxt);
+        let c = self.collapse(cx, run.make_contiguous(), self.copied_seq, self.rcv_nxt, true);
         match (c.removed.first(), c.removed.last()) {
             (None, _) | (_, None) => self.queue = run,
             // Everything from some place on, as most of the time.
@@ -64,7 +66,7 @@ impl Receiver {
                 self.spare = run;
             }
         }
-        self.report_collapse(cx, Queue::Receive, rmem_before, c.removed.len() as u32, c.copied);
+        self.report_collapse(cx, Queue::Receive, rmem_before, c.removed.len() as u32 + c.kept, c.copied);
         self.collapsed = c;
     }
 
@@ -111,7 +113,7 @@ impl Receiver {
     ) {
         let rmem_before = self.rmem;
         let run: Vec<Skb> = members.iter().map(|&n| *self.ofo.get(n)).collect();
-        let c = self.collapse(cx, &run, start, end);
+        let c = self.collapse(cx, &run, start, end, false);
         // Sources leave the tree one by one; the new skbs enter it at the very end. Both shape the tree.
         for &at in &c.removed {
             self.ofo.remove(members[at]);
@@ -125,13 +127,15 @@ impl Receiver {
 
     /// Rewrites the bytes of `run` from `start` to `end` (`tcp_collapse`): finds the first skb that is worth
     /// the work, then copies everything contiguous from there. Accounts for what it frees and makes; moving
-    /// skbs in and out of their queue is the caller's part.
+    /// skbs in and out of their queue is the caller's part. `in_place` says that a queue is in order, so that what does not
+    /// change may stay where it is.
     fn collapse<O: Observer>(
         &mut self,
         cx: &mut Cx<'_, O>,
         run: &[Skb],
         mut start: Seq,
         end: Seq,
+        in_place: bool,
     ) -> Collapsed {
         let mut c = std::mem::take(&mut self.collapsed);
         c.clear();
@@ -157,9 +161,10 @@ impl Receiver {
         if run.get(at).is_none_or(is_boundary) {
             return c;
         }
+        let page = i64::from(self.layout.page_payload());
         let mut made_for = (0, self.layout.kmalloc_head(0, self.kernel.small_head));
         while start < end {
-            let mut room = (end - start).min(i64::from(self.layout.page_payload())) as u32;
+            let mut room = (end - start).min(page) as u32;
             // Mostly as large as the one before.
             if room != made_for.0 {
                 made_for = (room, self.layout.kmalloc_head(room, self.kernel.small_head));
@@ -177,8 +182,12 @@ impl Receiver {
             if !O::STEPWISE && source.seq == start && source.len == room && source.buf == copied {
                 self.return_surplus(cx);
                 cx.host.counters.rcv_collapsed += 1;
-                c.removed.push(at);
-                c.made.push(*source);
+                if in_place && c.made.is_empty() {
+                    c.kept += 1;
+                } else {
+                    c.removed.push(at);
+                    c.made.push(*source);
+                }
                 c.copied += room;
                 start = start + room;
                 at += 1;
