@@ -30,8 +30,12 @@ const PROGRAM_START_NS: u64 = 19_000;
 /// From the mark START to the first byte of the first `send`, thousandths of the cost of a segment. The readers'
 /// clock starts at the mark.
 const FIRST_SEND_PERMILLE: u64 = 2_260;
-/// From the begin of a recording to the SYN, ns.
+/// From the begin of a recording to the SYN, if that was not recorded, ns.
 const SYN_NS: u64 = 8_500;
+/// Options that the program sets on the accepted socket before it sleeps.
+const ACCEPTED_OPTIONS: [&str; 3] = ["sclamp", "slowat", "srcvbuf"];
+/// A `setsockopt`, ns.
+const SET_NS: u64 = 6_400;
 /// From the wake-up of a reader to its `recv`, ns.
 const RECV_ENTRY_NS: u64 = 6_200;
 /// What the first `send` takes longer than others of its kind.
@@ -115,7 +119,7 @@ impl Around {
         let first_send = if chunks { machine.first_round() } else { machine.first_call() };
         Self {
             packet_cost: machine.packet_cost().as_nanos(),
-            since: SYN_NS,
+            since: rec.tx.first().map_or(SYN_NS, |syn| syn.time_ns),
             start: machine.start(),
             first_send,
             entry: SimDuration::from_nanos(RECV_ENTRY_NS),
@@ -208,6 +212,12 @@ pub fn run_config_with(rec: &Recording, times: Times) -> Result<RunConfig, Confi
     let Around { packet_cost, since, start, first_send, entry, late, steps, calls } = match times {
         Times::Proportions => Around::proportions(rec, &options),
         Times::Measured => Around::measured(rec, &options),
+    };
+    let set =
+        u64::try_from(ACCEPTED_OPTIONS.iter().filter(|o| options.set(o).is_some()).count()).unwrap_or(0);
+    let start = match times {
+        Times::Proportions => start,
+        Times::Measured => start + SimDuration::from_nanos(SET_NS * set),
     };
     let start = options.millis("pre_ms") + SimDuration::from_nanos(TIMER_SLACK_NS) + start + first_send;
     let plain = rec.summary.setup.iter().any(|l| l.starts_with("ethtool") && l.contains("gso off"));

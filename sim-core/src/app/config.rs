@@ -264,7 +264,7 @@ impl CallConfig {
         SimDuration::from_nanos(self.copy.as_nanos() * bytes as u64 / (3 * 32_768))
     }
 
-    /// From the return of one call to the next one, `poll` included: just under half a call (5.2 to 5.6 us recorded).
+    /// From the last call of a round to the first one of the next, `poll` included: just under half a call (5.2 to 5.6 us recorded).
     pub const fn between(&self) -> SimDuration {
         SimDuration::from_nanos(self.cost.as_nanos() * 9 / 20)
     }

@@ -48,6 +48,12 @@ pub struct StepShares {
     pub send: u32,
     /// A packet sent by itself in the middle of a `send`, beside the packet.
     pub single: u32,
+    /// Copying 32 KiB from the program.
+    pub copy: u32,
+    /// Beginning an skb of a `send`.
+    pub skb: u32,
+    /// An attempt in the middle of a `send` to send what is written, which sends nothing.
+    pub push: u32,
 }
 
 impl Default for StepShares {
@@ -73,6 +79,9 @@ impl Default for StepShares {
             backlogged: 750_000,
             send: 1_000_000,
             single: 1_500_000,
+            copy: 1_500_000,
+            skb: 0,
+            push: 0,
         }
     }
 }

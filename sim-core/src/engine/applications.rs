@@ -241,6 +241,9 @@ impl<O: Observer> Simulation<'_, O> {
                 if !round.worked {
                     break self.thread_due(flow, thread);
                 }
+                // All sockets are looked at again.
+                self.cpu.busy_until(time + self.config.host.calls.between());
+                time = self.cpu.begin(time);
                 continue;
             };
             round.worked = true;
@@ -321,7 +324,10 @@ impl<O: Observer> Simulation<'_, O> {
                 match after {
                     AfterWrite::Nothing => {}
                     // Written before the program's loop begins.
-                    AfterWrite::NewRound => t.round = None,
+                    AfterWrite::NewRound => {
+                        t.round = None;
+                        self.cpu.busy_until(time + self.config.host.calls.between());
+                    }
                     AfterWrite::QuickAck => {
                         self.set_option(flow, Side::Receiver, time, LiveOption::QuickAck(1));
                     }
@@ -334,8 +340,6 @@ impl<O: Observer> Simulation<'_, O> {
             }
             Call::Shutdown | Call::Close => {}
         }
-        let between = self.config.host.calls.between();
-        self.cpu.busy_until(time + between);
         if self.config.host.calls.threaded_softirqs && !self.busy && !self.direct {
             self.call_over = Some(time);
         }

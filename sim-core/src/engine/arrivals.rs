@@ -164,7 +164,9 @@ impl<O: Observer> Simulation<'_, O> {
                 }
             } else {
                 let socket = &self.flows[front.packet.flow as usize].ends[front.to.at()].rx;
-                let (held, alone) = (self.calling > 0 && socket.is_owned(), !socket.has_data());
+                let held = self.calling > 0 && socket.is_owned();
+                // Nothing to be merged with, or nothing to merge.
+                let alone = front.packet.seg.len == 0 || !socket.has_data();
                 let cost =
                     if held { self.cpu.backlog() } else { self.cpu.segment(front.to, !self.busy, alone) };
                 self.cpu.busy_until(time + cost);

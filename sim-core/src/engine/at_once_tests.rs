@@ -74,6 +74,7 @@ fn writer(n: u64) -> RunConfig {
     // Plenty, a little more than one buffer, and less.
     c.host.tcp_mem = [[1 << 20; 3], [300, 600, 900], [50, 80, 120]][choose(3)];
     c.host.packet_cost = SimDuration::from_nanos([0, 1_000, 25_000][choose(3)]);
+    [c.host.steps.skb, c.host.steps.push] = [[0, 0], [40_000, 300_000]][choose(2)];
     c.host.calls.fragment = SimDuration::from_micros([0, 32][choose(2)]);
     c.host.calls.threaded_softirqs = choose(2) == 0;
     let call = [100_000, 1 << 20, 16 << 20][choose(3)];

@@ -259,7 +259,12 @@ impl<O: Observer> Simulation<'_, O> {
                 let begins = asked || call.stage == Stage::Begin;
                 let undisturbed = self.undisturbed_until();
                 let preempted = self.preempted_at(flow, thread);
-                let cold = begins && self.flows[flow as usize].programs[side.at()].written() == 0;
+                let written = |side: Side| self.flows[flow as usize].programs[side.at()].written();
+                let one_thread = self.config.host.calls.one_thread;
+                let cold = begins && written(side) == 0 && !(one_thread && written(side.peer()) > 0);
+                if begins {
+                    self.page_frag(flow, side);
+                }
                 let calls = &self.config.host.calls;
                 let time = if cold { time + calls.first_send } else { time };
                 let time = if asked { time + calls.enter } else { time };
@@ -307,6 +312,24 @@ impl<O: Observer> Simulation<'_, O> {
             Stage::Release => self.release_step(flow, call, time),
             Stage::Released => true,
             Stage::Return => true,
+        }
+    }
+
+    /// Which page fragment a `send` on the socket of `side` copies into: that of its thread, which may have written to the other
+    /// socket since. If nothing in it is used any more it is used again.
+    fn page_frag(&mut self, flow: FlowId, side: Side) {
+        let one_thread = self.config.host.calls.one_thread;
+        let f = &mut self.flows[flow as usize];
+        let [a, b] = &mut f.ends;
+        let (end, other) = if side == Side::Sender { (a, b) } else { (b, a) };
+        if one_thread && f.wrote == Some(side.peer()) {
+            end.tx.write_behind(&other.tx);
+        }
+        f.wrote = Some(side);
+        let own = end.tx.uses_page_frag_of(&end.tx, other.rx.has_data());
+        let others = one_thread && other.tx.uses_page_frag_of(&end.tx, end.rx.has_data());
+        if !own && !others {
+            end.tx.write_page_frag_again();
         }
     }
 
@@ -362,10 +385,11 @@ impl<O: Observer> Simulation<'_, O> {
         if self.flows[flow as usize].ends[side.at()].rx.backlog_waiting() == 0 {
             return false;
         }
+        let pure = self.flows[flow as usize].ends[side.at()].rx.backlog_begins_empty();
         self.lags = self.cpu.reactions();
         self.on(flow, side, time, |cx, end| end.drain_one(cx));
         self.lags = Default::default();
-        self.cpu.busy_until(time + self.cpu.backlogged());
+        self.cpu.busy_until(time + self.cpu.backlogged(pure));
         true
     }
 
@@ -376,10 +400,13 @@ impl<O: Observer> Simulation<'_, O> {
         if self.drain_one(flow, side, time) {
             return false;
         }
+        let sent_before = self.transmitted;
         if !self.flows[flow as usize].ends[side.at()].release_untouched() {
             self.on(flow, side, time, |cx, end| end.release(cx));
         }
-        if self.uninterrupted || self.direct || !self.config.host.calls.threaded_softirqs {
+        // Without a delay on its way, what is sent here is received before the call returns.
+        let received = self.direct && self.transmitted > sent_before;
+        if !received && (self.uninterrupted || self.direct || !self.config.host.calls.threaded_softirqs) {
             return true;
         }
         call.stage = Stage::Released;

@@ -213,9 +213,10 @@ impl Cpu {
         self.times.backlog
     }
 
-    /// Cost of processing one segment out of the backlog: what is left of a segment's.
-    pub(super) fn backlogged(&self) -> SimDuration {
-        self.times.backlogged
+    /// Cost of processing one segment out of the backlog: what is left of a segment's; `pure` says that it carries no data.
+    pub(super) fn backlogged(&self, pure: bool) -> SimDuration {
+        let Times { backlogged, merge, .. } = self.times;
+        if pure { backlogged.saturating_sub(merge) } else { backlogged }
     }
 
     /// Cost of sending one pure ACK: it has no payload to look after.

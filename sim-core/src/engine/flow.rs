@@ -106,6 +106,8 @@ pub(super) struct Flow {
     pub(super) segments: u64,
     /// How long the writer could not write.
     pub(super) blocked: BlockedTime,
+    /// To whose socket the thread of both programs wrote last.
+    pub(super) wrote: Option<Side>,
 }
 
 impl Flow {
@@ -134,6 +136,7 @@ impl Flow {
             started: None,
             segments: 0,
             blocked: BlockedTime::default(),
+            wrote: None,
         }
     }
 

@@ -79,7 +79,7 @@ impl Slim {
             Payload::Ack => Some(Self::header(packet, len, Kind::Ack)),
             Payload::Data(e) if e.seq != seg.seq || e.len != seg.len => None,
             Payload::Data(e) => {
-                let [a, b, c] = e.breaks;
+                let [a, b, c, 0, 0] = e.breaks else { return None };
                 Some(Self {
                     at: e.at,
                     skb_len: u16::try_from(e.skb_end - e.seq).ok()?,
@@ -116,6 +116,7 @@ impl Slim {
     #[inline]
     fn packet(&self) -> Packet {
         let (seq, len) = (self.seq, u32::from(self.len));
+        let [a, b, c] = self.breaks;
         let payload = match self.kind {
             Kind::Ack | Kind::Whole => Payload::Ack,
             Kind::Data => Payload::Data(Emitted {
@@ -124,7 +125,7 @@ impl Slim {
                 gso_size: self.gso_size.into(),
                 skb_end: seq + u32::from(self.skb_len),
                 at: self.at,
-                breaks: self.breaks.map(u32::from),
+                breaks: [a.into(), b.into(), c.into(), 0, 0],
             }),
         };
         let seg = Segment {
@@ -163,7 +164,7 @@ mod tests {
             gso_size,
             skb_end: seg.seq + (3 * len).min(65_483),
             at: SimTime::from_nanos(9),
-            breaks: [len / 3, len / 2, 0],
+            breaks: [len / 3, len / 2, 0, 0, 0],
         };
         Packet { flow: 70_000, way: Direction::Forward, seg, payload: Payload::Data(emitted) }
     }
@@ -179,14 +180,23 @@ mod tests {
         ack.seg.ts = None;
         let syn = SynOptions { mss: 1_460, window_scale: Some(7), sack: true, ts: None, window: 64_240 };
         let syn = Packet { payload: Payload::Handshake(syn), ..ack };
-        vec![whole, ack, sacked, whole.cut(1), syn, data(1, 1_448, 70_000), piece, sacked, data(9, 0, 0)]
+        let mut many = data(1, 60_000, 1_448);
+        if let Payload::Data(e) = &mut many.payload {
+            e.breaks = [1, 2, 3, 4, 5];
+        }
+        let large = data(1, 1_448, 70_000);
+        vec![whole, ack, sacked, whole.cut(1), syn, large, piece, sacked, many, data(9, 0, 0)]
     }
 
     #[test]
     fn every_packet_comes_out_as_it_went_in() {
         let mut wardrobe = Wardrobe::default();
         let slim: Vec<Slim> = packets().iter().map(|p| wardrobe.put(p)).collect();
-        assert_eq!(wardrobe.whole.len(), 5, "two with SACK blocks, a SYN, a large segment and a piece");
+        assert_eq!(
+            wardrobe.whole.len(),
+            6,
+            "two with SACK blocks, a SYN, a large segment, a piece, many fragments"
+        );
         let out: Vec<Packet> = slim.iter().map(|s| wardrobe.take(s)).collect();
         assert_eq!(out, packets());
         assert!(wardrobe.whole.is_empty());
@@ -194,6 +204,6 @@ mod tests {
 
     #[test]
     fn a_packet_that_waits_takes_a_third_of_one_that_is_at_hand() {
-        assert_eq!((size_of::<Slim>(), size_of::<Packet>()), (56, 176));
+        assert_eq!((size_of::<Slim>(), size_of::<Packet>()), (56, 184));
     }
 }

@@ -148,6 +148,11 @@ impl Receiver {
         }
     }
 
+    /// Whether the next segment in the backlog carries no data.
+    pub fn backlog_begins_empty(&self) -> bool {
+        self.backlog.front().is_some_and(|w| w.seg.len == 0)
+    }
+
     /// Segments waiting in the backlog.
     pub fn backlog_waiting(&self) -> usize {
         self.backlog.len()

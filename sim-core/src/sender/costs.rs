@@ -13,9 +13,12 @@ use crate::time::SimDuration;
 /// Costs of the sending half.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Costs {
-    packet: SimDuration,
     send: SimDuration,
     single: SimDuration,
+    /// Of 32 KiB.
+    copy: SimDuration,
+    skb: SimDuration,
+    push: SimDuration,
     fragment: SimDuration,
     early_fragment: SimDuration,
 }
@@ -25,9 +28,11 @@ impl Costs {
     pub(super) fn new(host: &HostConfig) -> Self {
         let packet = host.packet_cost;
         Self {
-            packet,
             send: part_of(packet, host.steps.send),
             single: part_of(packet, host.steps.single),
+            copy: part_of(packet, host.steps.copy),
+            skb: part_of(packet, host.steps.skb),
+            push: part_of(packet, host.steps.push),
             fragment: host.calls.fragment,
             early_fragment: host.calls.early_fragment,
         }
@@ -38,7 +43,9 @@ impl Costs {
     pub(super) fn of(packet: u64, fragment: u64, early_fragment: u64) -> Self {
         let packet = SimDuration::from_nanos(packet);
         let [fragment, early_fragment] = [fragment, early_fragment].map(SimDuration::from_nanos);
-        Self { packet, send: packet, single: packet, fragment, early_fragment }
+        let copy = part_of(packet, 1_500_000);
+        let [skb, push] = [25, 10].map(|parts| SimDuration::from_nanos(packet.as_nanos() / parts));
+        Self { send: packet, single: packet, copy, skb, push, fragment, early_fragment }
     }
 
     /// One packet handed to the device.
@@ -65,7 +72,17 @@ impl Costs {
 
     /// Copying `bytes` from the program.
     pub(super) fn copy(&self, bytes: u32) -> SimDuration {
-        SimDuration::from_nanos(self.packet.as_nanos() * u64::from(bytes) * 3 / (2 * 32_768))
+        SimDuration::from_nanos(self.copy.as_nanos() * u64::from(bytes) / 32_768)
+    }
+
+    /// Beginning an skb.
+    pub(super) fn skb(&self) -> SimDuration {
+        self.skb
+    }
+
+    /// Trying to send what is written, and sending nothing.
+    pub(super) fn push(&self) -> SimDuration {
+        self.push
     }
 }
 

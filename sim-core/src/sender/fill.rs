@@ -37,6 +37,7 @@ impl Laid {
     /// Lays the payload of an skb; no bytes of a fragment are given up.
     #[inline(always)]
     fn lay(&mut self, costs: &Costs, goal: u32) {
+        self.time += costs.skb();
         let rest = PAGE_FRAG - self.used;
         if rest >= goal {
             self.used += goal;
@@ -160,11 +161,17 @@ impl Sender {
             }
             // Up to the last push, then up to the last skb: that one says when pages were last had.
             let last = most - 1;
-            let push = last.checked_sub(push_after).map(|over| push_after + over / push_every * push_every);
+            let pushes = last.checked_sub(push_after).map(|over| over / push_every);
+            let push = pushes.map(|n| push_after + n * push_every);
+            let pushing = |n| SimDuration::from_nanos(costs.push().as_nanos() * u64::from(n));
+            laid.time += pushing(pushes.unwrap_or(0));
             let ended = push.filter(|at| *at < last).map(|at| {
                 laid.lay_all(&costs, goal, at + 1);
                 laid.time
             });
+            if ended.is_some() {
+                laid.time += costs.push();
+            }
             laid.lay_all(&costs, goal, last - push.filter(|at| *at < last).map_or(0, |at| at + 1));
             if laid.time < self.writing.undisturbed {
                 account.take_skbs([head, goal], last, start.used);
@@ -178,7 +185,9 @@ impl Sender {
                 self.writing.skbs = ((skbs - 1) % FLUSH + 1) as u8;
                 let run = SkbRun { first, len: goal, count: most, push_after, push_every };
                 self.queue.append_filled(run, laid.used);
-                return (laid.time, push.map(|_| ended.unwrap_or(laid.time)), most);
+                let pushed = push.map(|_| ended.unwrap_or(laid.time));
+                let end = if push == Some(last) { laid.time + costs.push() } else { laid.time };
+                return (end, pushed, most);
             }
         }
         let (mut next_push, mut last_push) = (push_after, None);
@@ -198,6 +207,7 @@ impl Sender {
                 account.take_skbs([head, goal], 1, begun.used);
             }
             begun = Laid { used, frags: self.queue.frags_begun(), time: now };
+            now += costs.skb();
             let mut left = goal;
             while left > 0 {
                 let n = WriteQueue::piece(&mut used, left);
@@ -215,6 +225,7 @@ impl Sender {
                     let window = full == Full::Peer;
                     cx.obs.sending(clock.after(cx.now, now), SendEvent::Pushed { window });
                 }
+                now += costs.push();
             }
             (filled, skbs) = (filled + 1, skbs + 1);
             if filled == most {
@@ -231,6 +242,7 @@ impl Sender {
     /// Charges the last of several skbs, piece by piece: it says when pages were last had.
     fn charge_last(&self, account: &mut SendAccount, goal: u32, laid: &mut Laid) {
         account.take(laid.time, self.queue.head());
+        laid.time += self.costs.skb();
         let mut left = goal;
         while left > 0 {
             let n = WriteQueue::piece(&mut laid.used, left);

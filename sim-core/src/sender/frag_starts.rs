@@ -64,6 +64,11 @@ impl FragStarts {
         }
     }
 
+    /// Where the last one begins.
+    pub(super) fn last(&self) -> Option<Seq> {
+        self.runs.back().map(|run| behind(run.first, run.count - 1))
+    }
+
     /// How many begin after `after` and before `before`.
     pub(super) fn between(&self, after: Seq, before: Seq) -> u32 {
         if before <= after {

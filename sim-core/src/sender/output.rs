@@ -17,8 +17,8 @@ use crate::time::{Now, SimTime};
 const DEFER_LIMIT_NS: u64 = 1_000_000;
 /// Shortest tail-loss or reordering timeout (`TCP_TIMEOUT_MIN_US`), microseconds.
 pub(super) const TIMEOUT_MIN_US: u64 = 2_000;
-/// Most page-fragment boundaries inside one packet: 64 KiB in fragments of 32 KiB, and one short fragment.
-pub(super) const MAX_BREAKS: usize = 3;
+/// Most page-fragment boundaries inside one packet: 128 KiB in fragments of 32 KiB, and one short fragment.
+pub(super) const MAX_BREAKS: usize = 5;
 
 /// What the device gets to know about a packet beside its header.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]

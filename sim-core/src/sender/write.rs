@@ -75,6 +75,23 @@ impl Sender {
         self.writing.preempted = at;
     }
 
+    /// The page fragment of the calling thread is where the other socket that it writes to has left it
+    /// (`task_struct.task_frag`).
+    pub fn write_behind(&mut self, other: &Self) {
+        self.queue.take_page_frag(other.queue.page_frag());
+    }
+
+    /// Whether bytes that were written to this socket lie in the page fragment that `writer` is about to use, and are not
+    /// acknowledged yet, or not read: `unread` says that the peer holds some.
+    pub fn uses_page_frag_of(&self, writer: &Self, unread: bool) -> bool {
+        self.queue.uses_page_frag(writer.queue.frags_begun(), unread)
+    }
+
+    /// Everything in the present page fragment was read: it is used again from its beginning.
+    pub fn write_page_frag_again(&mut self) {
+        self.queue.page_frag_again();
+    }
+
     /// A `send` begins of which a driver knows from outside that it takes `len` bytes.
     pub fn write_begin_taking(&mut self, now: Now, len: u32) {
         self.write_begin(now, len);
@@ -135,7 +152,8 @@ impl Sender {
                 continue;
             }
             let before = cx.out.len();
-            if self.must_push() {
+            let pushed = self.must_push();
+            if pushed {
                 self.queue.mark_push();
                 self.push_frames(cx, rx, self.mss_now(rx), true, false);
             } else if self.queue.unsent.len() == 1 {
@@ -143,6 +161,9 @@ impl Sender {
             }
             if cx.out.len() > before {
                 return WriteProgress::Sent;
+            }
+            if pushed {
+                self.spend(cx, self.costs.push());
             }
         }
         WriteProgress::Copied
@@ -188,6 +209,7 @@ impl Sender {
         self.restart_after_idle(cx.now);
         self.queue.entail();
         rx.settle_send(cx, self.queue.wmem_queued);
+        self.spend(cx, self.costs.skb());
         None
     }
 

@@ -134,6 +134,8 @@ pub struct WriteQueue {
     frag_used: u32,
     /// Page fragments begun so far.
     frags_begun: u64,
+    /// The next bytes go to the beginning of the fragment that the last ones lay in.
+    frag_again: bool,
     /// Where payload begins a new page fragment, in order.
     frag_starts: FragStarts,
 }
@@ -150,6 +152,7 @@ impl WriteQueue {
             head,
             frag_used: 0,
             frags_begun: 0,
+            frag_again: false,
             frag_starts: FragStarts::default(),
         }
     }
@@ -215,7 +218,7 @@ impl WriteQueue {
         let new_frag = self.frag_used == 0;
         let write_seq = self.write_seq;
         if new_frag {
-            self.frags_begun += 1;
+            self.frags_begun += u64::from(!std::mem::take(&mut self.frag_again));
             self.frag_starts.begin(write_seq, 1);
         }
         self.frag_used += n;
@@ -230,6 +233,33 @@ impl WriteQueue {
     /// Bytes used of the current page fragment.
     pub fn frag_used(&self) -> u32 {
         self.frag_used
+    }
+
+    /// Bytes used of the current page fragment, and page fragments begun so far.
+    pub(super) fn page_frag(&self) -> (u32, u64) {
+        (self.frag_used, self.frags_begun)
+    }
+
+    /// What is appended from now on lies behind what another socket of the same thread has copied.
+    pub(super) fn take_page_frag(&mut self, (used, begun): (u32, u64)) {
+        (self.frag_used, self.frags_begun) = (used, begun);
+        if used > 0 {
+            self.frag_starts.begin(self.write_seq, 1);
+        }
+    }
+
+    /// Whether bytes of this queue that are not acknowledged, or that `held` says somebody else holds, lie in the page fragment
+    /// that was begun as number `begun`.
+    pub(super) fn uses_page_frag(&self, begun: u64, held: bool) -> bool {
+        let inside = self.frag_starts.last().is_some_and(|start| start < self.write_seq);
+        begun == self.frags_begun && inside && (held || !self.is_empty())
+    }
+
+    /// Nobody uses the present page fragment any more: it begins anew (`skb_page_frag_refill`).
+    pub(super) fn page_frag_again(&mut self) {
+        if self.frag_used > 0 {
+            (self.frag_used, self.frag_again) = (0, true);
+        }
     }
 
     /// How many of `left` bytes go into the page fragment of which `used` bytes are used, or into the next one; uses them.
@@ -427,6 +457,40 @@ mod tests {
         assert_eq!(q.frags(Seq(32_769 - 1_000), 1_448), 2);
         assert_eq!(q.frags(Seq(32_769), 1_448), 1);
         assert_eq!(q.frags(Seq(1), 65_536), 2);
+    }
+
+    #[test]
+    fn two_sockets_of_one_thread_fill_the_same_fragments() {
+        let (mut a, mut b) = (filled(20_000), WriteQueue::new(1280));
+        b.take_page_frag(a.page_frag());
+        b.entail();
+        assert_eq!(b.fits(20_000, 17), 12_768, "what the other one has left");
+        b.append(12_768);
+        let n = b.fits(7_232, 17);
+        b.append(n);
+        assert_eq!((b.frags(Seq(1), 20_000), b.frags_begun()), (2, 2));
+        a.take_page_frag(b.page_frag());
+        a.fits(100, 17);
+        a.append(100);
+        assert_eq!((a.frags(Seq(19_901), 200), a.frags_begun()), (2, 2), "its bytes do not touch");
+    }
+
+    #[test]
+    fn a_fragment_that_nobody_uses_begins_anew_and_is_not_got_again() {
+        let mut q = filled(20_000);
+        assert!(q.uses_page_frag(1, false), "not acknowledged");
+        assert!(!q.uses_page_frag(2, true), "in an older one");
+        let all = q.unsent.pop_front().unwrap();
+        q.free(&all);
+        assert!(q.uses_page_frag(1, true) && !q.uses_page_frag(1, false));
+        q.page_frag_again();
+        q.entail();
+        assert_eq!(q.fits(40_000, 17), 32_768);
+        q.append(32_768);
+        assert_eq!(q.frags_begun(), 1);
+        q.fits(1, 17);
+        q.append(1);
+        assert_eq!(q.frags_begun(), 2);
     }
 
     #[test]
