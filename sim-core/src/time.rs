@@ -182,6 +182,7 @@ impl JiffyClock {
     }
 
     /// Both clocks at `time`, given a reading that is probably of the same tick.
+    #[inline]
     pub fn after(&self, reading: Now, time: SimTime) -> Now {
         let since = (time.as_nanos() as i64).wrapping_sub(self.jiffy0_ns + reading.jiffies.0 * self.tick_ns);
         if (since as u64) < self.tick_ns as u64 {
@@ -192,6 +193,7 @@ impl JiffyClock {
     }
 
     /// Both clocks at `time`.
+    #[inline(never)]
     pub fn now(&self, time: SimTime) -> Now {
         Now { time, jiffies: self.at(time), hz: self.hz, tick_during: TickDuring::default() }
     }

@@ -148,16 +148,18 @@ impl Program {
         if self.closed || !socket.open {
             return (None, false);
         }
-        if self.wants_to_close() {
-            return (Some(self.close()), false);
-        }
-        match self.wants_to_end() {
-            Some(Ending::Close) => return (Some(self.close()), false),
-            Some(_) => {
-                self.shut = true;
-                return (Some(Call::Shutdown), false);
+        if self.ends {
+            if self.wants_to_close() {
+                return (Some(self.close()), false);
             }
-            None => {}
+            match self.wants_to_end() {
+                Some(Ending::Close) => return (Some(self.close()), false),
+                Some(_) => {
+                    self.shut = true;
+                    return (Some(Call::Shutdown), false);
+                }
+                None => {}
+            }
         }
         if self.shut {
             return (None, false);

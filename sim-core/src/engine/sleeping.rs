@@ -70,7 +70,7 @@ impl<O: Observer> Simulation<'_, O> {
 
     /// A timer interrupts the processor at `time`: sleeps whose time has come end. Returns whoever runs before the soft
     /// interrupts that it has raised.
-    #[inline]
+    #[inline(always)]
     pub(super) fn rouse(&mut self, time: SimTime) -> Option<(FlowId, u8)> {
         if self.config.host.calls.slack == SimDuration::ZERO {
             return None;
@@ -79,6 +79,7 @@ impl<O: Observer> Simulation<'_, O> {
     }
 
     /// The same where sleeps end late.
+    #[inline(never)]
     fn sleeps_end(&mut self, time: SimTime) -> Option<(FlowId, u8)> {
         let calls = &self.config.host.calls;
         let idle = !self.busy && self.calling == 0 && self.cpu.begin(time) == time;

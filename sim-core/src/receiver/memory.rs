@@ -165,10 +165,18 @@ impl Receiver {
 
     /// Brings what is charged for sending into line with what is queued (`sk_wmem_queued_add`, `sk_mem_charge`,
     /// `sk_wmem_free_skb`): nobody is asked.
+    #[inline]
     pub fn settle_send<O: Observer>(&mut self, cx: &mut Cx<'_, O>, queued: u32) {
+        if queued != self.wmem_charged {
+            self.settle_difference(cx, queued);
+        }
+    }
+
+    #[inline(never)]
+    fn settle_difference<O: Observer>(&mut self, cx: &mut Cx<'_, O>, queued: u32) {
         if queued > self.wmem_charged {
             self.charge_send(cx, queued - self.wmem_charged);
-        } else if queued < self.wmem_charged {
+        } else {
             self.uncharge_send(cx, self.wmem_charged - queued);
         }
     }
