@@ -47,6 +47,8 @@ pub(super) struct Machine {
     first_round: u32,
     /// The same to the first `send` of a burst.
     first_call: u32,
+    /// From the last look of a `send` at the device's queue to where its way back lets soft interrupts in.
+    way_back: u32,
     /// From the interrupt that ends a sleep to the program: medians over 110 to 5600 sleeps between chunks.
     rouse: u32,
     /// Whether the tick ends sleeps that are shorter. Packets of writers of chunks gather 20 to 30 us behind it where it does, and are
@@ -83,6 +85,7 @@ const LINUX_5_10: Machine = Machine {
     start: 25_600,
     first_round: 12_000,
     first_call: 19_400,
+    way_back: 4_200,
     rouse: 5_550,
     tick_rouses: false,
     slice: 1_000,
@@ -109,6 +112,7 @@ const LINUX_6_1: Machine = Machine {
     start: 17_300,
     first_round: 20_400,
     first_call: 25_800,
+    way_back: 4_900,
     rouse: 5_200,
     tick_rouses: true,
     slice: 1_000,
@@ -135,6 +139,7 @@ const LINUX_6_12: Machine = Machine {
     start: 17_100,
     first_round: 17_800,
     first_call: 22_100,
+    way_back: 9_000,
     rouse: 5_450,
     tick_rouses: true,
     slice: 750,
@@ -161,6 +166,7 @@ const LINUX_6_18: Machine = Machine {
     start: 20_300,
     first_round: 17_800,
     first_call: 23_000,
+    way_back: 9_000,
     rouse: 6_400,
     tick_rouses: false,
     slice: 700,
@@ -187,6 +193,7 @@ const LINUX_7_2: Machine = Machine {
     start: 34_000,
     first_round: 17_200,
     first_call: 22_300,
+    way_back: 9_000,
     rouse: 5_450,
     tick_rouses: true,
     slice: 700,
@@ -268,6 +275,8 @@ impl Machine {
             skb,
             copy,
             rouse,
+            way_back: SimDuration::from_nanos(u64::from(self.way_back)),
+            switch: SimDuration::from_nanos(SWITCH_NS),
             tick_rouses: self.tick_rouses,
             slice: SimDuration::from_micros(u64::from(self.slice)),
             slice_in_call: self.slice_in_call.map(|us| SimDuration::from_micros(u64::from(us))),
@@ -286,6 +295,8 @@ const HANDOVER_NS: u32 = 11_000;
 /// Memory for a piece of a packet beyond the most that ever waited: of 1 MiB that arrives in one flight, each packet of nine pieces takes 29 to
 /// 30 us the first time (`e_rb2m` on 6.12 and later), 21 before, and 39 us for 19 pieces in later flights.
 const FRESH_NS: u32 = 1_000;
+/// From the interrupt of an idle processor to the soft interrupts' thread: the interrupt itself, waking, leaving the idle loop.
+const SWITCH_NS: u64 = 10_000;
 /// The interrupt that tells a busy processor of a packet.
 const ALARM_NS: u32 = 1_000;
 /// From the packet's record to the queueing discipline's clock.

@@ -202,6 +202,11 @@ pub struct CallConfig {
     pub ask: SimDuration,
     /// From there to the first byte.
     pub enter: SimDuration,
+    /// From the last look of a `send` at its device's queue to where the way back to its program lets in what has come due since: the
+    /// socket is unlocked, or another thread is to run (`need_resched`). Zero: nothing is let in there.
+    pub way_back: SimDuration,
+    /// From an interrupt of an idle processor to the thread of soft interrupts that it wakes: nobody's time.
+    pub switch: SimDuration,
     /// By how much a sleep may be too long: whatever interrupts the processor in that time ends it (`timer_slack_ns`; a
     /// sleep longer than 50 ms may be too long by a thousandth, `select_estimate_accuracy`). Zero: sleeps are exact.
     pub slack: SimDuration,
@@ -213,7 +218,8 @@ pub struct CallConfig {
     /// these then run to the first segment.
     pub rouse_first: [SimDuration; 2],
     /// How long a program has run before the thread of soft interrupts takes the processor from it when a call returns. Zero:
-    /// never, in the middle of a call neither.
+    /// never, in the middle of a call neither. Up to 6.4 it is by how much more of the processor the program has had
+    /// (`sysctl_sched_wakeup_granularity`).
     pub slice: SimDuration,
     /// The same in the middle of a `send`, where it may sleep.
     pub slice_in_call: Option<SimDuration>,
@@ -244,6 +250,8 @@ impl CallConfig {
             first_send: SimDuration::ZERO,
             ask: SimDuration::ZERO,
             enter: SimDuration::ZERO,
+            way_back: SimDuration::ZERO,
+            switch: SimDuration::ZERO,
             slack: SimDuration::ZERO,
             tick_rouses: false,
             rouse: SimDuration::ZERO,

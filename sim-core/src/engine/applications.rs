@@ -216,7 +216,10 @@ impl<O: Observer> Simulation<'_, O> {
         let mut time = begin;
         let t = &mut self.flows[flow as usize].threads[usize::from(thread)];
         t.asleep = None;
-        t.picked.get_or_insert(begin);
+        if t.picked.is_none() {
+            t.picked = Some(begin);
+            self.accounts.program_wakes();
+        }
         let due = loop {
             let round = self.flows[flow as usize].threads[usize::from(thread)].round.take();
             let mut round = match round {
@@ -258,7 +261,10 @@ impl<O: Observer> Simulation<'_, O> {
         };
         self.closing.sleeps(time);
         let t = &mut self.flows[flow as usize].threads[usize::from(thread)];
-        (t.asleep, t.picked) = (Some(time), None);
+        if let Some(picked) = t.picked.take() {
+            self.accounts.program_sleeps(time.max(picked).since(picked));
+        }
+        t.asleep = Some(time);
         self.schedule_thread_at(flow, thread, |_| due);
     }
 

@@ -94,10 +94,15 @@ impl<O: Observer> Simulation<'_, O> {
         woken: Option<(FlowId, u8)>,
     ) {
         let idle = waiting.is_empty();
-        self.turns.dequeued(idle);
+        self.turns.dequeued(idle, self.cpu.taking_pieces(of));
         let first = if woken.is_none() { self.rouse(time) } else { None };
         if first.is_none() && woken.is_none() {
-            match self.program_until(time).filter(|_| idle) {
+            let until = self.program_until(time).filter(|_| idle);
+            if idle && self.uninterrupted {
+                let woken = time + self.config.host.calls.switch;
+                self.accounts.softirqs_wake(self.cpu.begin(until.unwrap_or(woken)));
+            }
+            match until {
                 Some(until) => self.cpu.interrupt_program(time, until, of),
                 None => self.cpu.interrupt(time, of, idle),
             }
@@ -127,7 +132,13 @@ impl<O: Observer> Simulation<'_, O> {
         }
         let over = self.call_over.filter(|_| self.interrupted_call.is_none())?;
         let free = self.cpu.begin(over);
-        (time < free).then(|| self.cpu.after_program(time.max(over), free))
+        if time >= free {
+            return None;
+        }
+        Some(match self.call_back {
+            Some(back) => time.max(back),
+            None => self.cpu.after_program(time.max(over), free),
+        })
     }
 
     /// Tells the observer how long data was on its way.
@@ -147,7 +158,7 @@ impl<O: Observer> Simulation<'_, O> {
         if let Some(front) = waiting.front_mut() {
             self.cpu.entered();
             self.let_in = None;
-            self.call_over = None;
+            (self.call_over, self.call_back) = (None, None);
             self.turns.begin();
             let ringed = self.ports[front.to.at()].ring.is_some();
             if !ringed {
@@ -186,7 +197,9 @@ impl<O: Observer> Simulation<'_, O> {
             if last {
                 waiting.pop_front();
             }
-            let left_some = self.turns.processed(!self.busy);
+            let [forward, reverse] = &self.links;
+            let next = if self.busy { SimTime::NEVER } else { forward.peek().time.min(reverse.peek().time) };
+            let left_some = self.turns.processed(!self.busy, next);
             if !self.turns.receives() {
                 self.cpu.looks_at_queue();
                 if !self.timers_waiting.is_empty() {
@@ -198,6 +211,7 @@ impl<O: Observer> Simulation<'_, O> {
             }
         }
         if !self.busy {
+            self.accounts.softirqs_sleep(self.cpu.begin(time));
             for to in [Side::Receiver, Side::Sender] {
                 while let Some((flow, seg, buffer)) = self.ports[to.at()].poll_ends() {
                     self.deliver(flow, to, time, &seg, &buffer);

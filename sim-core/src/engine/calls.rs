@@ -10,9 +10,13 @@
 //!   call itself runs them, which is after a packet was sent, and when it has let go of its socket; or not at all, if the
 //!   kernel leaves them to that thread ([`waits_for_calls`]).
 //! * That thread takes the processor from a program that has had it for a while ([`CallConfig::slice`]): when a call returns,
-//!   and in the middle of a `send` between two skbs or page fragments.
+//!   and in the middle of a `send` between two skbs or page fragments. Up to 6.4 what both have had of it decides
+//!   ([`Accounts`](super::accounts::Accounts)).
+//! * Who sends looks at its device's queue behind the packet; what comes due later is received on the way back to the program
+//!   ([`CallConfig::way_back`]).
 //!
 //! [`CallConfig::slice`]: crate::config::CallConfig::slice
+//! [`CallConfig::way_back`]: crate::config::CallConfig::way_back
 
 use super::flow::{FlowId, Side};
 use super::simulation::Simulation;
@@ -51,12 +55,16 @@ pub(super) struct InCall {
     stage: Stage,
     /// What it will return.
     result: u32,
+    /// When it sent its last packet of data.
+    sent_at: Option<SimTime>,
+    /// What it has still to do of a step that was interrupted.
+    owed: SimDuration,
 }
 
 impl InCall {
     /// `call` by the program of `side`, about to begin.
     pub(super) const fn new(side: Side, call: Call) -> Self {
-        Self { side, call, stage: Stage::Begin, result: 0 }
+        Self { side, call, stage: Stage::Begin, result: 0, sent_at: None, owed: SimDuration::ZERO }
     }
 
     /// Whose socket it holds.
@@ -128,7 +136,10 @@ impl<O: Observer> Simulation<'_, O> {
         let calls = &self.config.host.calls;
         let due = self.softirqs_due()?;
         let picked = self.flows[flow as usize].threads[usize::from(thread)].picked?;
-        let after = calls.slice_in_call.map(|slice| due.max(picked + slice));
+        let after = calls.slice_in_call.map(|slice| {
+            let slice = if self.uninterrupted { self.accounts.preempt_after(slice) } else { slice };
+            due.max(picked + slice)
+        });
         let tick = calls.tick_preempts.then(|| self.clock.begin(self.clock.at(due) + 1));
         match (after, tick) {
             (Some(after), Some(tick)) => Some(after.min(tick)),
@@ -136,11 +147,18 @@ impl<O: Observer> Simulation<'_, O> {
         }
     }
 
-    /// Whether the thread of soft interrupts takes the processor when a call of this thread returns at `time`.
+    /// Whether the thread of soft interrupts takes the processor from a call of this thread at `time`.
     fn gives_way(&self, flow: FlowId, thread: u8, time: SimTime) -> bool {
-        let picked = self.flows[flow as usize].threads[usize::from(thread)].picked;
-        self.softirqs_due().is_some_and(|due| due <= time)
-            && picked.is_some_and(|picked| picked + self.config.host.calls.slice <= time)
+        let Some(picked) = self.flows[flow as usize].threads[usize::from(thread)].picked else {
+            return false;
+        };
+        let slice = self.config.host.calls.slice;
+        let behind = if self.uninterrupted {
+            self.accounts.preempt(time.max(picked).since(picked), slice)
+        } else {
+            picked + slice <= time
+        };
+        behind && self.softirqs_due().is_some_and(|due| due <= time)
     }
 
     /// Until when the stack leaves a call alone that has sent nothing.
@@ -167,6 +185,18 @@ impl<O: Observer> Simulation<'_, O> {
         SimTime::from_nanos(time.as_nanos().saturating_sub(rest.as_nanos()))
     }
 
+    /// When a `send` that has sent something looked at the device's queue for the last time, and when the way back to its
+    /// program lets soft interrupts in.
+    fn last_look_of(&self, call: &InCall) -> Option<[SimTime; 2]> {
+        let calls = &self.config.host.calls;
+        let threaded = calls.threaded_softirqs && calls.way_back > SimDuration::ZERO && !self.direct;
+        if !threaded || !matches!(call.call, Call::Send(_)) || self.is_undelayed(call.side) {
+            return None;
+        }
+        let look = call.sent_at? + self.cpu.descent();
+        Some([look, look + calls.way_back])
+    }
+
     /// A call goes on at `time`, if the stack has nothing to do then.
     fn interrupt_call(&mut self, time: SimTime, flow: FlowId, thread: u8) {
         debug_assert!(self.interrupted_call.is_none(), "one program at a time");
@@ -182,6 +212,11 @@ impl<O: Observer> Simulation<'_, O> {
             return;
         }
         self.preempted = false;
+        let mut time = time;
+        if let Some(call) = &mut self.flows[flow as usize].threads[usize::from(thread)].call {
+            time += std::mem::take(&mut call.owed);
+            self.cpu.busy_until(time);
+        }
         if self.advance_call(flow, thread, time) {
             self.run_thread(flow, thread, self.cpu.begin(time));
         }
@@ -195,6 +230,8 @@ impl<O: Observer> Simulation<'_, O> {
             let sent_before = self.transmitted;
             let slot = &mut self.flows[flow as usize].threads[usize::from(thread)].call;
             let Some(mut call) = slot.take() else { return true };
+            self.last_data = None;
+            let begun = time;
             let over = match call.call {
                 _ if call.stage == Stage::Return => true,
                 Call::Send(len) => self.send_step(flow, thread, &mut call, len, time),
@@ -205,18 +242,36 @@ impl<O: Observer> Simulation<'_, O> {
                     true
                 }
             };
+            call.sent_at = self.last_data.or(call.sent_at);
             time = self.cpu.begin(time);
             if over && call.stage != Stage::Return && self.gives_way(flow, thread, time) {
                 call.stage = Stage::Return;
                 self.flows[flow as usize].threads[usize::from(thread)].call = Some(call);
                 self.preempted = true;
-                self.let_in = Some(time);
+                let back = self.last_look_of(&call).filter(|_| self.uninterrupted);
+                self.let_in = Some(back.map_or(time, |[_, back]| back));
                 self.interrupt_call(time, flow, thread);
                 return false;
             }
             if over {
+                let back = self.last_look_of(&call).map(|[_, back]| back).filter(|_| !self.uninterrupted);
                 self.call_returned(flow, thread, call, call.result, time);
+                self.call_back = back;
                 return true;
+            }
+            // Where nothing else runs them, their thread comes when they are due.
+            if call.stage == Stage::Asked
+                && self.uninterrupted
+                && self.config.host.calls.way_back > SimDuration::ZERO
+                && self.gives_way(flow, thread, time)
+                && let Some(due) = self.softirqs_due()
+            {
+                let due = due.max(begun);
+                call.owed = time.since(due);
+                self.flows[flow as usize].threads[usize::from(thread)].call = Some(call);
+                (self.preempted, self.let_in) = (true, Some(due));
+                self.interrupt_call(time, flow, thread);
+                return false;
             }
             self.flows[flow as usize].threads[usize::from(thread)].call = Some(call);
             let sent = self.transmitted > sent_before;
@@ -224,13 +279,25 @@ impl<O: Observer> Simulation<'_, O> {
                 || matches!(call.stage, Stage::Asked | Stage::Released)
                 || std::mem::take(&mut self.raised);
             let early = sent && matches!(call.call, Call::Recv(_));
-            let looks = if early { self.before_release(time, 3) } else { time };
+            // Who sends looks at the device's queue right behind the packet; once it has let go of its socket, from there on.
+            let [looks, lets_in] = match self.last_look_of(&call).filter(|_| !early) {
+                Some([look, _]) if sent => [look; 2],
+                Some([_, back]) if call.stage == Stage::Released => [time, back],
+                // The ACK of a `recv` finds what was due when it came to the queue.
+                _ if early => {
+                    let down = SimTime::from_nanos(time.as_nanos().saturating_sub(self.cpu.ack().as_nanos()))
+                        + self.cpu.descent();
+                    let looks = self.before_release(time, 3);
+                    [if looks < time { down } else { looks }, looks]
+                }
+                _ => [time; 2],
+            };
             let gave_way = self.preempted;
             // Without a delay on its way, who sends a packet raises the soft interrupt that receives it, and runs it.
             self.preempted |= sent && self.is_undelayed(call.side);
             if (!threaded || runs_softirqs || self.preempted) && self.interrupted(looks) {
                 if looks < time || call.stage == Stage::Released || gave_way {
-                    self.let_in = Some(looks);
+                    self.let_in = Some(lets_in);
                 }
                 self.interrupt_call(time, flow, thread);
                 return false;
@@ -326,8 +393,9 @@ impl<O: Observer> Simulation<'_, O> {
             end.tx.write_behind(&other.tx);
         }
         f.wrote = Some(side);
-        let own = end.tx.uses_page_frag_of(&end.tx, other.rx.has_data());
-        let others = one_thread && other.tx.uses_page_frag_of(&end.tx, end.rx.has_data());
+        let own = end.tx.uses_page_frag_of(&end.tx, other.rx.holds_pages(end.tx.page_frag_begins()));
+        let held = end.rx.holds_pages(other.tx.page_frag_begins());
+        let others = one_thread && other.tx.uses_page_frag_of(&end.tx, held);
         if !own && !others {
             end.tx.write_page_frag_again();
         }

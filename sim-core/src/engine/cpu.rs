@@ -149,6 +149,13 @@ impl Cpu {
         self.times.take
     }
 
+    /// Taking a packet of `segments` segments off a link.
+    pub(super) fn taking_pieces(&self, segments: u32) -> SimDuration {
+        let Times { take, cut, .. } = self.times;
+        let pieces = if segments > 1 { cut.as_nanos() * u64::from(segments) } else { 0 };
+        take + SimDuration::from_nanos(pieces)
+    }
+
     /// From when on a program's processor that is free at `free` does what an idle one would do from `t` on: the thread
     /// takes a little longer to have it.
     pub(super) fn after_program(&self, t: SimTime, free: SimTime) -> SimTime {

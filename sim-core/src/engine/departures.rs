@@ -72,6 +72,7 @@ impl<O: Observer> Simulation<'_, O> {
         let (at, payload) = match t.data {
             Some(data) => {
                 self.data_left = Some(self.cpu.begin(data.at));
+                self.last_data = Some(data.at);
                 if self.in_host
                     && let Some(release) = self.flows[flow as usize].ends[from.at()].tx.take_release()
                 {

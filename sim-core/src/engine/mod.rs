@@ -3,6 +3,7 @@
 //! The engine owns time. It takes the earliest event, lets one machine act on it, and puts what that machine
 //! sends onto the path. Machines never see the queue; they say when they want to be called again.
 
+mod accounts;
 mod applications;
 mod arrivals;
 #[cfg(test)]

@@ -5,6 +5,7 @@ use super::{RunOutcome, run};
 use crate::config::*;
 use crate::observer::{Observer, SenderState, Silent};
 use crate::segment::Segment;
+use crate::skb::Skb;
 use crate::state::{SocketState, TcpState};
 use crate::time::{Now, SimDuration};
 
@@ -289,6 +290,78 @@ fn chunks_of_a_sleeper(
     run(&c, &mut sent).unwrap();
     assert!(sent.0.len() > 150, "{}", sent.0.len());
     (c, sent.0)
+}
+
+/// When data was sent and when it was received, us.
+#[derive(Default)]
+struct Crossed {
+    sent: Vec<f64>,
+    received: Vec<f64>,
+}
+
+impl Observer for Crossed {
+    fn sent(&mut self, now: Now, seg: &Segment, _: &SenderState) {
+        if seg.len > 0 {
+            self.sent.push(now.time.as_nanos() as f64 / 1e3);
+        }
+    }
+
+    fn segment(&mut self, now: Now, seg: &Segment, _: &Skb, _: &SocketState) {
+        if seg.len > 0 {
+            self.received.push(now.time.as_nanos() as f64 / 1e3);
+        }
+    }
+}
+
+/// How long after a packet left its socket the one before is received, which comes due `after` us behind the device's queue
+/// was looked at for the former: 10 us down to the queue, 32 from a look at it to the socket.
+fn behind_a_packet(kernel: &str, after: i64, change: impl FnOnce(&mut CallConfig)) -> f64 {
+    let mode = WriteMode::Chunks {
+        sizes: vec![10],
+        every: SimDuration::from_millis(1),
+        in_flight: 10_000,
+        prefill: 0,
+        receiver_quickack: false,
+    };
+    let mut c = pair(kernel, 2, WriteConfig::endless(mode), ReadConfig::NEVER);
+    c.forward.delay = SimDuration::from_nanos((1_000_000 + after * 1_000) as u64);
+    c.host.packet_cost = SimDuration::from_micros(20);
+    let share = |us: u32| us * 50_000;
+    let steps = &mut c.host.steps;
+    (steps.descent, steps.wake, steps.entrance, steps.take) = (share(10), share(32), share(28), share(2));
+    c.sender.route.initcwnd = Some(1_000);
+    c.sender.sockopt.nodelay = true;
+    c.stop.after = SimDuration::from_millis(20);
+    c.host.calls = CallConfig {
+        way_back: SimDuration::from_micros(6),
+        slice: SimDuration::from_millis(1),
+        one_thread: true,
+        threaded_softirqs: true,
+        ..CallConfig::default()
+    };
+    change(&mut c.host.calls);
+    let mut seen = Crossed::default();
+    run(&c, &mut seen).unwrap();
+    let last = seen.received[10];
+    let sent = seen.sent.iter().rfind(|t| **t < last).unwrap();
+    ((last - sent) * 10.0).round() / 10.0
+}
+
+#[test]
+fn what_comes_due_during_a_send_is_received_on_its_way_back() {
+    // Soft interrupts of its own, behind the look at the queue or where it has unlocked its socket.
+    assert_eq!(behind_a_packet("6.12", 0, |_| {}), 10.0 + 34.0);
+    assert_eq!(behind_a_packet("6.12", 3, |_| {}), 16.0 + 34.0);
+    // Their thread, which has had less of the processor; a scheduler that does not mind lets the program go to sleep.
+    assert_eq!(behind_a_packet("6.1", 0, |_| {}), 16.0 + 34.0);
+    assert_eq!(behind_a_packet("6.1", 3, |_| {}), 16.0 + 34.0);
+    assert_eq!(
+        behind_a_packet("6.1", 9, |_| {}),
+        19.0 + 34.0,
+        "due behind it, but before the program sleeps"
+    );
+    let patient = |calls: &mut CallConfig| calls.slice = SimDuration::from_millis(50);
+    assert!(behind_a_packet("6.1", 3, patient) > 52.0);
 }
 
 #[test]

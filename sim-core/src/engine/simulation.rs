@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use super::accounts::Accounts;
 use super::arrivals::Ready;
 use super::calls::{is_direct, waits_for_calls};
 use super::closing::Closing;
@@ -107,6 +108,12 @@ pub(super) struct Simulation<'a, O: Observer> {
     pub(super) uninterrupted: bool,
     /// When the last call was over, if soft interrupts are a thread's and it has not run since.
     pub(super) call_over: Option<SimTime>,
+    /// From when on the way back of that call to its program let soft interrupts in, if it did.
+    pub(super) call_back: Option<SimTime>,
+    /// How long the program and the thread of soft interrupts have run.
+    pub(super) accounts: Accounts,
+    /// When the last packet of data left a socket in the present step of a call.
+    pub(super) last_data: Option<SimTime>,
     /// When the call that is interrupted began to let soft interrupts in, until they begin.
     pub(super) let_in: Option<SimTime>,
     /// A call has given the processor to the stack where it may sleep.
@@ -230,6 +237,9 @@ impl<'a, O: Observer> Simulation<'a, O> {
             apps_waiting,
             raised: false,
             call_over: None,
+            call_back: None,
+            last_data: None,
+            accounts: Accounts::new(),
             let_in: None,
             direct: is_direct(config),
             uninterrupted: waits_for_calls(config),

@@ -1,6 +1,6 @@
 //! Soft interrupts: whose turn it is on the processor, and how much may wait for it.
 
-use crate::time::SimTime;
+use crate::time::{SimDuration, SimTime};
 
 /// `net.core.netdev_max_backlog`: above it a segment that arrives is dropped.
 const NETDEV_MAX_BACKLOG: u32 = 1_000;
@@ -64,10 +64,12 @@ impl Turns {
         self.receive > 0
     }
 
-    /// A due packet is moved; `idle` says that nothing waited to be received.
-    pub(super) fn dequeued(&mut self, idle: bool) {
+    /// A due packet is moved, which takes `cost`; `idle` says that nothing waited to be received.
+    pub(super) fn dequeued(&mut self, idle: bool, cost: SimDuration) {
         if self.receive > 0 {
             self.inline = self.inline.saturating_sub(1);
+            // What comes due meanwhile is moved as well.
+            self.until = self.until.saturating_add(cost);
             return;
         }
         if self.transmit == 0 {
@@ -96,12 +98,14 @@ impl Turns {
         }
     }
 
-    /// A segment was processed; `empty` says that it was the last that waited. Returns whether a poll ends that leaves
-    /// something behind.
-    pub(super) fn processed(&mut self, empty: bool) -> bool {
+    /// A segment was processed; `empty` says that it was the last that waited, `next` when the next packet is due. Returns
+    /// whether a poll ends that leaves something behind.
+    pub(super) fn processed(&mut self, empty: bool, next: SimTime) -> bool {
         self.receive -= 1;
         let ends = self.receive == 0;
-        if empty || ends {
+        // Who sent a packet has moved what was due: the turn goes on with that.
+        let goes_on = self.inline > 0 && next <= self.until && self.until != SimTime::NEVER;
+        if ends || (empty && !goes_on) {
             *self = Self::new(self.idle > 0);
         }
         ends && !empty
@@ -138,6 +142,21 @@ impl InputQueue {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_sends_a_packet_moves_what_is_due_and_what_comes_due_meanwhile() {
+        let us = |n| SimTime::ZERO + SimDuration::from_micros(n);
+        let mut turns = Turns::new(false);
+        turns.begin();
+        turns.sent(us(20));
+        assert!(!turns.receiving(us(20)) && turns.receiving(us(21)));
+        turns.dequeued(true, SimDuration::from_micros(10));
+        assert!(!turns.receiving(us(30)) && turns.receiving(us(31)));
+        turns.processed(true, us(30));
+        assert!(turns.receives(), "what it has moved belongs to the same turn");
+        turns.processed(true, us(31));
+        assert!(!turns.receives());
+    }
 
     #[test]
     fn only_more_segments_than_ever_waited_need_new_memory() {

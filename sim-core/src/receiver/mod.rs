@@ -346,6 +346,12 @@ impl Receiver {
         self.unshared_below = self.unshared_below.max(up_to);
     }
 
+    /// Whether it holds pages with data from `from` on that nobody has copied.
+    pub fn holds_pages(&self, from: Seq) -> bool {
+        let holds = |skb: &Skb| skb.data_len() > 0 && skb.end_seq > from;
+        self.queue.back().is_some_and(holds) || !self.ofo.is_empty() || !self.backlog.is_empty()
+    }
+
     /// Whether `skb`'s data is shared right now (`skb_cloned`).
     fn is_shared(&self, skb: &Skb, now: SimTime) -> bool {
         match skb.buf.share {

@@ -81,8 +81,13 @@ impl Sender {
         self.queue.take_page_frag(other.queue.page_frag());
     }
 
+    /// Where the payload of this socket's last page fragment begins.
+    pub fn page_frag_begins(&self) -> Seq {
+        self.queue.page_frag_begins()
+    }
+
     /// Whether bytes that were written to this socket lie in the page fragment that `writer` is about to use, and are not
-    /// acknowledged yet, or not read: `unread` says that the peer holds some.
+    /// acknowledged yet, or not read: `unread` says that the peer holds pages with some.
     pub fn uses_page_frag_of(&self, writer: &Self, unread: bool) -> bool {
         self.queue.uses_page_frag(writer.queue.frags_begun(), unread)
     }

@@ -255,6 +255,11 @@ impl WriteQueue {
         begun == self.frags_begun && inside && (held || !self.is_empty())
     }
 
+    /// Where the payload of the last page fragment begins.
+    pub(super) fn page_frag_begins(&self) -> Seq {
+        self.frag_starts.last().unwrap_or(Seq::FIRST)
+    }
+
     /// Nobody uses the present page fragment any more: it begins anew (`skb_page_frag_refill`).
     pub(super) fn page_frag_again(&mut self) {
         if self.frag_used > 0 {
