@@ -227,6 +227,8 @@ pub struct CallConfig {
     pub tick_preempts: bool,
     /// By how much the readers' clocks begin before the first `send`.
     pub lead: SimDuration,
+    /// What a page costs that an echo server reads into for the first time: it has got memory, and not touched it.
+    pub touch: SimDuration,
     /// Both programs are one thread that polls both sockets; otherwise each has its own.
     pub one_thread: bool,
     /// Soft interrupts run in a thread of their own (`threadirqs`). Kernels that leave them to that thread then do
@@ -260,6 +262,7 @@ impl CallConfig {
             slice_in_call: None,
             tick_preempts: false,
             lead: SimDuration::ZERO,
+            touch: SimDuration::ZERO,
             one_thread: false,
             threaded_softirqs: false,
             fragment: SimDuration::ZERO,

@@ -201,6 +201,11 @@ impl Program {
         self.writer.wrote(round, n)
     }
 
+    /// Its `recv` has copied up to `end` bytes: how many pages of its memory that touches for the first time.
+    pub fn touches(&mut self, end: u32) -> u32 {
+        self.reader.touches(end)
+    }
+
     /// A `recv` returned `n` bytes at `now`; `end` says that nothing can follow them.
     pub fn got(&mut self, now: SimTime, n: u32, end: bool) {
         self.last = now;

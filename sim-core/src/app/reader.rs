@@ -5,6 +5,9 @@ use std::sync::Arc;
 use super::config::{ReadConfig, ReadMode, Stall};
 use crate::time::{SimDuration, SimTime};
 
+/// A page of a program's memory, bytes.
+const PAGE: u32 = 4_096;
+
 /// A reading program.
 #[derive(Clone, Debug)]
 pub struct Reader {
@@ -18,6 +21,8 @@ pub struct Reader {
     ended: bool,
     /// Read and not yet written back.
     held: u32,
+    /// Pages of its memory that it has touched.
+    touched: u32,
 }
 
 impl Reader {
@@ -31,6 +36,7 @@ impl Reader {
             read: 0,
             ended: false,
             held: 0,
+            touched: 0,
         }
     }
 
@@ -42,6 +48,15 @@ impl Reader {
             ReadMode::Fixed { .. } | ReadMode::Asap { .. } | ReadMode::Echo { .. } => Some(self.begin),
             ReadMode::Plan(plan) => plan.first().map(|p| self.begin + p.at),
         };
+    }
+
+    /// A `recv` has copied up to `end` bytes: how many pages of an echo server's memory that touches for the first time. Other
+    /// programs read to where they have written before. What the allocator keeps in front makes it a page more.
+    pub fn touches(&mut self, end: u32) -> u32 {
+        let ReadMode::Echo { .. } = self.config.mode else { return 0 };
+        let new = (end / PAGE + 1).saturating_sub(self.touched);
+        self.touched += new;
+        new
     }
 
     /// When the reader wants to run next; `readable` says whether its socket is, and is asked only where that matters.
@@ -238,6 +253,13 @@ mod tests {
         assert!(r.due(|| true).is_some(), "bytes came with the end; only the next read meets it");
         r.got(ms(3), 0, true);
         assert!(r.due(|| true).is_none() && r.closes());
+    }
+
+    #[test]
+    fn an_echo_server_touches_each_page_of_its_memory_once() {
+        let mut r = Reader::new(ReadConfig { mode: ReadMode::Echo { buffer: 65_536 }, ..ReadConfig::NEVER });
+        assert_eq!([r.touches(10), r.touches(12_288), r.touches(8_192), r.touches(16_384)], [1, 3, 0, 1]);
+        assert_eq!(Reader::new(ReadConfig::asap(10)).touches(100_000), 0);
     }
 
     #[test]

@@ -427,7 +427,9 @@ impl<O: Observer> Simulation<'_, O> {
                     (before, end.rx.copied(), more)
                 });
                 if after > before {
-                    self.cpu.busy_until(time + calls.skb + calls.copying(after - before));
+                    let pages = self.flows[flow as usize].programs[side.at()].touches(after);
+                    let touching = SimDuration::from_nanos(calls.touch.as_nanos() * u64::from(pages));
+                    self.cpu.busy_until(time + calls.skb + calls.copying(after - before) + touching);
                 }
                 if !more {
                     call.stage = Stage::Finish;
