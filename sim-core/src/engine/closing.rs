@@ -10,6 +10,9 @@ const SLACK_OF_SLEEP: u64 = 1_000;
 /// And by no more than this (`MAX_SLACK`).
 const MAX_SLACK: SimDuration = SimDuration::from_millis(100);
 
+/// How much later the end is looked for again while a program is in a call.
+const CALL_GOES_ON: SimDuration = SimDuration::from_micros(1);
+
 /// How far the end has come.
 #[derive(Debug, Default)]
 pub(super) struct Closing {
@@ -47,6 +50,11 @@ impl<O: Observer> Simulation<'_, O> {
             let slack = self.stop_at.since(self.closing.asleep).as_nanos() / SLACK_OF_SLEEP;
             let slack = SimDuration::from_nanos(slack).min(MAX_SLACK).max(closing.oversleep);
             self.stop_at += slack;
+            return false;
+        }
+        if self.calling > 0 && !self.closing.is_over() {
+            // A call that has begun is not left alone.
+            self.stop_at = self.cpu.begin(self.stop_at) + CALL_GOES_ON;
             return false;
         }
         self.closing.is_over() || self.programs_are_done(self.stop_at)
