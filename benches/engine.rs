@@ -53,6 +53,8 @@ struct Timed {
     what: &'static str,
     /// Packets of it.
     units: u64,
+    /// Packets that were sent for them, if some may be dropped on their way: each of these is work, too.
+    sent: Option<u64>,
     work: Box<dyn Fn() -> u64>,
     /// What of the work does not count.
     before: Option<Box<dyn Fn() -> u64>>,
@@ -64,7 +66,7 @@ struct Timed {
 impl Timed {
     fn new(what: &'static str, units: u64, work: impl Fn() -> u64 + 'static) -> Self {
         let best_before = Duration::ZERO;
-        Self { what, units, work: Box::new(work), before: None, best: Duration::MAX, best_before }
+        Self { what, units, sent: None, work: Box::new(work), before: None, best: Duration::MAX, best_before }
     }
 
     fn round(&mut self) {
@@ -79,14 +81,26 @@ impl Timed {
         self.best = self.best.min(timed(&self.work));
     }
 
-    fn ns(&self) -> f64 {
-        self.best.saturating_sub(self.best_before).as_secs_f64() * 1e9 / self.units as f64
+    fn ns(&self, packets: u64) -> f64 {
+        self.best.saturating_sub(self.best_before).as_secs_f64() * 1e9 / packets as f64
+    }
+
+    /// Nanoseconds for each packet that arrived.
+    fn ns_per_packet(&self) -> f64 {
+        self.ns(self.units)
+    }
+
+    /// Nanoseconds for each packet that was sent.
+    fn ns_per_packet_sent(&self) -> Option<f64> {
+        self.sent.map(|sent| self.ns(sent))
     }
 }
 
 /// Many flows or one.
 fn flows(what: &'static str, count: u32, waiting: u32) -> Timed {
-    second_half(what, |packets| bottleneck(count, waiting, packets))
+    let config = |packets| bottleneck(count, waiting, packets);
+    let sent = workloads::sent(&config(2 * PACKETS)) - workloads::sent(&config(PACKETS));
+    Timed { sent: Some(sent), ..second_half(what, config) }
 }
 
 /// The second half of a run of so many packets, for in the first connections are made and windows open.
@@ -102,15 +116,19 @@ fn compare<const N: usize>(mut all: [Timed; N]) {
         all.iter_mut().for_each(Timed::round);
     }
     println!();
-    let first = all.first().map_or(f64::NAN, Timed::ns);
+    let first = all.first().map_or(f64::NAN, Timed::ns_per_packet);
+    let first_sent = all.first().and_then(Timed::ns_per_packet_sent);
     for t in &all {
-        let ns = t.ns();
+        let ns = t.ns_per_packet();
         let rate = 1e3 / ns;
         println!(
             "{:<32} {ns:6.1} ns per packet, {rate:6.2} million packets per second, ratio {:.2}",
             t.what,
             ns / first
         );
+        if let (Some(ns), Some(first)) = (t.ns_per_packet_sent(), first_sent) {
+            println!("{:<32} {ns:6.1} ns per packet sent, ratio {:.2}", "", ns / first);
+        }
     }
 }
 

@@ -124,6 +124,14 @@ pub(crate) fn run(config: &RunConfig) -> u64 {
     }
 }
 
+/// Packets that the writing ends sent in such a run, those that were dropped on their way included.
+pub(crate) fn sent(config: &RunConfig) -> u64 {
+    match engine::run(config, &mut Silent) {
+        Ok(outcome) => outcome.forward.sent,
+        Err(e) => panic!("{e}"),
+    }
+}
+
 /// What an engine cannot do without: four lanes (data and ACKs, link and host), each packet passing through two
 /// of them and every second one answered through the other two; the earliest of the four is taken each time.
 pub(crate) fn bare_loop(packets: u64) -> u64 {
