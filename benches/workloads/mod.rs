@@ -2,7 +2,7 @@
 
 use scenarios::{Overrides, Source, gallery_text, resolve};
 use sim_core::config::{Discipline, FlowsConfig, QueueConfig, QueueLimit, RunConfig};
-use sim_core::engine::{self, Workspace};
+use sim_core::engine::{self, RunOutcome, Workspace};
 use sim_core::observer::Silent;
 use sim_core::queue::{EventQueue, Key, Lane};
 use sim_core::time::{SimDuration, SimTime};
@@ -116,20 +116,22 @@ pub(crate) fn sweep(points: u64, digest: bool) -> u64 {
     plan.points().map(bytes).sum()
 }
 
-/// Runs without anybody watching and returns the segments that reached the receiver.
-pub(crate) fn run(config: &RunConfig) -> u64 {
+/// Runs without anybody watching.
+fn outcome(config: &RunConfig) -> RunOutcome {
     match engine::run(config, &mut Silent) {
-        Ok(outcome) => outcome.segments,
+        Ok(outcome) => outcome,
         Err(e) => panic!("{e}"),
     }
 }
 
+/// Runs without anybody watching and returns the segments that reached the receiver.
+pub(crate) fn run(config: &RunConfig) -> u64 {
+    outcome(config).segments
+}
+
 /// Packets that the writing ends sent in such a run, those that were dropped on their way included.
 pub(crate) fn sent(config: &RunConfig) -> u64 {
-    match engine::run(config, &mut Silent) {
-        Ok(outcome) => outcome.forward.sent,
-        Err(e) => panic!("{e}"),
-    }
+    outcome(config).forward.sent
 }
 
 /// What an engine cannot do without: four lanes (data and ACKs, link and host), each packet passing through two

@@ -10,9 +10,6 @@ const SLACK_OF_SLEEP: u64 = 1_000;
 /// And by no more than this (`MAX_SLACK`).
 const MAX_SLACK: SimDuration = SimDuration::from_millis(100);
 
-/// How much later the end is looked for again while a program is in a call.
-const CALL_GOES_ON: SimDuration = SimDuration::from_micros(1);
-
 /// How far the end has come.
 #[derive(Debug, Default)]
 pub(super) struct Closing {
@@ -42,8 +39,8 @@ impl Closing {
 }
 
 impl<O: Observer> Simulation<'_, O> {
-    /// Nothing more happens before `stop_at`: whether the run is over, or goes on for a while.
-    pub(super) fn is_over(&mut self) -> bool {
+    /// Nothing more happens before `stop_at`, and what comes next at `next`: whether the run is over, or goes on for a while.
+    pub(super) fn is_over(&mut self, next: SimTime) -> bool {
         let Some(closing) = self.config.stop.closing else { return true };
         if !self.closing.overslept && !self.closing.is_over() {
             self.closing.overslept = true;
@@ -53,8 +50,8 @@ impl<O: Observer> Simulation<'_, O> {
             return false;
         }
         if self.calling > 0 && !self.closing.is_over() {
-            // A call that has begun is not left alone.
-            self.stop_at = self.cpu.begin(self.stop_at) + CALL_GOES_ON;
+            // A call that has begun is finished.
+            self.stop_at = next;
             return false;
         }
         self.closing.is_over() || self.programs_are_done(self.stop_at)

@@ -326,7 +326,7 @@ impl<'a, O: Observer> Simulation<'a, O> {
                     || (matches!(source, Source::Link(_)) && self.turns.receiving(key.time)));
             let time = if take_ready { self.cpu.enters() } else { key.time };
             if time > self.stop_at {
-                if self.is_over() {
+                if self.is_over(time) {
                     return Ok(self.stop_at);
                 }
                 continue;
