@@ -1,12 +1,14 @@
 //! The resolved configuration of a run: typed, every default filled in. Bytes unless a type says otherwise.
 
 mod link;
+mod slab;
 mod steps;
 
 pub use link::{
     Chance, CodelConfig, Discipline, Distribution, FairQueue, Jitter, LinkConfig, Loss, Overhead,
     Probability, QueueConfig, QueueLimit, Reorder, Shaper, Tokens,
 };
+pub use slab::{CacheConfig, SlabConfig};
 pub use steps::StepShares;
 pub(crate) use steps::part_of;
 

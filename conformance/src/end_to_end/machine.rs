@@ -5,7 +5,7 @@
 //! cases of `recordings/` (some hundred to some thousand distances each; the middle four fifths lie within half a
 //! microsecond of the median). The recorder takes most of the time: 18 to 19 us of a received segment.
 
-use sim_core::config::{CallConfig, StepShares};
+use sim_core::config::{CacheConfig, CallConfig, SlabConfig, StepShares};
 use sim_core::time::SimDuration;
 
 use crate::recording::KernelVersion;
@@ -31,12 +31,20 @@ pub(super) struct Machine {
     after_send: u32,
     /// From a packet's time of arrival to its row, on an idle processor.
     wake: u32,
-    /// Taking one packet more off a link, beyond its pieces: what a burst of packets takes longer to arrive.
+    /// Taking one packet more off a link, beyond its pieces: what a burst of packets takes longer to arrive. Both between the pieces
+    /// that loopback hands up, where no memory had to be got.
     take: u32,
     /// By how much longer that takes for each piece that a packet is cut into.
     cut: u32,
     /// From one packet of a burst to the next, at the client.
     send: u32,
+    /// Heads of small skbs in 8 KiB: of 1 KiB or, from 6.3 on, of 640 bytes.
+    heads: u32,
+    /// Objects in a sheaf, if a processor has such.
+    sheaf: u32,
+    /// Heads, skbs with room for a copy and other skbs that earlier cases have left: caches keep some empty slabs. As many as let the
+    /// chunks of `g8` leave late where they do; on 7.2 more than any case needs soon.
+    at_hand: [u32; 3],
     /// From one segment put into the backlog to the next.
     backlog: u32,
     /// From one segment out of the backlog to the next.
@@ -77,9 +85,12 @@ const LINUX_5_10: Machine = Machine {
     before_send: 6_500,
     after_send: 13_200,
     wake: 37_300,
-    take: 3_400,
+    take: 1_000,
     cut: 3_200,
     send: 21_200,
+    heads: 8,
+    sheaf: 0,
+    at_hand: [56, 78, 208],
     backlog: 5_400,
     backlogged: 23_800,
     start: 25_600,
@@ -104,9 +115,12 @@ const LINUX_6_1: Machine = Machine {
     before_send: 7_100,
     after_send: 10_600,
     wake: 39_600,
-    take: 3_900,
-    cut: 3_100,
+    take: 1_200,
+    cut: 3_300,
     send: 23_900,
+    heads: 8,
+    sheaf: 0,
+    at_hand: [87, 110, 208],
     backlog: 5_600,
     backlogged: 25_600,
     start: 17_300,
@@ -131,9 +145,12 @@ const LINUX_6_12: Machine = Machine {
     before_send: 6_100,
     after_send: 12_500,
     wake: 40_700,
-    take: 2_900,
-    cut: 2_000,
+    take: 1_300,
+    cut: 2_050,
     send: 22_400,
+    heads: 12,
+    sheaf: 0,
+    at_hand: [96, 142, 208],
     backlog: 6_200,
     backlogged: 21_600,
     start: 17_100,
@@ -158,9 +175,12 @@ const LINUX_6_18: Machine = Machine {
     before_send: 5_000,
     after_send: 13_000,
     wake: 42_500,
-    take: 3_300,
-    cut: 2_050,
+    take: 1_500,
+    cut: 2_070,
     send: 22_700,
+    heads: 12,
+    sheaf: 0,
+    at_hand: [96, 142, 208],
     backlog: 6_400,
     backlogged: 22_000,
     start: 20_300,
@@ -185,9 +205,12 @@ const LINUX_7_2: Machine = Machine {
     before_send: 6_500,
     after_send: 12_000,
     wake: 40_100,
-    take: 2_500,
+    take: 1_200,
     cut: 2_050,
     send: 21_700,
+    heads: 12,
+    sheaf: 28,
+    at_hand: [340, 340, 340],
     backlog: 5_900,
     backlogged: 20_800,
     start: 34_000,
@@ -235,7 +258,6 @@ impl Machine {
             entrance: share(self.wake - self.take - DESCENT_NS - THREAD_NS),
             handover: share(HANDOVER_NS),
             cut: share(self.cut),
-            fresh: share(FRESH_NS),
             take: share(self.take),
             merge: share(self.merge),
             descent: share(DESCENT_NS),
@@ -266,6 +288,19 @@ impl Machine {
         SimDuration::from_nanos(u64::from(self.first_call))
     }
 
+    /// Memory for packets.
+    fn slabs(&self) -> SlabConfig {
+        let [heads, clones, records] = self.at_hand;
+        let cache =
+            |per_slab, cost, at_hand| CacheConfig { per_slab, cost: SimDuration::from_nanos(cost), at_hand };
+        SlabConfig {
+            heads: cache(self.heads, HEAD_SLAB_NS, heads),
+            clones: cache(8, SKB_SLAB_NS, clones),
+            records: cache(16, SKB_SLAB_NS, records),
+            sheaf: self.sheaf,
+        }
+    }
+
     /// What the programs' calls and sleeps cost.
     pub(super) fn calls(&self) -> CallConfig {
         let [cost, skb, copy] = self.recv.map(|ns| SimDuration::from_nanos(u64::from(ns)));
@@ -281,6 +316,7 @@ impl Machine {
             slice: SimDuration::from_micros(u64::from(self.slice)),
             slice_in_call: self.slice_in_call.map(|us| SimDuration::from_micros(u64::from(us))),
             tick_preempts: self.tick_preempts,
+            slabs: self.slabs(),
             ..CallConfig::default()
         }
     }
@@ -292,9 +328,9 @@ const THREAD_NS: u32 = 2_500;
 /// From the last look of soft interrupts for packets to the `recv` of the program that they woke: a packet that comes due 12 us
 /// behind an ACK waits for that call, 25 us behind the ACK; one that comes due 6 us behind it does not.
 const HANDOVER_NS: u32 = 11_000;
-/// Memory for a piece of a packet beyond the most that ever waited: of 1 MiB that arrives in one flight, each packet of nine pieces takes 29 to
-/// 30 us the first time (`e_rb2m` on 6.12 and later), 21 before, and 39 us for 19 pieces in later flights.
-const FRESH_NS: u32 = 1_000;
+/// Getting and clearing 8 KiB for heads of skbs, and a page for skbs: chunks of 10 bytes that are not acknowledged (`g8`) leave that much later.
+const HEAD_SLAB_NS: u64 = 9_500;
+const SKB_SLAB_NS: u64 = 5_400;
 /// From the interrupt of an idle processor to the soft interrupts' thread: the interrupt itself, waking, leaving the idle loop.
 const SWITCH_NS: u64 = 10_000;
 /// The interrupt that tells a busy processor of a packet.

@@ -1,5 +1,6 @@
 //! What the programs at both ends do. Bytes unless a type says otherwise.
 
+use crate::config::SlabConfig;
 use crate::time::SimDuration;
 
 /// What a program does with its end when it has nothing more to write.
@@ -238,6 +239,8 @@ pub struct CallConfig {
     pub fragment: SimDuration,
     /// Getting the second or third one of a connection, which are at hand but have to be cleared.
     pub early_fragment: SimDuration,
+    /// Memory for packets.
+    pub slabs: SlabConfig,
 }
 
 impl CallConfig {
@@ -267,6 +270,7 @@ impl CallConfig {
             threaded_softirqs: false,
             fragment: SimDuration::ZERO,
             early_fragment: SimDuration::ZERO,
+            slabs: SlabConfig::NONE,
         }
     }
 

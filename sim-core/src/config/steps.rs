@@ -38,8 +38,6 @@ pub struct StepShares {
     pub alarm: u32,
     /// Cutting a packet, for each piece.
     pub cut: u32,
-    /// Memory for a piece when more of them wait than ever before: others have left none.
-    pub fresh: u32,
     /// Putting a segment into the backlog of a socket that a call holds.
     pub backlog: u32,
     /// Processing a segment out of the backlog.
@@ -74,7 +72,6 @@ impl Default for StepShares {
             take: 166_667,
             alarm: 0,
             cut: 133_334,
-            fresh: 0,
             backlog: 250_000,
             backlogged: 750_000,
             send: 1_000_000,

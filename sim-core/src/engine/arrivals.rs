@@ -107,7 +107,8 @@ impl<O: Observer> Simulation<'_, O> {
                 None => self.cpu.interrupt(time, of, idle),
             }
         }
-        self.cpu.gets(self.input.beyond(of));
+        let memory = self.memory_for_pieces(of);
+        self.cpu.gets(memory);
         let kept = self.input.add(of);
         if kept > 0
             && let Some(packet) = popped.or_else(|| self.links[link.at()].next_plain())
@@ -191,6 +192,7 @@ impl<O: Observer> Simulation<'_, O> {
                 }
             }
             front.done += 1;
+            self.slabs.processed(front.of > 1 || matches!(front.packet.payload, Payload::Ack));
             if ringed {
                 self.frame_taken(front.to, time);
             }

@@ -332,9 +332,10 @@ impl<O: Observer> Simulation<'_, O> {
                 if begins {
                     self.page_frag(flow, side);
                 }
+                let memory = if begins { self.memory_for_send(flow, side.at()) } else { SimDuration::ZERO };
                 let calls = &self.config.host.calls;
                 let time = if cold { time + calls.first_send } else { time };
-                let time = if asked { time + calls.enter } else { time };
+                let time = if asked { time + calls.enter } else { time } + memory;
                 let result = self.on(flow, side, time, |cx, end| {
                     if begins {
                         end.rx.own();

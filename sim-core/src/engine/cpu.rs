@@ -36,7 +36,6 @@ struct Times {
     take: SimDuration,
     alarm: SimDuration,
     cut: SimDuration,
-    fresh: SimDuration,
     backlog: SimDuration,
     backlogged: SimDuration,
 }
@@ -55,8 +54,7 @@ impl Cpu {
             ack,
             ..
         } = *steps;
-        let StepShares { wake, entrance, handover, take, alarm, cut, fresh, backlog, backlogged, .. } =
-            *steps;
+        let StepShares { wake, entrance, handover, take, alarm, cut, backlog, backlogged, .. } = *steps;
         let of = |millionths| part_of(cost, millionths);
         let times = Times {
             active_side: of(active_side),
@@ -73,7 +71,6 @@ impl Cpu {
             take: of(take),
             alarm: of(alarm),
             cut: of(cut),
-            fresh: of(fresh),
             backlog: of(backlog),
             backlogged: of(backlogged),
         };
@@ -139,9 +136,9 @@ impl Cpu {
         SimTime::from_nanos(free.as_nanos().saturating_sub(self.times.handover.as_nanos()))
     }
 
-    /// Gets memory for `segments` that were taken off a link.
-    pub(super) fn gets(&mut self, segments: u32) {
-        self.free_at += SimDuration::from_nanos(self.times.fresh.as_nanos() * u64::from(segments));
+    /// Memory for what was taken off a link takes `time`.
+    pub(super) fn gets(&mut self, time: SimDuration) {
+        self.free_at += time;
     }
 
     /// Taking a packet off a link.
@@ -286,14 +283,6 @@ mod tests {
         let c = Cpu::new(COST, &StepShares { handover: 550_000, ..StepShares::default() });
         assert_eq!(c.last_look(us(40)), us(29));
         assert_eq!(cpu().last_look(us(40)), us(40), "by default nothing lies between them");
-    }
-
-    #[test]
-    fn memory_that_nobody_left_takes_time() {
-        let mut c = Cpu::new(COST, &StepShares { fresh: 50_000, ..StepShares::default() });
-        c.busy_until(us(10));
-        c.gets(9);
-        assert_eq!(c.begin(SimTime::ZERO), us(19));
     }
 
     #[test]

@@ -86,8 +86,9 @@ impl<O: Observer> Simulation<'_, O> {
                     let state = self.flows[flow as usize].ends[from.at()].tx.state();
                     self.obs.sent(self.clock.now(time), &t.seg, &state);
                 }
-                self.cpu.busy_until(self.cpu.begin(time) + self.cpu.ack());
-                (time + ack_lag, Payload::Ack)
+                let memory = self.memory_for_ack();
+                self.cpu.busy_until(self.cpu.begin(time) + self.cpu.ack() + memory);
+                (time + ack_lag + memory, Payload::Ack)
             }
         };
         // Who sends moves what is due by then; where steps take no time of their own, all of it.

@@ -24,6 +24,7 @@ mod program_tests;
 #[cfg(test)]
 mod sender_tests;
 mod simulation;
+mod slabs;
 mod sleeping;
 mod softirq;
 #[cfg(test)]

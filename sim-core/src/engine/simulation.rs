@@ -10,6 +10,7 @@ use super::cpu::Cpu;
 use super::endpoint::Endpoint;
 use super::flow::{Flow, FlowId, Shared, Side};
 use super::outcome::{HostOutcome, NamedSnapshot, RunError, RunOutcome};
+use super::slabs::Slabs;
 use super::softirq::{InputQueue, Turns};
 use super::views::View;
 use crate::config::{LinkConfig, RunConfig, Shaper};
@@ -100,6 +101,7 @@ pub(super) struct Simulation<'a, O: Observer> {
     pub(super) busy: bool,
     pub(super) input: InputQueue,
     pub(super) turns: Turns,
+    pub(super) slabs: Slabs,
     /// How long writers wait that the host has no memory for.
     pub(super) memory_wait: ChaCha8Rng,
     /// Threads that were due while the stack was busy.
@@ -233,6 +235,7 @@ impl<'a, O: Observer> Simulation<'a, O> {
             busy: false,
             input: InputQueue::default(),
             turns: Turns::new(apart),
+            slabs: Slabs::new(&config.host.calls.slabs),
             memory_wait: rng::stream(config.seed, rng::Purpose::MemoryWait, 0),
             apps_waiting,
             raised: false,

@@ -10,9 +10,6 @@ const DEV_TX_WEIGHT: u32 = 64;
 /// `net.core.dev_weight` of the processor's own queue, segments: what one poll of it may take (`process_backlog`).
 const DEV_RX_WEIGHT: u32 = 64;
 
-/// Segments for which there is memory from the start.
-const AT_HAND: u32 = 64;
-
 /// How many segments wait for the processor (`softnet_data`). It takes all that wait at once, works through them,
 /// and meanwhile new ones gather; these are limited.
 #[derive(Clone, Copy, Default, Debug)]
@@ -21,8 +18,6 @@ pub(super) struct InputQueue {
     taken: u32,
     /// Gathered since (`input_pkt_queue`).
     gathered: u32,
-    /// The most that ever waited.
-    most: u32,
     pub(super) dropped: u64,
 }
 
@@ -122,14 +117,6 @@ impl InputQueue {
         kept
     }
 
-    /// How many of `segments` more are more than ever waited: there is no memory at hand for them that others have left.
-    pub(super) fn beyond(&mut self, segments: u32) -> u32 {
-        let most = self.most.max(AT_HAND);
-        let waiting = self.taken + self.gathered + segments;
-        self.most = most.max(waiting);
-        waiting.saturating_sub(most).min(segments)
-    }
-
     /// One is processed.
     pub(super) fn take(&mut self) {
         if self.taken == 0 {
@@ -156,25 +143,5 @@ mod tests {
         assert!(turns.receives(), "what it has moved belongs to the same turn");
         turns.processed(true, us(31));
         assert!(!turns.receives());
-    }
-
-    #[test]
-    fn only_more_segments_than_ever_waited_need_new_memory() {
-        let mut q = InputQueue::default();
-        let mut arrive = |n| {
-            let new = q.beyond(n);
-            q.add(n);
-            new
-        };
-        assert_eq!([arrive(60), arrive(10), arrive(30)], [0, 6, 30], "64 are at hand");
-        for _ in 0..100 {
-            q.take();
-        }
-        let mut arrive = |n| {
-            let new = q.beyond(n);
-            q.add(n);
-            new
-        };
-        assert_eq!([arrive(100), arrive(5)], [0, 5], "what a hundred have left serves a hundred");
     }
 }

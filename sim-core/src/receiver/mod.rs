@@ -57,7 +57,7 @@ use crate::seq::Seq;
 use crate::skb::{Buffer, Share, Skb, SkbLayout};
 use crate::state::{AckPending, SocketState, TcpState};
 use crate::time::{Jiffies, SimTime};
-use rbtree::SkbTree;
+use rbtree::{NIL, SkbTree};
 
 pub(crate) use account::SendAccount;
 pub use ack::TimerDue;
@@ -210,6 +210,9 @@ pub struct Receiver {
     layout: SkbLayout,
 }
 
+/// What a head of 1 KiB has room for, bytes; those that a collapse makes are larger.
+const SMALL_HEAD: u32 = 704;
+
 impl Receiver {
     /// A closed socket with the defaults of its kernel and host. The sockets of a host may share its sysctls.
     pub fn new(kernel: &'static KernelProfile, sysctl: impl Into<Arc<Sysctls>>, route: Route) -> Self {
@@ -350,6 +353,24 @@ impl Receiver {
     pub fn holds_pages(&self, from: Seq) -> bool {
         let holds = |skb: &Skb| skb.data_len() > 0 && skb.end_seq > from;
         self.queue.back().is_some_and(holds) || !self.ofo.is_empty() || !self.backlog.is_empty()
+    }
+
+    /// How many skbs it holds that their sender has freed and whose copies these are, and how many that were never the
+    /// sender's. Heads that a collapse has made are of another size and not among them.
+    pub fn skbs_of_others(&self) -> [u32; 2] {
+        let mut of = [0; 2];
+        let mut add = |skb: &Skb| match skb.buf.share {
+            Share::UntilAcked(end) => of[0] += u32::from(end <= self.unshared_below),
+            _ => of[1] += u32::from(skb.buf.head_size <= SMALL_HEAD),
+        };
+        self.queue.iter().for_each(&mut add);
+        self.backlog.iter().for_each(|w| add(&w.skb));
+        let mut n = self.ofo.first();
+        while n != NIL {
+            add(self.ofo.get(n));
+            n = self.ofo.next(n);
+        }
+        of
     }
 
     /// Whether `skb`'s data is shared right now (`skb_cloned`).

@@ -58,6 +58,16 @@ impl Sender {
         self.writing.copied
     }
 
+    /// Skbs that it holds, sent and unsent.
+    pub fn skbs(&self) -> usize {
+        self.queue.rtx.len() + self.queue.unsent.len()
+    }
+
+    /// Whether what a `send` copies begins an skb.
+    pub fn begins_skb(&self) -> bool {
+        self.queue.unsent.is_empty()
+    }
+
     /// A `send` of `len` bytes begins.
     pub fn write_begin(&mut self, now: Now, len: u32) {
         self.short_of_memory = false;
