@@ -220,6 +220,11 @@ impl<T> Lane<T> {
         self.items.reserve(64);
     }
 
+    /// How many items come no later than `time`.
+    pub fn due(&self, time: SimTime) -> usize {
+        self.items.partition_point(|(key, _)| key.time <= time)
+    }
+
     /// Appends an item whose key is not before that of the last one.
     pub fn push(&mut self, key: Key, item: T) {
         debug_assert!(self.items.back().is_none_or(|(last, _)| *last <= key), "a lane is in order");

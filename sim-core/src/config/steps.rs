@@ -44,6 +44,10 @@ pub struct StepShares {
     pub backlogged: u32,
     /// One packet of a burst handed to the device.
     pub send: u32,
+    /// The same for packets that an ACK lets go; what comes due meanwhile is taken off the link in between.
+    pub let_go: u32,
+    /// Taking a packet off the link between them.
+    pub between: u32,
     /// A packet sent by itself in the middle of a `send`, beside the packet.
     pub single: u32,
     /// Copying 32 KiB from the program.
@@ -75,6 +79,8 @@ impl Default for StepShares {
             backlog: 250_000,
             backlogged: 750_000,
             send: 1_000_000,
+            let_go: 1_000_000,
+            between: 166_667,
             single: 1_500_000,
             copy: 1_500_000,
             skb: 0,

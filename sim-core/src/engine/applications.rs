@@ -299,6 +299,9 @@ impl<O: Observer> Simulation<'_, O> {
 
     /// A call has returned `n` at `time`.
     pub(super) fn call_returned(&mut self, flow: FlowId, thread: u8, call: InCall, n: u32, time: SimTime) {
+        if matches!(call.call(), Call::Send(_)) {
+            self.memory_was_had();
+        }
         self.calling -= 1;
         let f = &mut self.flows[flow as usize];
         let t = &mut f.threads[usize::from(thread)];

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use super::cpu::LetGo;
 use super::flow::{FlowId, Side};
 use super::simulation::Simulation;
 use crate::observer::Observer;
@@ -9,7 +10,7 @@ use crate::path::{Packet, Payload};
 use crate::segment::{Flags, Segment};
 use crate::seq::Seq;
 use crate::skb::Buffer;
-use crate::time::SimTime;
+use crate::time::{SimDuration, SimTime};
 
 /// A packet that a device has handed up and that the stack has not processed.
 #[derive(Clone, Copy, Debug)]
@@ -94,7 +95,8 @@ impl<O: Observer> Simulation<'_, O> {
         woken: Option<(FlowId, u8)>,
     ) {
         let idle = waiting.is_empty();
-        self.turns.dequeued(idle, self.cpu.taking_pieces(of));
+        let paid = self.turns.was_moved(time);
+        self.turns.dequeued(idle, if paid { SimDuration::ZERO } else { self.cpu.taking_pieces(of) });
         let first = if woken.is_none() { self.rouse(time) } else { None };
         if first.is_none() && woken.is_none() {
             let until = self.program_until(time).filter(|_| idle);
@@ -103,6 +105,7 @@ impl<O: Observer> Simulation<'_, O> {
                 self.accounts.softirqs_wake(self.cpu.begin(until.unwrap_or(woken)));
             }
             match until {
+                _ if paid => self.cpu.was_interrupted(idle),
                 Some(until) => self.cpu.interrupt_program(time, until, of),
                 None => self.cpu.interrupt(time, of, idle),
             }
@@ -183,7 +186,7 @@ impl<O: Observer> Simulation<'_, O> {
                     if held { self.cpu.backlog() } else { self.cpu.segment(front.to, !self.busy, alone) };
                 self.cpu.busy_until(time + cost);
                 self.lags = if held { Default::default() } else { self.cpu.reactions() };
-                self.data_left = None;
+                (self.data_left, self.let_go) = (None, LetGo::default());
                 self.segment_ready(time, front);
                 self.lags = Default::default();
                 if let Some(at) = self.data_left {

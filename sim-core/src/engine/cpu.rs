@@ -19,6 +19,17 @@ pub(super) struct Cpu {
     rung: bool,
 }
 
+/// What the present segment has let go.
+#[derive(Clone, Copy, Default, Debug)]
+pub(super) struct LetGo {
+    /// Packets of data.
+    pub(super) behind: u32,
+    /// Packets that came due until the last of them.
+    pub(super) taken: u32,
+    /// What memory for them took.
+    pub(super) memory: SimDuration,
+}
+
 /// What the steps take: the shares of [`StepShares`], in time.
 #[derive(Clone, Copy, Debug)]
 struct Times {
@@ -38,6 +49,9 @@ struct Times {
     cut: SimDuration,
     backlog: SimDuration,
     backlogged: SimDuration,
+    send: SimDuration,
+    let_go: SimDuration,
+    between: SimDuration,
 }
 
 impl Cpu {
@@ -73,6 +87,9 @@ impl Cpu {
             cut: of(cut),
             backlog: of(backlog),
             backlogged: of(backlogged),
+            send: of(steps.send),
+            let_go: of(steps.let_go),
+            between: of(steps.between),
         };
         Self { cost, times, free_at: SimTime::ZERO, entrance: SimDuration::ZERO, rung: false }
     }
@@ -108,6 +125,13 @@ impl Cpu {
         }
         let pieces = if segments > 1 { cut.as_nanos() * u64::from(segments) } else { 0 };
         self.free_at = self.free_at.max(t) + start + take + SimDuration::from_nanos(pieces);
+    }
+
+    /// A packet was taken off a link while others were sent: that is part of sending them.
+    pub(super) fn was_interrupted(&mut self, first: bool) {
+        if first {
+            self.free_at += self.times.approach;
+        }
     }
 
     /// Takes a packet off a link that is due at `t`, for which a program was in the way until `program`, or which its call
@@ -195,6 +219,15 @@ impl Cpu {
     /// From a segment to the first packet of data that it causes, and to its ACK.
     pub(super) fn reactions(&self) -> [SimDuration; 2] {
         [self.times.before_send, self.times.before_ack]
+    }
+
+    /// When a packet leaves its socket that leaves it at `at` if one packet follows the other as in a `send`, the `n`th behind the first
+    /// that a segment lets go, between which `taken` others were taken off a link, and for which memory took `memory`.
+    pub(super) fn let_go(&self, at: SimTime, LetGo { behind, taken, memory }: LetGo) -> SimTime {
+        let Times { send, let_go, between, .. } = self.times;
+        let times = |d: SimDuration, n: u32| d.as_nanos() * u64::from(n);
+        let later = times(let_go, behind) + times(between, taken) + memory.as_nanos();
+        SimTime::from_nanos((at.as_nanos() + later).saturating_sub(times(send, behind)))
     }
 
     /// Packets of data were sent because of a segment, or several: the last of them left the socket at `t`.
@@ -295,5 +328,18 @@ mod tests {
             c.begin(SimTime::ZERO)
         };
         assert_eq!((ends(false), ends(true)), (us(65), us(63)));
+    }
+
+    #[test]
+    fn packets_that_a_segment_lets_go_follow_each_other_at_their_own_pace() {
+        let share = |us: u32| us * 50_000;
+        let steps =
+            StepShares { send: share(22), let_go: share(20), between: share(3), ..StepShares::default() };
+        let c = Cpu::new(COST, &steps);
+        let memory = SimDuration::from_micros(10);
+        let left =
+            |behind, taken| c.let_go(us(100 + 22 * u64::from(behind)), LetGo { behind, taken, memory });
+        assert_eq!(left(0, 0), us(110), "memory comes before the packet");
+        assert_eq!(left(3, 2), us(176), "three packets of 20 us, and two taken off a link");
     }
 }

@@ -58,28 +58,46 @@ impl<O: Observer> Simulation<'_, O> {
     /// What a socket has sent leaves it.
     pub(super) fn send_out(&mut self, flow: FlowId, side: Side, time: SimTime) {
         let mut out = std::mem::take(&mut self.out);
-        for t in &out {
-            self.leave(flow, side, time, t);
+        for (i, t) in out.iter().enumerate() {
+            self.leave(flow, side, time, t, out.len() - i - 1);
         }
         out.clear();
         self.out = out;
     }
 
-    /// A packet leaves a socket.
-    fn leave(&mut self, flow: FlowId, from: Side, time: SimTime, t: &Transmit) {
+    /// When a packet leaves its socket that a segment lets go, `at` if one followed the other as in a `send`: behind others, and what was
+    /// taken off links in between.
+    #[inline(never)]
+    fn let_go(&mut self, at: SimTime, lag: SimDuration, more: usize) -> SimTime {
+        self.let_go.memory = self.let_go.memory + self.memory_for_cut(more);
+        let left = self.cpu.let_go(at, self.let_go);
+        self.data_left = Some(self.cpu.let_go(self.cpu.begin(at), self.let_go));
+        let look = left + lag + self.cpu.descent();
+        let due: usize = self.links.iter().map(|l| l.due(look)).sum();
+        self.let_go.behind += 1;
+        self.let_go.taken = u32::try_from(due).unwrap_or(u32::MAX);
+        left
+    }
+
+    /// A packet leaves a socket; `more` follow at the same time.
+    fn leave(&mut self, flow: FlowId, from: Side, time: SimTime, t: &Transmit, more: usize) {
         self.transmitted += 1;
         let [data_lag, ack_lag] = self.lags;
         let (at, payload) = match t.data {
             Some(data) => {
-                self.data_left = Some(self.cpu.begin(data.at));
-                self.last_data = Some(data.at);
+                let mut left = data.at;
+                self.data_left = Some(self.cpu.begin(left));
+                if data_lag > SimDuration::ZERO {
+                    left = self.let_go(data.at, data_lag, more);
+                }
+                self.last_data = Some(left);
                 if self.in_host
                     && let Some(release) = self.flows[flow as usize].ends[from.at()].tx.take_release()
                 {
                     let link = self.link_of(from);
                     self.links[link.at()].set_release(release);
                 }
-                (data.at + data_lag, Payload::Data(data))
+                (left + data_lag, Payload::Data(data))
             }
             None => {
                 if O::ACTIVE && from == Side::Sender {

@@ -6,7 +6,7 @@ use super::accounts::Accounts;
 use super::arrivals::Ready;
 use super::calls::{is_direct, waits_for_calls};
 use super::closing::Closing;
-use super::cpu::Cpu;
+use super::cpu::{Cpu, LetGo};
 use super::endpoint::Endpoint;
 use super::flow::{Flow, FlowId, Shared, Side};
 use super::outcome::{HostOutcome, NamedSnapshot, RunError, RunOutcome};
@@ -112,6 +112,8 @@ pub(super) struct Simulation<'a, O: Observer> {
     pub(super) call_over: Option<SimTime>,
     /// From when on the way back of that call to its program let soft interrupts in, if it did.
     pub(super) call_back: Option<SimTime>,
+    /// What the present segment has let go.
+    pub(super) let_go: LetGo,
     /// How long the program and the thread of soft interrupts have run.
     pub(super) accounts: Accounts,
     /// When the last packet of data left a socket in the present step of a call.
@@ -242,6 +244,7 @@ impl<'a, O: Observer> Simulation<'a, O> {
             call_over: None,
             call_back: None,
             last_data: None,
+            let_go: LetGo::default(),
             accounts: Accounts::new(),
             let_in: None,
             direct: is_direct(config),

@@ -59,11 +59,15 @@ impl Cache {
         slabs
     }
 
+    /// There are `used` objects: what the pages for them take.
+    fn get(&mut self, used: u32) -> SimDuration {
+        SimDuration::from_nanos(self.config.cost.as_nanos() * u64::from(self.cover(used)))
+    }
+
     /// `n` more than `used` objects are taken: what the pages for them take.
     fn take(&mut self, used: u32, n: u32) -> SimDuration {
         self.cover(used);
-        let slabs = self.cover(used + n);
-        SimDuration::from_nanos(self.config.cost.as_nanos() * u64::from(slabs))
+        self.get(used + n)
     }
 }
 
@@ -113,6 +117,25 @@ impl<O: Observer> Simulation<'_, O> {
         }
         let used = self.skbs_in_use();
         self.slabs.heads.take(used.heads, 1) + self.slabs.clones.take(used.clones, 1)
+    }
+
+    /// What memory for skbs takes that were cut off others to be sent, of which `more` are yet to be.
+    pub(super) fn memory_for_cut(&mut self, more: usize) -> SimDuration {
+        if !self.slabs.on {
+            return SimDuration::ZERO;
+        }
+        let (used, more) = (self.skbs_in_use(), u32::try_from(more).unwrap_or(u32::MAX));
+        let Slabs { heads, clones, .. } = &mut self.slabs;
+        heads.get(used.heads.saturating_sub(more)) + clones.get(used.clones.saturating_sub(more))
+    }
+
+    /// A `send` returns: memory for what it has filled is part of what filling took.
+    pub(super) fn memory_was_had(&mut self) {
+        if self.slabs.on {
+            let used = self.skbs_in_use();
+            self.slabs.heads.cover(used.heads);
+            self.slabs.clones.cover(used.clones);
+        }
     }
 
     fn skbs_in_use(&self) -> InUse {

@@ -40,13 +40,25 @@ pub(super) struct Turns {
     inline: u32,
     /// Those that were due by then.
     until: SimTime,
+    /// Those that were due by then were moved between the packets that one segment let go, as part of sending them.
+    moved_until: SimTime,
+    /// A packet was sent because of the present segment.
+    sends: bool,
 }
 
 impl Turns {
     /// Nobody's turn; `apart` says that the hosts are two machines.
     pub(super) fn new(apart: bool) -> Self {
         let idle = if apart { u32::MAX } else { 0 };
-        Self { idle, receive: 0, transmit: 0, inline: idle, until: SimTime::NEVER }
+        Self {
+            idle,
+            receive: 0,
+            transmit: 0,
+            inline: idle,
+            until: SimTime::NEVER,
+            moved_until: SimTime::ZERO,
+            sends: false,
+        }
     }
 
     /// Whether packets that are due at `due` wait until more segments were processed.
@@ -57,6 +69,11 @@ impl Turns {
     /// Whether a receiving turn is under way.
     pub(super) fn receives(&self) -> bool {
         self.receive > 0
+    }
+
+    /// Whether a packet due at `due` was moved before the last packet was sent.
+    pub(super) fn was_moved(&self, due: SimTime) -> bool {
+        self.receive > 0 && due <= self.moved_until
     }
 
     /// A due packet is moved, which takes `cost`; `idle` says that nothing waited to be received.
@@ -80,6 +97,7 @@ impl Turns {
     pub(super) fn begin(&mut self) {
         self.transmit = 0;
         self.inline = self.idle;
+        (self.moved_until, self.sends) = (SimTime::ZERO, false);
         if self.receive == 0 {
             self.receive = DEV_RX_WEIGHT;
         }
@@ -87,6 +105,9 @@ impl Turns {
 
     /// A packet was sent; it comes to the queue at `until`.
     pub(super) fn sent(&mut self, until: SimTime) {
+        if std::mem::replace(&mut self.sends, true) && until != SimTime::NEVER {
+            self.moved_until = self.until;
+        }
         self.until = until;
         if self.receive > 0 {
             self.inline = self.idle.max(DEV_TX_WEIGHT);
@@ -143,5 +164,18 @@ mod tests {
         assert!(turns.receives(), "what it has moved belongs to the same turn");
         turns.processed(true, us(31));
         assert!(!turns.receives());
+    }
+
+    #[test]
+    fn what_came_due_before_the_last_of_several_packets_was_moved_between_them() {
+        let us = |n| SimTime::ZERO + SimDuration::from_micros(n);
+        let mut turns = Turns::new(false);
+        turns.begin();
+        turns.sent(us(20));
+        assert!(!turns.was_moved(us(10)), "nothing lies between one packet");
+        turns.sent(us(40));
+        assert!(turns.was_moved(us(20)) && !turns.was_moved(us(21)));
+        turns.begin();
+        assert!(!turns.was_moved(us(20)), "another segment");
     }
 }

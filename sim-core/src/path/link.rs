@@ -202,6 +202,11 @@ impl Link {
         self.next = self.lane.peek();
     }
 
+    /// How many packets leave it by `time`, if it is plain.
+    pub(crate) fn due(&self, time: SimTime) -> usize {
+        if self.special.is_some() { 0 } else { self.lane.due(time) }
+    }
+
     /// Whether packets wait in a queueing discipline of the sending host.
     #[inline]
     pub const fn in_host(&self) -> bool {
