@@ -155,7 +155,7 @@ const LINUX_6_12: Machine = Machine {
     heads: 12,
     sheaf: 0,
     at_hand: [96, 142, 32],
-    let_go: 20_700,
+    let_go: 20_900,
     backlog: 6_200,
     backlogged: 21_600,
     start: 17_100,
@@ -333,7 +333,7 @@ impl Machine {
 
 /// From the time of a packet to the soft interrupts' thread, which takes it off the queueing discipline: bursts of two, three and four
 /// packets on 6.12, 6.18 and 7.2 that leave the next one behind put it between 4.6 and 5.4 us (`e_rb2m`).
-const THREAD_NS: u32 = 5_000;
+const THREAD_NS: u32 = 4_700;
 /// From the last look of soft interrupts for packets to the `recv` of the program that they woke: a packet that comes due 12 us
 /// behind an ACK waits for that call, 25 us behind the ACK; one that comes due 6 us behind it does not.
 const HANDOVER_NS: u32 = 11_000;

@@ -195,7 +195,9 @@ impl<O: Observer> Simulation<'_, O> {
                 }
             }
             front.done += 1;
-            self.slabs.processed(front.of > 1 || matches!(front.packet.payload, Payload::Ack));
+            if self.slabs.are_counted() && (front.of > 1 || matches!(front.packet.payload, Payload::Ack)) {
+                self.slabs.processed();
+            }
             if ringed {
                 self.frame_taken(front.to, time);
             }

@@ -83,10 +83,15 @@ impl Slabs {
         }
     }
 
-    /// An ACK, or a piece of a packet, was processed.
+    /// Whether memory costs anything.
     #[inline]
-    pub(super) fn processed(&mut self, piece: bool) {
-        self.moving = self.moving.saturating_sub(u32::from(piece));
+    pub(super) fn are_counted(&self) -> bool {
+        self.on
+    }
+
+    /// An ACK, or a piece of a packet, was processed.
+    pub(super) fn processed(&mut self) {
+        self.moving = self.moving.saturating_sub(1);
     }
 }
 
@@ -111,8 +116,14 @@ impl<O: Observer> Simulation<'_, O> {
     }
 
     /// What memory for the skb takes that a `send` begins, if it begins with one.
+    #[inline]
     pub(super) fn memory_for_send(&mut self, flow: FlowId, side: usize) -> SimDuration {
-        if !self.slabs.on || !self.flows[flow as usize].ends[side].tx.begins_skb() {
+        if self.slabs.on { self.memory_for_first(flow, side) } else { SimDuration::ZERO }
+    }
+
+    #[inline(never)]
+    fn memory_for_first(&mut self, flow: FlowId, side: usize) -> SimDuration {
+        if !self.flows[flow as usize].ends[side].tx.begins_skb() {
             return SimDuration::ZERO;
         }
         let used = self.skbs_in_use();
@@ -130,12 +141,18 @@ impl<O: Observer> Simulation<'_, O> {
     }
 
     /// A `send` returns: memory for what it has filled is part of what filling took.
+    #[inline]
     pub(super) fn memory_was_had(&mut self) {
         if self.slabs.on {
-            let used = self.skbs_in_use();
-            self.slabs.heads.cover(used.heads);
-            self.slabs.clones.cover(used.clones);
+            self.cover_skbs();
         }
+    }
+
+    #[inline(never)]
+    fn cover_skbs(&mut self) {
+        let used = self.skbs_in_use();
+        self.slabs.heads.cover(used.heads);
+        self.slabs.clones.cover(used.clones);
     }
 
     fn skbs_in_use(&self) -> InUse {
