@@ -51,6 +51,10 @@ pub(super) struct Machine {
     backlog: u32,
     /// From one segment out of the backlog to the next.
     backlogged: u32,
+    /// Moving an skb from the out-of-order queue to the receive queue, with its merge.
+    drain: u32,
+    /// Waking a program that sleeps until there is something to read: what a segment that finds an empty queue takes longer then.
+    rousing: u32,
     /// From the establishment of the connection to the mark START, less the sleep and its slack.
     start: u32,
     /// From the mark START to the program's loop.
@@ -96,6 +100,8 @@ const LINUX_5_10: Machine = Machine {
     let_go: 20_450,
     backlog: 5_400,
     backlogged: 23_800,
+    drain: 8_900,
+    rousing: 300,
     start: 25_600,
     first_round: 12_000,
     first_call: 19_400,
@@ -127,6 +133,8 @@ const LINUX_6_1: Machine = Machine {
     let_go: 20_900,
     backlog: 5_600,
     backlogged: 25_600,
+    drain: 8_000,
+    rousing: 1_900,
     start: 17_300,
     first_round: 20_400,
     first_call: 25_800,
@@ -158,6 +166,8 @@ const LINUX_6_12: Machine = Machine {
     let_go: 20_900,
     backlog: 6_200,
     backlogged: 21_600,
+    drain: 8_100,
+    rousing: 2_100,
     start: 17_100,
     first_round: 17_800,
     first_call: 22_100,
@@ -189,6 +199,8 @@ const LINUX_6_18: Machine = Machine {
     let_go: 20_900,
     backlog: 6_400,
     backlogged: 22_000,
+    drain: 8_400,
+    rousing: 2_250,
     start: 20_300,
     first_round: 17_800,
     first_call: 23_000,
@@ -220,6 +232,8 @@ const LINUX_7_2: Machine = Machine {
     let_go: 20_100,
     backlog: 5_900,
     backlogged: 20_800,
+    drain: 7_850,
+    rousing: 2_600,
     start: 34_000,
     first_round: 17_200,
     first_call: 22_300,
@@ -278,6 +292,8 @@ impl Machine {
             push: share(self.write[2]),
             backlog: share(self.backlog),
             backlogged: share(self.backlogged),
+            drain: share(self.drain),
+            rousing: share(self.rousing),
         }
     }
 

@@ -130,6 +130,11 @@ impl Program {
         (due != SimTime::NEVER).then_some(due)
     }
 
+    /// Whether its reader waits for data.
+    pub fn waits_for_data(&self) -> bool {
+        !self.closed && self.reader.waits_for_data()
+    }
+
     /// Reading says that it is time to close, and everything that must be written back was.
     #[inline]
     fn wants_to_close(&self) -> bool {

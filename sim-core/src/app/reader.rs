@@ -69,6 +69,12 @@ impl Reader {
         }
     }
 
+    /// Whether data makes it read, and nothing else.
+    pub fn waits_for_data(&self) -> bool {
+        let waits = matches!(self.config.mode, ReadMode::Asap { .. } | ReadMode::Echo { .. });
+        waits && !self.ended && self.held == 0 && self.next.is_some()
+    }
+
     /// The length of the `recv` that the reader calls at `now`, if it calls one.
     pub fn step(&mut self, now: SimTime, readable: bool) -> Option<u32> {
         if self.due(|| readable).is_none_or(|t| t > now) {

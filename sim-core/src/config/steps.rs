@@ -42,6 +42,10 @@ pub struct StepShares {
     pub backlog: u32,
     /// Processing a segment out of the backlog.
     pub backlogged: u32,
+    /// Moving an skb from the out-of-order queue to the receive queue, once the gap before it is filled.
+    pub drain: u32,
+    /// Waking a program that sleeps until there is something to read.
+    pub rousing: u32,
     /// One packet of a burst handed to the device.
     pub send: u32,
     /// The same for packets that an ACK lets go; what comes due meanwhile is taken off the link in between.
@@ -78,6 +82,8 @@ impl Default for StepShares {
             cut: 133_334,
             backlog: 250_000,
             backlogged: 750_000,
+            drain: 0,
+            rousing: 0,
             send: 1_000_000,
             let_go: 1_000_000,
             between: 166_667,

@@ -180,15 +180,20 @@ impl<O: Observer> Simulation<'_, O> {
             } else {
                 let socket = &self.flows[front.packet.flow as usize].ends[front.to.at()].rx;
                 let held = self.calling > 0 && socket.is_owned();
-                // Nothing to be merged with, or nothing to merge.
-                let alone = front.packet.seg.len == 0 || !socket.has_data();
+                // Nothing to merge, or nothing to be merged with.
+                let empty = front.packet.seg.len == 0;
+                let first = !empty && !socket.has_data(front.packet.seg.seq);
+                let alone = empty || first;
+                let (flow, to, len) = (front.packet.flow, front.to, front.packet.seg.len);
+                let rouses = first && socket.wakes_for(len) && self.reader_sleeps(flow, to);
                 let cost =
                     if held { self.cpu.backlog() } else { self.cpu.segment(front.to, !self.busy, alone) };
-                self.cpu.busy_until(time + cost);
-                self.lags = if held { Default::default() } else { self.cpu.reactions() };
+                self.cpu.busy_until(time + if rouses { cost + self.cpu.rousing() } else { cost });
+                self.lags = if held { Default::default() } else { self.cpu.reactions(first, rouses) };
                 (self.data_left, self.let_go) = (None, LetGo::default());
                 self.segment_ready(time, front);
                 self.lags = Default::default();
+                self.segments_drained(front.packet.flow, front.to);
                 if let Some(at) = self.data_left {
                     let called = self.config.host.calls.threaded_softirqs && self.interrupted_call.is_some();
                     self.cpu.sent_data(at, !self.busy, called);
@@ -251,6 +256,23 @@ impl<O: Observer> Simulation<'_, O> {
             }
         } else {
             self.deliver(packet.flow, to, time, &packet.seg, &buffer);
+        }
+    }
+
+    /// Whether the program of `side` sleeps until there is something to read.
+    #[inline]
+    fn reader_sleeps(&self, flow: FlowId, side: Side) -> bool {
+        let f = &self.flows[flow as usize];
+        let thread = if self.config.host.calls.one_thread { 0 } else { side.at() };
+        f.threads[thread].asleep.is_some() && f.programs[side.at()].waits_for_data()
+    }
+
+    /// A segment has filled a gap: what came in order with it takes its time, too.
+    #[inline]
+    pub(super) fn segments_drained(&mut self, flow: FlowId, to: Side) {
+        let skbs = self.flows[flow as usize].ends[to.at()].rx.take_drained();
+        if skbs > 0 {
+            self.cpu.busy_until(self.cpu.begin(SimTime::ZERO) + self.cpu.draining(skbs));
         }
     }
 

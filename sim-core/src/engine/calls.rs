@@ -10,7 +10,7 @@
 //!   call itself runs them, which is after a packet was sent, and when it has let go of its socket; or not at all, if the
 //!   kernel leaves them to that thread ([`waits_for_calls`]).
 //! * That thread takes the processor from a program that has had it for a while ([`CallConfig::slice`]): when a call returns,
-//!   and in the middle of a `send` between two skbs or page fragments. Up to 6.4 what both have had of it decides
+//!   and in the middle of a `send` between two skbs, where it may wait for memory. Up to 6.4 what both have had of it decides
 //!   ([`Accounts`](super::accounts::Accounts)).
 //! * Who sends looks at its device's queue behind the packet; what comes due later is received on the way back to the program
 //!   ([`CallConfig::way_back`]).
@@ -297,7 +297,10 @@ impl<O: Observer> Simulation<'_, O> {
             self.preempted |= sent && self.is_undelayed(call.side);
             if (!threaded || runs_softirqs || self.preempted) && self.interrupted(looks) {
                 if looks < time || call.stage == Stage::Released || gave_way {
-                    self.let_in = Some(lets_in);
+                    // Who takes the processor from a program has been woken long ago, and no idle loop is left.
+                    let saved = if gave_way { self.config.host.calls.switch } else { SimDuration::ZERO };
+                    self.let_in =
+                        Some(SimTime::from_nanos(lets_in.as_nanos().saturating_sub(saved.as_nanos())));
                 }
                 self.interrupt_call(time, flow, thread);
                 return false;
@@ -457,10 +460,11 @@ impl<O: Observer> Simulation<'_, O> {
             return false;
         }
         let pure = self.flows[flow as usize].ends[side.at()].rx.backlog_begins_empty();
-        self.lags = self.cpu.reactions();
+        self.lags = self.cpu.reactions(false, false);
         self.on(flow, side, time, |cx, end| end.drain_one(cx));
         self.lags = Default::default();
         self.cpu.busy_until(time + self.cpu.backlogged(pure));
+        self.segments_drained(flow, side);
         true
     }
 

@@ -106,7 +106,8 @@ impl<O: Observer> Simulation<'_, O> {
                 }
                 let memory = self.memory_for_ack();
                 self.cpu.busy_until(self.cpu.begin(time) + self.cpu.ack() + memory);
-                (time + ack_lag + memory, Payload::Ack)
+                let drained = self.flows[flow as usize].ends[from.at()].rx.drained();
+                (time + ack_lag + memory + self.cpu.draining(drained), Payload::Ack)
             }
         };
         // Who sends moves what is due by then; where steps take no time of their own, all of it.

@@ -440,3 +440,49 @@ fn a_timer_waits_until_the_soft_interrupt_that_receives_is_over() {
     let (waiting, between) = (acks(true), acks(false));
     assert!(waiting > 0 && 3 * waiting < between, "{waiting} instead of {between}");
 }
+
+/// The longest that an ACK was held back for SACK compression, in microseconds since the first segment that it stands for.
+#[derive(Default)]
+struct HeldBack {
+    since: Option<u64>,
+    longest: u64,
+}
+
+impl Observer for HeldBack {
+    fn segment(&mut self, now: Now, seg: &Segment, _: &Skb, _: &SocketState) {
+        if seg.len > 0 {
+            self.since.get_or_insert(now.time.as_micros());
+        }
+    }
+
+    fn transmit(&mut self, now: Now, packet: &crate::observer::Transmit, _: &SocketState) {
+        let since = self.since.take();
+        if packet.reason == crate::observer::AckReason::Compressed {
+            self.longest = self.longest.max(now.time.as_micros() - since.unwrap());
+        }
+    }
+}
+
+#[test]
+fn a_compressed_ack_takes_all_the_slack_of_its_timer() {
+    let held = |kernel, slack: Option<u64>| {
+        let mut c = blog(kernel, 1, 100);
+        c.receiver.sockopt.rcvbuf = None;
+        c.receiver.read = ReadConfig::asap(65_536);
+        (c.sender.sysctl.tcp_timestamps, c.receiver.sysctl.tcp_timestamps) = (true, true);
+        c.forward.rate_bps = Some(20_000_000);
+        c.forward.drop_every = 40;
+        c.host.packet_cost = SimDuration::ZERO;
+        if let Some(ns) = slack {
+            c.receiver.sysctl.tcp_comp_sack_slack_ns = ns;
+        }
+        c.stop.after = SimDuration::from_secs(2);
+        let mut seen = HeldBack::default();
+        run(&c, &mut seen).unwrap();
+        seen.longest
+    };
+    assert_eq!(held("6.1", Some(0)), 1_000);
+    assert_eq!(held("6.1", Some(300_000)), 1_300);
+    assert_eq!(held("6.1", None), 1_100);
+    assert_eq!(held("7.2", None), 1_010);
+}

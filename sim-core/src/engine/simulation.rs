@@ -498,7 +498,7 @@ impl<'a, O: Observer> Simulation<'a, O> {
                 self.timers_waiting.push((flow, side, due, true));
             }
             Event::Timer(flow, side) => {
-                let late = self.timer_takes(side);
+                let late = self.timer_takes(flow, side, due);
                 self.timer(flow, side, due, time, late);
             }
             Event::Applications(flow, thread) => self.applications_due(flow, thread, due, time),

@@ -7,8 +7,11 @@ use crate::time::{SimDuration, SimTime};
 
 impl<O: Observer> Simulation<'_, O> {
     /// How long after its tick a timer of one side runs.
-    pub(super) fn timer_takes(&self, side: Side) -> SimDuration {
+    pub(super) fn timer_takes(&self, flow: FlowId, side: Side, due: SimTime) -> SimDuration {
         match side {
+            _ if self.flows[flow as usize].ends[side.at()].rx.compressed_ack_due() == Some(due) => {
+                self.cpu.compressed_ack_timer()
+            }
             Side::Sender => self.cpu.transmit_timer(),
             Side::Receiver => self.cpu.ack_timer(),
         }

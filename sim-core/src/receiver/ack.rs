@@ -226,7 +226,9 @@ impl Receiver {
         self.ack.compressed += 1;
         if self.ack.compressed_timer.is_none() {
             let delay = self.compression_delay(snd);
-            self.ack.compressed_timer = Some(cx.now.time + delay);
+            // Nothing but its own interrupt looks at soft timers: it takes all the slack that it may.
+            let slack = SimDuration::from_nanos(self.sysctl.tcp_comp_sack_slack_ns);
+            self.ack.compressed_timer = Some(cx.now.time.saturating_add(delay).saturating_add(slack));
         }
     }
 

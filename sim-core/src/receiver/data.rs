@@ -7,6 +7,7 @@ use crate::linux::InOrderGate;
 use crate::observer::{AckReason, DropReason, Observer, Queue, Rule};
 use crate::segment::{Flags, Segment};
 use crate::send_half::{Cx, SendHalf};
+use crate::seq::Seq;
 use crate::skb::{MergeRefusal, Skb, try_coalesce};
 use crate::state::{AckPending, TcpState};
 use crate::time::{Jiffies, SimTime};
@@ -293,9 +294,14 @@ impl Receiver {
         };
     }
 
-    /// Whether an skb is in the receive queue.
-    pub(crate) fn has_data(&self) -> bool {
-        !self.queue.is_empty()
+    /// Whether an skb is in the queue that data from `seq` on goes to, which it may be merged with.
+    pub(crate) fn has_data(&self, seq: Seq) -> bool {
+        if seq > self.rcv_nxt { !self.ofo.is_empty() } else { !self.queue.is_empty() }
+    }
+
+    /// Whether `len` bytes in order are enough to wake a reader, with nothing in the queue before.
+    pub(crate) fn wakes_for(&self, len: u32) -> bool {
+        i64::from(len) >= i64::from(self.lowat)
     }
 
     /// Whether a reader would be woken (`tcp_data_ready`, `tcp_stream_is_readable`).

@@ -173,6 +173,8 @@ pub struct Receiver {
     userlocks: u8,
     lowat: u32,
     drops: u32,
+    /// Skbs moved from the out-of-order queue since somebody asked.
+    drained: u32,
 
     queue: VecDeque<Skb>,
     /// Memory for the next collapse: an empty queue, and what it does.
@@ -251,6 +253,7 @@ impl Receiver {
             userlocks: BINDADDR_LOCK,
             lowat: 1,
             drops: 0,
+            drained: 0,
             queue: VecDeque::new(),
             spare: VecDeque::new(),
             collapsed: collapse::Collapsed::default(),

@@ -167,6 +167,7 @@ impl Receiver {
                 return;
             }
             let skb = self.ofo.remove(n);
+            self.drained += 1;
             if skb.seq < dsack_high {
                 let clipped = dsack_high.min(skb.end_seq);
                 let known = if self.kernel.drain_dsack_clipped {
@@ -193,6 +194,16 @@ impl Receiver {
                 return;
             }
         }
+    }
+
+    /// How many skbs have come in order since this was last forgotten, because a gap was filled.
+    pub(crate) fn drained(&self) -> u32 {
+        self.drained
+    }
+
+    /// Forgets them.
+    pub(crate) fn take_drained(&mut self) -> u32 {
+        std::mem::take(&mut self.drained)
     }
 
     /// Drops the whole queue.

@@ -119,13 +119,14 @@ impl Sender {
         let goal = self.size_goal(rx);
         let max_frags = self.layout.max_frags();
         while self.writing.left > 0 {
-            // Between skbs and page fragments, whose memory it may have to wait for, a call may be preempted.
-            if self.writing.preempted.is_some_and(|at| at <= cx.now.time) {
-                self.writing.preempted = None;
-                return WriteProgress::Preempted;
-            }
             let mut room = self.queue.unsent.back().map_or(0, |t| goal.saturating_sub(t.len));
             if room == 0 {
+                // A call may be preempted before an skb, whose memory it may have to wait for. It does not wait for page
+                // fragments (`skb_page_frag_refill` asks without reclaim).
+                if self.writing.preempted.is_some_and(|at| at <= cx.now.time) {
+                    self.writing.preempted = None;
+                    return WriteProgress::Preempted;
+                }
                 if self.fill(cx, rx, goal, max_frags) {
                     continue;
                 }
