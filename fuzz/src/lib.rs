@@ -9,6 +9,7 @@ use conformance::recording::{LineKind, Recording, Store, write_raw};
 use conformance::replay::{Oracle, replay};
 use scenarios::{Overrides, Scenario, Source, injection_yaml, resolve, resolved_yaml};
 use sim_core::config::LiveOption;
+use sim_core::engine::Workspace;
 use sim_core::inject::{Action, DataRun, Header, Injection, PeerSyn, Step, When, run_injection};
 use sim_core::linux::ALL;
 use sim_core::observer::Silent;
@@ -59,6 +60,24 @@ fn check_scenario(text: &str, overrides: &Overrides) -> Option<Scenario> {
             Some(scenario)
         }
     }
+}
+
+#[path = "../../tests/it/any_settings/text.rs"]
+mod text;
+
+impl text::Pick for Bytes<'_> {
+    fn below(&mut self, n: usize) -> usize {
+        usize::from(self.byte()) % n
+    }
+}
+
+/// Any bytes: which settings a scenario has. What is accepted runs to its end, and again to the same one.
+pub fn any_settings(data: &[u8]) {
+    let text = text::scenario(&mut Bytes(data), 20_000);
+    let Some(s) = check_scenario(&text, &Overrides::default()) else { return };
+    let mut workspace = Workspace::default();
+    let first = workspace.run(&s.config, &mut Silent);
+    assert_eq!(workspace.run(&s.config, &mut Silent), first, "{text}");
 }
 
 fn run_to_end(s: &mut Scenario, plan: &Injection) {

@@ -67,6 +67,11 @@ proptest! {
     #![proptest_config(config(300))]
 
     #[test]
+    fn any_settings(data in prop::collection::vec(any::<u8>(), 300)) {
+        skmem_fuzz::any_settings(&data);
+    }
+
+    #[test]
     fn a_packed_recording_with_some_bytes_changed(at in any::<prop::sample::Index>(), byte: u8, cut in 0usize..3) {
         let mut packed = skmem_fuzz::packed_sample();
         let at = at.index(packed.len());

@@ -477,7 +477,12 @@ pub(crate) static HOST: &[Key] = &[
 
 /// One of `events`.
 pub(crate) static EVENT: &[Key] = &[
-    key("at", time(0, DAY), "", "When, counted from the start of the run."),
+    key(
+        "at",
+        time(0, DAY),
+        "",
+        "When, counted from the start of the run; what would close a socket that is not there yet is done once `connect` or `accept` has returned.",
+    ),
     key("receiver.sockopt", Kind::Section(LIVE), "", "Socket options that the receiver sets."),
     key("sender.sockopt", Kind::Section(LIVE), "", "Socket options that the sender sets."),
     key("receiver.read", bytes(1, 1 << 30), "", "Bytes that the receiver reads."),

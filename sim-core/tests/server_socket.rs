@@ -3,11 +3,11 @@
 
 use sim_core::config::{NicModel, Route};
 use sim_core::host::Host;
-use sim_core::linux::by_name;
+use sim_core::linux::{KernelProfile, by_name};
 use sim_core::observer::{AckReason, Silent, Transmit};
 use sim_core::path::{Device, Direction, Packet, Payload};
 use sim_core::receiver::Receiver;
-use sim_core::segment::{Flags, Segment, SynOptions};
+use sim_core::segment::{Flags, Segment, SynOptions, Timestamps};
 use sim_core::send_half::{Cx, SendHalf as _};
 use sim_core::sender::{Emitted, Handshake, PassiveSender};
 use sim_core::seq::Seq;
@@ -17,7 +17,7 @@ use sim_core::time::{JiffyClock, SimDuration, SimTime};
 
 const MSS: u32 = 1_460;
 
-/// A server's socket on which 1000 bytes have arrived and been acknowledged.
+/// A server's socket.
 struct Socket {
     rx: Receiver,
     snd: PassiveSender,
@@ -28,17 +28,22 @@ struct Socket {
 }
 
 impl Socket {
-    fn with_1000_bytes() -> Self {
-        let kernel = by_name("6.1").unwrap();
+    /// A socket that listens.
+    fn on(kernel: &'static KernelProfile, route: Route) -> Self {
         let sysctl = kernel.default_sysctls();
-        let mut s = Self {
-            rx: Receiver::new(kernel, sysctl.clone(), Route::default()),
+        Self {
+            rx: Receiver::new(kernel, sysctl.clone(), route),
             snd: PassiveSender::new(kernel, &sysctl, 250, SkbLayout::default()),
             host: Host::default(),
             out: Vec::new(),
             clock: JiffyClock::new(250, SimDuration::ZERO),
             now: SimTime::ZERO,
-        };
+        }
+    }
+
+    /// One on which 1000 bytes have arrived and been acknowledged.
+    fn with_1000_bytes() -> Self {
+        let mut s = Self::on(by_name("6.1").unwrap(), Route::default());
         let syn = SynOptions { mss: MSS as u16, window_scale: Some(7), sack: true, ts: None, window: 65_535 };
         s.with(|rx, _, cx| rx.passive_open(cx, &syn, MSS, None));
         s.snd.established(&Handshake {
@@ -174,4 +179,39 @@ fn the_timeout_doubles_after_a_loss_probe_and_stays_until_new_data_is_acknowledg
     s.out.clear();
     assert!(s.arrives_after(soon, ack(3)).is_empty());
     assert_eq!(s.snd.rto_ticks(), first);
+}
+
+#[test]
+fn a_route_may_advertise_segments_smaller_than_their_timestamps() {
+    // Recorded with `ip route ... advmss N`: MSS and window of the SYN-ACK, and `advmss` once the connection stands.
+    let cases = [
+        ("5.10", 1, (1, 65_535), 65_525),
+        ("6.12", 1, (1, 65_535), 65_525),
+        ("6.18", 20, (20, 65_535), 8),
+        ("6.18", 60, (60, 65_520), 48),
+        ("7.2", 1, (88, 65_512), 76),
+        ("7.2", 100, (100, 65_472), 88),
+    ];
+    for (kernel, advmss, synack, established) in cases {
+        let kernel = by_name(kernel).unwrap();
+        let mut s = Socket::on(kernel, Route { advmss: Some(advmss), ..Route::default() });
+        let ts = Some(Timestamps { val: 1, ecr: 0 });
+        let syn = SynOptions { mss: MSS as u16, window_scale: Some(7), sack: true, ts, window: 65_535 };
+        let options = s.with(|rx, _, cx| rx.passive_open(cx, &syn, 65_495, None));
+        assert_eq!((options.mss, options.window), synack, "{} {advmss}", kernel.name);
+        let ack = Segment { ts, ..segment(Flags::ACK, 1, 0, 1) };
+        s.with(|rx, snd, cx| rx.child_created(cx, snd, &ack));
+        s.arrives(ack);
+        assert_eq!(s.rx.advmss(), established, "{} {advmss}", kernel.name);
+    }
+}
+
+#[test]
+fn an_mss_of_the_size_of_its_timestamps_leaves_the_window_as_it_is() {
+    // The kernels up to 6.18 divide by zero here.
+    let mut s = Socket::on(by_name("6.1").unwrap(), Route { advmss: Some(12), ..Route::default() });
+    let ts = Some(Timestamps { val: 1, ecr: 0 });
+    let syn = SynOptions { mss: MSS as u16, window_scale: Some(7), sack: true, ts, window: 65_535 };
+    let options = s.with(|rx, _, cx| rx.passive_open(cx, &syn, 65_495, None));
+    assert_eq!((options.mss, options.window), (12, 65_535));
 }

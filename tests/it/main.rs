@@ -1,5 +1,6 @@
 //! The product from outside: the command as a user types it, and the libraries through their public interfaces.
 
+mod any_settings;
 mod bad_input;
 mod chart;
 mod check;

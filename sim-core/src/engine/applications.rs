@@ -10,18 +10,25 @@ use crate::observer::{Observer, SendEvent};
 use crate::time::{SimDuration, SimTime};
 use rand_chacha::rand_core::RngCore as _;
 
+/// How long a program that always finds something to do keeps others waiting that are due (a slice of the fair schedulers).
+const STRETCH: SimDuration = SimDuration::from_millis(3);
+/// And for how many rounds: each stretch is an event, of which a run may have so many.
+const ROUNDS: u32 = 100;
+
 impl<O: Observer> Simulation<'_, O> {
     /// `connect` returns to the program of the writing end, which starts after its pause. A program that holds both ends
     /// accepts the connection first.
     pub(super) fn writer_begins(&mut self, flow: FlowId, time: SimTime) {
         let at = time + self.flows[flow as usize].programs[Side::Sender.at()].start_delay();
         self.queue.push_timer(at, Event::Start(flow));
+        self.end_if_planned(flow, Side::Sender, time);
     }
 
     /// `accept` returns to the program of the reading end.
     pub(super) fn applications_begin(&mut self, flow: FlowId, time: SimTime) {
         let program = &mut self.flows[flow as usize].programs[Side::Receiver.at()];
         program.start_writer(time + program.start_delay());
+        self.end_if_planned(flow, Side::Receiver, time);
         self.schedule_applications(flow);
     }
 
@@ -220,6 +227,7 @@ impl<O: Observer> Simulation<'_, O> {
             t.picked = Some(begin);
             self.accounts.program_wakes();
         }
+        let mut rounds = 0;
         let due = loop {
             let round = self.flows[flow as usize].threads[usize::from(thread)].round.take();
             let mut round = match round {
@@ -228,6 +236,10 @@ impl<O: Observer> Simulation<'_, O> {
                     let due = self.thread_due(flow, thread);
                     if self.closing.is_over() || due.is_none_or(|due| due > time) {
                         break due;
+                    }
+                    rounds += 1;
+                    if rounds > ROUNDS || time.since(begin) >= STRETCH || time > self.stop_at {
+                        return self.wake_at(flow, thread, time);
                     }
                     let polled = [self.poll(flow, Side::Sender), self.poll(flow, Side::Receiver)];
                     Round { begin: time, polled, next: 0, worked: false }

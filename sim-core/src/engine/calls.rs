@@ -488,10 +488,29 @@ impl<O: Observer> Simulation<'_, O> {
         false
     }
 
-    /// A planned call ends an end of a connection, or its writing half.
+    /// A planned call ends an end of a connection, or its writing half. Before `connect` or `accept` has returned the program
+    /// has no socket: then it makes the call first thing after that.
     pub(super) fn end(&mut self, flow: FlowId, side: Side, ending: Ending, time: SimTime) {
+        let f = &mut self.flows[flow as usize];
+        let there = match side {
+            Side::Sender => f.connected,
+            Side::Receiver => f.established.is_some(),
+        };
+        if !there {
+            let early = &mut f.early[side.at()];
+            // A `close` says more than a `shutdown`.
+            *early = if *early == Some(Ending::Close) { *early } else { Some(ending) };
+            return;
+        }
         if self.on(flow, side, time, |cx, end| end.end(cx, ending)) {
             self.flows[flow as usize].programs[side.at()].was_ended(ending == Ending::Close);
+        }
+    }
+
+    /// `connect` or `accept` has returned: the call is made that was planned before.
+    pub(super) fn end_if_planned(&mut self, flow: FlowId, side: Side, time: SimTime) {
+        if let Some(ending) = self.flows[flow as usize].early[side.at()].take() {
+            self.end(flow, side, ending, time);
         }
     }
 }

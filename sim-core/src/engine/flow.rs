@@ -6,7 +6,7 @@ use super::endpoint::Endpoint;
 use super::outcome::{BlockedTime, FlowOutcome};
 use super::threads::Thread;
 use crate::app::Program;
-use crate::config::{EndpointConfig, ReadConfig, RunConfig, Sysctls, WriteConfig};
+use crate::config::{Ending, EndpointConfig, ReadConfig, RunConfig, Sysctls, WriteConfig};
 use crate::path::Direction;
 use crate::segment::SynOptions;
 use crate::seq::Seq;
@@ -98,6 +98,8 @@ pub(super) struct Flow {
     pub(super) ecn: bool,
     /// The writing end has its SYN-ACK.
     pub(super) connected: bool,
+    /// What a planned call was to end before there was a socket, by [`Side::at`].
+    pub(super) early: [Option<Ending>; 2],
     /// When the reading end was established.
     pub(super) established: Option<SimTime>,
     /// When the writer started.
@@ -132,6 +134,7 @@ impl Flow {
             tries: [0; 2],
             ecn: false,
             connected: false,
+            early: [None; 2],
             established: None,
             started: None,
             segments: 0,

@@ -31,6 +31,8 @@ mod softirq;
 mod tests;
 mod threads;
 mod timers;
+#[cfg(test)]
+mod untimely_tests;
 mod views;
 #[cfg(test)]
 mod writing_tests;

@@ -9,10 +9,10 @@ use crate::skb::Skb;
 use crate::state::{SocketState, TcpState};
 use crate::time::{Now, SimDuration};
 
-const MIB: u64 = 1 << 20;
+pub(super) const MIB: u64 = 1 << 20;
 
 /// A path of `rtt_ms`, an ordinary buffer, `write` and `read`.
-fn pair(kernel: &str, rtt_ms: u64, write: WriteConfig, read: ReadConfig) -> RunConfig {
+pub(super) fn pair(kernel: &str, rtt_ms: u64, write: WriteConfig, read: ReadConfig) -> RunConfig {
     let mut c = blog(kernel, 1, 10);
     let half = SimDuration::from_micros(500 * rtt_ms);
     (c.forward.delay, c.reverse.delay) = (half, half);
@@ -23,12 +23,12 @@ fn pair(kernel: &str, rtt_ms: u64, write: WriteConfig, read: ReadConfig) -> RunC
     c
 }
 
-fn burst(total: u64, ending: Ending) -> WriteConfig {
+pub(super) fn burst(total: u64, ending: Ending) -> WriteConfig {
     let mode = WriteMode::Burst { call: 65_536, retry: SimDuration::ZERO };
     WriteConfig { total: Some(total), ending, ..WriteConfig::endless(mode) }
 }
 
-fn outcome(config: &RunConfig) -> RunOutcome {
+pub(super) fn outcome(config: &RunConfig) -> RunOutcome {
     run(config, &mut Silent).unwrap()
 }
 

@@ -32,6 +32,8 @@ pub struct KernelProfile {
     /// Whether the passive side subtracts the timestamp option from `advmss` before the first buffer
     /// computation.
     pub early_advmss_timestamps: bool,
+    /// The smallest MSS that a route can advertise (7.2; `tcp_mss_clamp` until then takes any).
+    pub min_advmss: u32,
     /// When forward-allocated memory goes back.
     pub reclaim: Reclaim,
     /// What happens to in-order data without memory.

@@ -15,6 +15,7 @@ pub(super) static V5_10: KernelProfile = KernelProfile {
     ratio: PayloadRatio::AdvWinScale,
     initial_window_64k: true,
     early_advmss_timestamps: false,
+    min_advmss: 0,
     reclaim: Reclaim::Above2MiB,
     in_order_gate: InOrderGate::Silent,
     ingest: IngestTest::Overshoot,
@@ -141,6 +142,7 @@ pub(super) static V6_18: KernelProfile = KernelProfile {
 pub(super) static V7_2: KernelProfile = KernelProfile {
     name: "7.2",
     release: "7.2.13",
+    min_advmss: 88,
     ratio: PayloadRatio::Measured { initial: 128, clamp: RemeasuredClamp::Store },
     ingest: IngestTest::Overshoot,
     sequence_check: SequenceCheck::EndOfMaxWindow,

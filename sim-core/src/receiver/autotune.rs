@@ -127,9 +127,10 @@ impl Receiver {
         let budget = if self.kernel.autotune == Autotune::PerMss {
             let mut price = self.layout.truesize(self.advmss + self.kernel.max_tcp_header);
             while self.win_from_space(price) < i64::from(self.advmss) {
-                price += PRICE_STEP;
+                let Some(more) = price.checked_add(PRICE_STEP) else { break };
+                price = more;
             }
-            (window / u64::from(self.advmss) * u64::from(price)).min(max)
+            (window / u64::from(self.advmss.max(1)) * u64::from(price)).min(max)
         } else {
             self.space_from_win(window as u32).min(max)
         };

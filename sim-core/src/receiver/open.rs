@@ -30,18 +30,19 @@ impl Receiver {
     /// MSS to advertise (`dst_metric_advmss`, `tcp_mss_clamp`): from the link, the route and `TCP_MAXSEG`.
     fn mss_to_advertise(&self, link_mss: u32, maxseg: Option<u16>) -> u32 {
         let by_route = match self.route.advmss {
-            Some(v) => u32::from(v),
+            Some(v) => u32::from(v).max(self.kernel.min_advmss),
             None => link_mss.clamp(MIN_ADVMSS, MAX_ADVMSS),
         };
         maxseg.map_or(by_route, |m| by_route.min(u32::from(m)))
     }
 
-    /// `tcp_select_initial_window`.
+    /// `tcp_select_initial_window`. Without an MSS the space is not rounded, where a kernel divides by zero and stops
+    /// (up to 6.18, with `advmss 12` and timestamps).
     fn initial_window(&self, space: i64, mss: u32, clamp: u32, scaling: bool) -> InitialWindow {
         let clamp = if clamp == 0 { 65_535u32 << MAX_WSCALE } else { clamp };
         let mut space = space.clamp(0, i64::from(clamp)) as u32;
         if space > mss {
-            space = space / mss * mss;
+            space = space.checked_div(mss).map_or(space, |segments| segments * mss);
         }
         let mut rcv_wnd = if self.sysctl.tcp_workaround_signed_windows {
             space.min(32_767)
@@ -89,7 +90,8 @@ impl Receiver {
         self.ts_recent = syn.ts.filter(|_| self.tstamp_ok).map_or(0, |t| t.val);
         self.advmss = self.mss_to_advertise(link_mss, maxseg);
         let full = self.full_space();
-        let mss = self.advmss - if self.tstamp_ok { TIMESTAMP_OPTION } else { 0 };
+        // Smaller than its timestamps, an MSS counts as one near 2^32.
+        let mss = self.advmss.wrapping_sub(if self.tstamp_ok { TIMESTAMP_OPTION } else { 0 });
         let w = self.initial_window(full, mss, self.first_clamp(full), self.wscale_ok);
         self.adopt(w, syn.window_scale);
         self.state = TcpState::SynRecv;
@@ -150,9 +152,10 @@ impl Receiver {
         self.predict(snd);
     }
 
+    /// `advmss` has 16 bits: what is smaller than its timestamps becomes large, as recorded (`ip route ... advmss 1`).
     fn take_timestamps_off_advmss(&mut self) {
         if self.tstamp_ok {
-            self.advmss -= TIMESTAMP_OPTION;
+            self.advmss = u32::from((self.advmss as u16).wrapping_sub(TIMESTAMP_OPTION as u16));
         }
     }
 

@@ -120,6 +120,7 @@ fn properties(k: &KernelProfile) -> Vec<Property> {
         ratio,
         initial_window_64k,
         early_advmss_timestamps,
+        min_advmss,
         reclaim,
         in_order_gate,
         ingest,
@@ -195,6 +196,7 @@ fn properties(k: &KernelProfile) -> Vec<Property> {
             "tcp_connect_init, tcp_ca_openreq_child",
             yes(early_advmss_timestamps),
         ),
+        row("least advmss of a route, bytes", "tcp_mss_clamp", min_advmss.max(1).to_string()),
         row(
             "forward-allocated memory goes back",
             "sk_mem_uncharge, 4890b686f408 (6.0)",
