@@ -44,6 +44,9 @@ const RECV_ENTRY_NS: u64 = 6_200;
 const FIRST_SEND_NS: u64 = 34_000;
 /// `getsockopt(TCP_INFO)`, until soft interrupts may run again, and from there to the first packet of a small `send`.
 const ASK_NS: [u64; 2] = [13_800, 5_500];
+/// From the time of a packet to the clock's reading in the interrupt of its timer, and from a tick to that: 17.5 us behind a packet's record
+/// the interrupt begins.
+const READS_CLOCK_NS: [u64; 2] = [8_000, 2_500];
 /// From an interrupt to the program whose sleep it ends, if the program goes before soft interrupts that were raised with it, and from the call that runs these to the
 /// first segment.
 const ROUSE_FIRST_NS: [u64; 2] = [16_500, 17_500];
@@ -133,6 +136,7 @@ impl Around {
                 ask: SimDuration::from_nanos(ASK_NS[0]),
                 enter: SimDuration::from_nanos(ASK_NS[1]),
                 slack: SimDuration::from_nanos(TIMER_SLACK_NS),
+                reads_clock: READS_CLOCK_NS.map(SimDuration::from_nanos),
                 rouse_first: ROUSE_FIRST_NS.map(SimDuration::from_nanos),
                 lead: first_send,
                 touch: SimDuration::from_nanos(TOUCH_NS),

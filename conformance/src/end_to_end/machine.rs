@@ -17,6 +17,8 @@ pub(super) struct Machine {
     segment: u32,
     /// The same with an ACK in between, less the former.
     ack: u32,
+    /// What a segment takes more that is received in a program's call, and its ACK.
+    called: [u32; 2],
     /// From a segment to its ACK.
     before_ack: u32,
     /// What is missing of a segment when a program that it woke calls `recv`, 6.3 us after it has woken.
@@ -84,6 +86,7 @@ pub(super) struct Machine {
 const LINUX_5_10: Machine = Machine {
     segment: 25_200,
     ack: 19_800,
+    called: [0, 0],
     before_ack: 12_800,
     approach: 9_500,
     merge: 7_500,
@@ -117,6 +120,7 @@ const LINUX_5_10: Machine = Machine {
 const LINUX_6_1: Machine = Machine {
     segment: 24_600,
     ack: 20_200,
+    called: [1_000, 0],
     before_ack: 12_400,
     approach: 9_500,
     merge: 7_200,
@@ -150,6 +154,7 @@ const LINUX_6_1: Machine = Machine {
 const LINUX_6_12: Machine = Machine {
     segment: 25_400,
     ack: 19_700,
+    called: [1_650, 1_100],
     before_ack: 11_200,
     approach: 9_000,
     merge: 7_000,
@@ -183,6 +188,7 @@ const LINUX_6_12: Machine = Machine {
 const LINUX_6_18: Machine = Machine {
     segment: 25_800,
     ack: 19_900,
+    called: [1_650, 1_100],
     before_ack: 11_400,
     approach: 8_500,
     merge: 6_900,
@@ -216,6 +222,7 @@ const LINUX_6_18: Machine = Machine {
 const LINUX_7_2: Machine = Machine {
     segment: 24_500,
     ack: 19_100,
+    called: [1_750, 1_100],
     before_ack: 10_800,
     approach: 8_000,
     merge: 6_500,
@@ -271,10 +278,13 @@ impl Machine {
         StepShares {
             active_side: share(self.active_side),
             approach: share(self.approach),
+            reached: share(self.approach + REACHED_NS),
             before_send: share(self.before_send),
             after_send: share(self.after_send),
             before_ack: share(self.before_ack),
             ack: share(self.ack),
+            called: share(self.called[0]),
+            called_ack: share(self.called[1]),
             wake: share(self.wake - self.take - DESCENT_NS),
             entrance: share(self.wake - self.take - DESCENT_NS - THREAD_NS),
             handover: share(HANDOVER_NS),
@@ -347,6 +357,8 @@ impl Machine {
     }
 }
 
+/// By how much sooner the thread sleeps behind an ACK that lets nothing go: 22 us after it has woken (four scheduler events per ACK).
+const REACHED_NS: u32 = 8_000;
 /// From the time of a packet to the soft interrupts' thread, which takes it off the queueing discipline: bursts of two, three and four
 /// packets on 6.12, 6.18 and 7.2 that leave the next one behind put it between 4.6 and 5.4 us (`e_rb2m`).
 const THREAD_NS: u32 = 4_700;

@@ -215,6 +215,9 @@ pub struct CallConfig {
     pub tick_rouses: bool,
     /// From the interrupt that ends a sleep to the program.
     pub rouse: SimDuration,
+    /// How long after the time of a packet, and of a tick, their interrupt reads the clock: sleeps whose time has come by then end with
+    /// it.
+    pub reads_clock: [SimDuration; 2],
     /// From an interrupt that also raises soft interrupts to the program, where it goes first, and from the call in which
     /// these then run to the first segment.
     pub rouse_first: [SimDuration; 2],
@@ -260,6 +263,7 @@ impl CallConfig {
             slack: SimDuration::ZERO,
             tick_rouses: false,
             rouse: SimDuration::ZERO,
+            reads_clock: [SimDuration::ZERO; 2],
             rouse_first: [SimDuration::ZERO; 2],
             slice: SimDuration::ZERO,
             slice_in_call: None,

@@ -51,6 +51,8 @@ pub enum Call {
     Send(u32),
     /// `recv` of at most so many bytes.
     Recv(u32),
+    /// `getsockopt(TCP_INFO)`, which finds too much in flight.
+    Ask,
     /// `shutdown(SHUT_WR)`.
     Shutdown,
     /// `close`.
@@ -173,6 +175,7 @@ impl Program {
         match self.writer.step(now, socket) {
             WriterStep::Write(n) => (Some(Call::Send(n)), false),
             WriterStep::WaitForRoom => (None, true),
+            WriterStep::Skip => (Some(Call::Ask), false),
             WriterStep::Idle => (None, false),
         }
     }

@@ -13,6 +13,8 @@ pub enum WriterStep {
     Write(u32),
     /// Waits until the socket is writable.
     WaitForRoom,
+    /// Writes nothing this time: it asked, and too much is in flight.
+    Skip,
     /// Nothing before [`Writer::due`].
     Idle,
 }
@@ -156,7 +158,7 @@ impl Writer {
                 }
                 if socket.unacked > *in_flight {
                     self.next = Some(now + *every);
-                    return WriterStep::Idle;
+                    return WriterStep::Skip;
                 }
                 return WriterStep::Write(cap(size));
             }
@@ -303,7 +305,7 @@ mod tests {
         assert_eq!(w.step(SimTime::ZERO, &FREE), WriterStep::Write(1));
         assert_eq!(w.wrote(SimTime::ZERO, 1), AfterWrite::QuickAck);
         assert_eq!(w.step(SimTime::ZERO, &FREE), WriterStep::Idle);
-        assert_eq!(w.step(at(1_000_000), &SocketView { unacked: 3, ..FREE }), WriterStep::Idle);
+        assert_eq!(w.step(at(1_000_000), &SocketView { unacked: 3, ..FREE }), WriterStep::Skip);
         assert_eq!(w.step(at(2_000_000), &FREE), WriterStep::Write(7));
     }
 

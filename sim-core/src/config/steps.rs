@@ -13,6 +13,8 @@ pub struct StepShares {
     /// The part of a segment's cost that comes before its socket sees it: what follows a segment that was the last
     /// need not wait for it.
     pub approach: u32,
+    /// The same part of an ACK's cost at the active side.
+    pub reached: u32,
     /// The part of a segment's cost that a segment of data saves which finds an empty queue: nothing to be merged with.
     pub merge: u32,
     /// From a socket to the queue of the device.
@@ -25,6 +27,10 @@ pub struct StepShares {
     pub before_ack: u32,
     /// Sending one pure ACK.
     pub ack: u32,
+    /// By how much more a segment takes that soft interrupts receive in a program's call, not in their thread.
+    pub called: u32,
+    /// The same of an ACK that it causes.
+    pub called_ack: u32,
     /// Waking an idle processor, from the interrupt until the first segment is at its socket.
     pub wake: u32,
     /// The part of `wake` that comes after packets were taken off a link: what comes due in that time stays there until
@@ -67,6 +73,7 @@ impl Default for StepShares {
         Self {
             active_side: 1_000_000,
             approach: 0,
+            reached: 0,
             merge: 0,
             descent: 0,
             before_send: 0,
@@ -74,6 +81,8 @@ impl Default for StepShares {
             before_ack: 0,
             // A segment and its ACK take 1.88 times what a segment alone does.
             ack: 880_000,
+            called: 0,
+            called_ack: 0,
             wake: 1_750_000,
             entrance: 0,
             handover: 0,

@@ -125,6 +125,7 @@ impl<O: Observer> Simulation<'_, O> {
         if self.busy || self.calling > 0 {
             t.waits = true;
             self.apps_waiting.push_back((flow, thread));
+            self.program_is_woken(|all| due(all));
             return;
         }
         // Nothing begins before the processor is free.
@@ -169,6 +170,7 @@ impl<O: Observer> Simulation<'_, O> {
         } else {
             t.waits = true;
             self.apps_waiting.push_back((flow, thread));
+            self.program_is_woken(|_| Some(time));
         }
     }
 
@@ -226,6 +228,7 @@ impl<O: Observer> Simulation<'_, O> {
         if t.picked.is_none() {
             t.picked = Some(begin);
             self.accounts.program_wakes();
+            self.program_runs(begin);
         }
         let mut rounds = 0;
         let due = loop {
@@ -275,8 +278,9 @@ impl<O: Observer> Simulation<'_, O> {
         let t = &mut self.flows[flow as usize].threads[usize::from(thread)];
         if let Some(picked) = t.picked.take() {
             self.accounts.program_sleeps(time.max(picked).since(picked));
+            self.program_sleeps(time);
         }
-        t.asleep = Some(time);
+        self.flows[flow as usize].threads[usize::from(thread)].asleep = Some(time);
         self.schedule_thread_at(flow, thread, |_| due);
     }
 
@@ -300,7 +304,9 @@ impl<O: Observer> Simulation<'_, O> {
                         self.obs.sending(self.clock.now(round.begin), SendEvent::WaitsForRoom { refused });
                     }
                 }
-                Some((side, call?))
+                // Where asking takes no time there is no call.
+                let asks = self.config.host.calls.ask > SimDuration::ZERO;
+                Some((side, call.filter(|c| asks || *c != Call::Ask)?))
             }
             Turn::Read(side) => {
                 let call = f.programs[side.at()].read_call(round.begin, &round.polled[side.at()])?;
@@ -359,7 +365,7 @@ impl<O: Observer> Simulation<'_, O> {
                 program.got(time, n, end);
                 self.note_read(call.side(), n);
             }
-            Call::Shutdown | Call::Close => {}
+            Call::Ask | Call::Shutdown | Call::Close => {}
         }
         if self.config.host.calls.threaded_softirqs && !self.busy && !self.direct {
             self.call_over = Some(time);

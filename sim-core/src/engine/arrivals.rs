@@ -98,11 +98,15 @@ impl<O: Observer> Simulation<'_, O> {
         let paid = self.turns.was_moved(time);
         self.turns.dequeued(idle, if paid { SimDuration::ZERO } else { self.cpu.taking_pieces(of) });
         let first = if woken.is_none() { self.rouse(time) } else { None };
+        self.softirqs_are_woken(time);
         if first.is_none() && woken.is_none() {
             let until = self.program_until(time).filter(|_| idle);
             if idle && self.uninterrupted {
                 let woken = time + self.config.host.calls.switch;
                 self.accounts.softirqs_wake(self.cpu.begin(until.unwrap_or(woken)));
+            }
+            if idle && self.interrupted_call.is_none() {
+                self.softirqs_run(until.unwrap_or(time + self.config.host.calls.switch));
             }
             match until {
                 _ if paid => self.cpu.was_interrupted(idle),
@@ -124,8 +128,8 @@ impl<O: Observer> Simulation<'_, O> {
         }
         if let Some((flow, thread)) = woken {
             self.goes_first(flow, thread, time);
-        } else if let Some((flow, thread)) = first {
-            self.runs_first(flow, thread, time);
+        } else if let Some((flow, thread, begin)) = first {
+            self.runs_first(flow, thread, begin);
         }
     }
 
@@ -163,6 +167,7 @@ impl<O: Observer> Simulation<'_, O> {
             self.cpu.entered();
             self.let_in = None;
             (self.call_over, self.call_back) = (None, None);
+            self.softirqs_run(time);
             self.turns.begin();
             let ringed = self.ports[front.to.at()].ring.is_some();
             if !ringed {
@@ -186,16 +191,22 @@ impl<O: Observer> Simulation<'_, O> {
                 let alone = empty || first;
                 let (flow, to, len) = (front.packet.flow, front.to, front.packet.seg.len);
                 let rouses = first && socket.wakes_for(len) && self.reader_sleeps(flow, to);
-                let cost =
-                    if held { self.cpu.backlog() } else { self.cpu.segment(front.to, !self.busy, alone) };
+                let cost = if held {
+                    self.cpu.backlog()
+                } else {
+                    self.cpu.segment(front.to, !self.busy, alone, empty)
+                };
+                let called = self.config.host.calls.threaded_softirqs && self.interrupted_call.is_some();
+                self.in_call = called && (self.direct || !self.preempted);
+                let cost = if self.in_call && !held { self.cpu.in_call(cost, !self.busy) } else { cost };
                 self.cpu.busy_until(time + if rouses { cost + self.cpu.rousing() } else { cost });
                 self.lags = if held { Default::default() } else { self.cpu.reactions(first, rouses) };
                 (self.data_left, self.let_go) = (None, LetGo::default());
                 self.segment_ready(time, front);
                 self.lags = Default::default();
+                self.in_call = false;
                 self.segments_drained(front.packet.flow, front.to);
                 if let Some(at) = self.data_left {
-                    let called = self.config.host.calls.threaded_softirqs && self.interrupted_call.is_some();
                     self.cpu.sent_data(at, !self.busy, called);
                 }
             }
@@ -224,6 +235,7 @@ impl<O: Observer> Simulation<'_, O> {
         }
         if !self.busy {
             self.accounts.softirqs_sleep(self.cpu.begin(time));
+            self.softirqs_sleep(self.cpu.begin(time));
             for to in [Side::Receiver, Side::Sender] {
                 while let Some((flow, seg, buffer)) = self.ports[to.at()].poll_ends() {
                     self.deliver(flow, to, time, &seg, &buffer);

@@ -12,9 +12,11 @@
 //! * That thread takes the processor from a program that has had it for a while ([`CallConfig::slice`]): when a call returns,
 //!   and in the middle of a `send` between two skbs, where it may wait for memory. Up to 6.4 what both have had of it decides
 //!   ([`Accounts`](super::accounts::Accounts)).
+//! * What is received in a call takes a little longer than in that thread ([`StepShares::called`]).
 //! * Who sends looks at its device's queue behind the packet; what comes due later is received on the way back to the program
 //!   ([`CallConfig::way_back`]).
 //!
+//! [`StepShares::called`]: crate::config::StepShares::called
 //! [`CallConfig::slice`]: crate::config::CallConfig::slice
 //! [`CallConfig::way_back`]: crate::config::CallConfig::way_back
 
@@ -212,6 +214,7 @@ impl<O: Observer> Simulation<'_, O> {
             return;
         }
         self.preempted = false;
+        self.program_runs(time);
         let mut time = time;
         if let Some(call) = &mut self.flows[flow as usize].threads[usize::from(thread)].call {
             time += std::mem::take(&mut call.owed);
@@ -236,6 +239,7 @@ impl<O: Observer> Simulation<'_, O> {
                 _ if call.stage == Stage::Return => true,
                 Call::Send(len) => self.send_step(flow, thread, &mut call, len, time),
                 Call::Recv(len) => self.recv_step(flow, &mut call, len, time),
+                Call::Ask => self.ask_step(&mut call, time),
                 Call::Shutdown | Call::Close => {
                     let ending = if call.call == Call::Close { Ending::Close } else { Ending::HalfClose };
                     self.on(flow, call.side, time, |cx, end| end.end(cx, ending));
@@ -313,6 +317,16 @@ impl<O: Observer> Simulation<'_, O> {
     fn asks(&self, flow: FlowId, side: Side) -> bool {
         self.config.host.calls.ask > SimDuration::ZERO
             && self.flows[flow as usize].programs[side.at()].asks_before_sending()
+    }
+
+    /// One step of a `getsockopt` that no `send` follows; returns whether it is over.
+    fn ask_step(&mut self, call: &mut InCall, time: SimTime) -> bool {
+        if call.stage != Stage::Begin {
+            return true;
+        }
+        self.cpu.busy_until(time + self.config.host.calls.ask);
+        call.stage = Stage::Asked;
+        false
     }
 
     /// One step of a `send`; returns whether it is over.

@@ -35,12 +35,14 @@ pub(super) struct LetGo {
 struct Times {
     active_side: SimDuration,
     approach: SimDuration,
+    reached: SimDuration,
     merge: SimDuration,
     descent: SimDuration,
     before_send: SimDuration,
     after_send: SimDuration,
     before_ack: SimDuration,
     ack: SimDuration,
+    called: [SimDuration; 2],
     wake: SimDuration,
     entrance: SimDuration,
     handover: SimDuration,
@@ -83,16 +85,19 @@ impl Cpu {
             rousing,
             ..
         } = *steps;
+        let StepShares { called, called_ack, reached, .. } = *steps;
         let of = |millionths| part_of(cost, millionths);
         let times = Times {
             active_side: of(active_side),
             approach: of(approach),
+            reached: of(reached),
             merge: of(merge),
             descent: of(descent),
             before_send: of(before_send),
             after_send: of(after_send),
             before_ack: of(before_ack),
             ack: of(ack),
+            called: [of(called), of(called_ack)],
             wake: of(wake),
             entrance: of(entrance.min(wake)),
             handover: of(handover),
@@ -221,15 +226,19 @@ impl Cpu {
     }
 
     /// Cost of processing one segment at `to`; `last` says that none follows, `alone` that it finds no data to be merged
-    /// with.
-    pub(super) fn segment(&self, to: Side, last: bool, alone: bool) -> SimDuration {
-        let Times { active_side, approach, merge, .. } = self.times;
+    /// with, `pure` that it carries none.
+    pub(super) fn segment(&self, to: Side, last: bool, alone: bool, pure: bool) -> SimDuration {
+        let Times { active_side, approach, reached, merge, .. } = self.times;
         let cost = match (to, alone) {
             (Side::Sender, _) => active_side,
             (Side::Receiver, true) => self.cost.saturating_sub(merge),
             (Side::Receiver, false) => self.cost,
         };
-        if last { cost.saturating_sub(approach) } else { cost }
+        match (last, to, pure) {
+            (false, ..) => cost,
+            (true, Side::Sender, true) => cost.saturating_sub(reached),
+            (true, ..) => cost.saturating_sub(approach),
+        }
     }
 
     /// From a socket to the queue of the device.
@@ -288,6 +297,18 @@ impl Cpu {
     /// Cost of moving so many skbs from the out-of-order queue to the receive queue.
     pub(super) fn draining(&self, skbs: u32) -> SimDuration {
         SimDuration::from_nanos(self.times.drain.as_nanos() * u64::from(skbs))
+    }
+
+    /// What a segment that takes `cost` in the thread of soft interrupts takes in the middle of a program's call. Behind the `last`
+    /// one no thread has to be left.
+    pub(super) fn in_call(&self, cost: SimDuration, last: bool) -> SimDuration {
+        let Times { called: [more, _], take, .. } = self.times;
+        if last { cost.saturating_sub(take) + more } else { cost + more }
+    }
+
+    /// By how much more an ACK takes there.
+    pub(super) fn ack_in_call(&self) -> SimDuration {
+        self.times.called[1]
     }
 
     /// Cost of sending one pure ACK: it has no payload to look after.
@@ -363,6 +384,7 @@ mod tests {
         assert_eq!(c.draining(3), SimDuration::ZERO, "by default");
         let c = Cpu::new(COST, &StepShares { drain: 400_000, ..steps });
         assert_eq!(c.draining(3), us(24), "each skb takes its time");
+        let StepShares { called, called_ack, reached, .. } = *steps;
     }
 
     #[test]

@@ -105,7 +105,8 @@ impl<O: Observer> Simulation<'_, O> {
                     self.obs.sent(self.clock.now(time), &t.seg, &state);
                 }
                 let memory = self.memory_for_ack();
-                self.cpu.busy_until(self.cpu.begin(time) + self.cpu.ack() + memory);
+                let more = if self.in_call { self.cpu.ack_in_call() } else { SimDuration::ZERO };
+                self.cpu.busy_until(self.cpu.begin(time) + self.cpu.ack() + more + memory);
                 let drained = self.flows[flow as usize].ends[from.at()].rx.drained();
                 (time + ack_lag + memory + self.cpu.draining(drained), Payload::Ack)
             }

@@ -13,6 +13,7 @@ mod changes;
 mod closing;
 mod cpu;
 mod departures;
+mod eevdf;
 mod endpoint;
 mod flow;
 mod handshake;
@@ -34,6 +35,7 @@ mod timers;
 #[cfg(test)]
 mod untimely_tests;
 mod views;
+mod who_runs;
 #[cfg(test)]
 mod writing_tests;
 

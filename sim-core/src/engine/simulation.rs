@@ -7,6 +7,7 @@ use super::arrivals::Ready;
 use super::calls::{is_direct, waits_for_calls};
 use super::closing::Closing;
 use super::cpu::{Cpu, LetGo};
+use super::eevdf::Eevdf;
 use super::endpoint::Endpoint;
 use super::flow::{Flow, FlowId, Shared, Side};
 use super::outcome::{HostOutcome, NamedSnapshot, RunError, RunOutcome};
@@ -116,10 +117,14 @@ pub(super) struct Simulation<'a, O: Observer> {
     pub(super) let_go: LetGo,
     /// How long the program and the thread of soft interrupts have run.
     pub(super) accounts: Accounts,
+    /// What both are owed from 6.6 on, if soft interrupts are a thread's.
+    pub(super) eevdf: Option<Eevdf>,
     /// When the last packet of data left a socket in the present step of a call.
     pub(super) last_data: Option<SimTime>,
     /// When the call that is interrupted began to let soft interrupts in, until they begin.
     pub(super) let_in: Option<SimTime>,
+    /// The segment that is processed is received in the middle of a program's call.
+    pub(super) in_call: bool,
     /// A call has given the processor to the stack where it may sleep.
     pub(super) preempted: bool,
     /// Soft interrupts were raised by the interrupt that ended a program's sleep: its first call runs them.
@@ -175,6 +180,13 @@ fn host(config: &RunConfig, side: Side) -> Host {
         (m.census.used, m.census.inuse) = (1, 1);
     }
     host
+}
+
+/// The accounts of a scheduler that lets whoever is owed the most go first, where that can be seen.
+fn eevdf(config: &RunConfig) -> Option<Eevdf> {
+    let calls = &config.host.calls;
+    let shows = calls.threaded_softirqs && calls.slack > SimDuration::ZERO;
+    (shows && !config.kernel.softirqs_wait_for_thread && !is_direct(config)).then(|| Eevdf::new(calls.slice))
 }
 
 /// The connections of a run, closed, in the memory of those of an earlier one.
@@ -246,7 +258,9 @@ impl<'a, O: Observer> Simulation<'a, O> {
             last_data: None,
             let_go: LetGo::default(),
             accounts: Accounts::new(),
+            eevdf: eevdf(config),
             let_in: None,
+            in_call: false,
             direct: is_direct(config),
             uninterrupted: waits_for_calls(config),
             preempted: false,

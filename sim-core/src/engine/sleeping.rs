@@ -4,7 +4,8 @@
 //! its own does, [`CallConfig::slack`] later (`hrtimer_set_expires_range_ns`). Other timers are the tick, which on some
 //! kernels runs while the processor's sleeps are shorter than one ([`CallConfig::tick_rouses`]), and that of a queueing
 //! discipline whose next packet comes due. The latter raises soft interrupts too. Up to 6.4 their thread has the processor
-//! first; later kernels let the program go first more often than not, and the soft interrupts run in its first call.
+//! first; later it is whoever is owed more of it ([`Eevdf`](super::eevdf::Eevdf)). If that is the program, its first call
+//! runs the soft interrupts.
 //!
 //! [`CallConfig::tick_rouses`]: crate::config::CallConfig::tick_rouses
 //! [`CallConfig::slack`]: crate::config::CallConfig::slack
@@ -27,8 +28,9 @@ impl<O: Observer> Simulation<'_, O> {
         let part = SimDuration::from_nanos(asked / PART_OF_SLEEP).min(MAX_SLACK);
         let last = due + calls.slack.max(part);
         if calls.tick_rouses && asked < self.clock.tick_ns() {
-            let jiffy = self.clock.at(due);
-            let tick = if self.clock.begin(jiffy) == due { due } else { self.clock.begin(jiffy + 1) };
+            let from = SimTime::from_nanos(due.as_nanos().saturating_sub(calls.reads_clock[1].as_nanos()));
+            let jiffy = self.clock.at(from);
+            let tick = if self.clock.begin(jiffy) == from { from } else { self.clock.begin(jiffy + 1) };
             if tick <= last {
                 // The tick has more to do than to wake a program.
                 let work = SimDuration::from_nanos(calls.rouse.as_nanos() / 2);
@@ -71,7 +73,7 @@ impl<O: Observer> Simulation<'_, O> {
     /// A timer interrupts the processor at `time`: sleeps whose time has come end. Returns whoever runs before the soft
     /// interrupts that it has raised.
     #[inline(always)]
-    pub(super) fn rouse(&mut self, time: SimTime) -> Option<(FlowId, u8)> {
+    pub(super) fn rouse(&mut self, time: SimTime) -> Option<(FlowId, u8, SimTime)> {
         if self.config.host.calls.slack == SimDuration::ZERO {
             return None;
         }
@@ -80,10 +82,11 @@ impl<O: Observer> Simulation<'_, O> {
 
     /// The same where sleeps end late.
     #[inline(never)]
-    fn sleeps_end(&mut self, time: SimTime) -> Option<(FlowId, u8)> {
+    fn sleeps_end(&mut self, time: SimTime) -> Option<(FlowId, u8, SimTime)> {
         let calls = &self.config.host.calls;
         let idle = !self.busy && self.calling == 0 && self.cpu.begin(time) == time;
         let ahead = idle && calls.threaded_softirqs && !self.config.kernel.softirqs_wait_for_thread;
+        let by = calls.reads_clock[0];
         let mut first = None;
         for flow in 0..self.config.flows.count() {
             for thread in 0..2 {
@@ -91,15 +94,16 @@ impl<O: Observer> Simulation<'_, O> {
                     continue;
                 };
                 let due = match self.thread_due(flow, thread) {
-                    Some(due) if due > since && due <= time => due,
+                    Some(due) if due > since && due <= time + by => due,
                     _ => continue,
                 };
-                if self.sleep_ends(since, due) <= time + calls.rouse {
+                let own = self.sleep_ends(since, due);
+                if own <= time {
                     continue;
                 }
                 self.flows[flow as usize].threads[usize::from(thread)].asleep = None;
-                if ahead && first.is_none() {
-                    first = Some((flow, thread));
+                if ahead && first.is_none() && self.program_goes_first(time) {
+                    first = Some((flow, thread, (time + calls.rouse_first[0]).min(own)));
                 } else {
                     self.wake_at(flow, thread, time + calls.rouse);
                 }
@@ -109,9 +113,8 @@ impl<O: Observer> Simulation<'_, O> {
     }
 
     /// A thread that an interrupt at `time` has woken runs before the soft interrupts that were raised with it.
-    pub(super) fn runs_first(&mut self, flow: FlowId, thread: u8, time: SimTime) {
-        let [begin, raised] = self.config.host.calls.rouse_first;
-        let begin = time + begin;
+    pub(super) fn runs_first(&mut self, flow: FlowId, thread: u8, begin: SimTime) {
+        let [_, raised] = self.config.host.calls.rouse_first;
         self.cpu.busy_until(begin);
         self.raised = true;
         self.run_thread(flow, thread, begin);

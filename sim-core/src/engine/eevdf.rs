@@ -1,0 +1,231 @@
+//! What the scheduler of 6.6 and later knows of a program and of the thread of soft interrupts: who is owed processor time.
+//!
+//! Every thread has a virtual time, which grows while it runs. Of those that are queued, only who has had no more than
+//! their average may run (*eligible*). What a thread was owed when it went to sleep, its *lag*, it is owed when it comes
+//! back to a queue in which another one waits (`PLACE_LAG`); alone in the queue nobody is owed anything. A thread that has had
+//! more than its share stays in the queue when it sleeps, until the others have caught up (`DELAY_DEQUEUE`, since 6.12).
+//!
+//! With two threads of the same weight the average lies halfway between them, so that all of this is a comparison of the two.
+
+use crate::time::{SimDuration, SimTime};
+
+/// Who may have the processor.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Who {
+    /// A program.
+    Program,
+    /// The thread of soft interrupts.
+    Softirqs,
+}
+
+impl Who {
+    const fn at(self) -> usize {
+        match self {
+            Self::Program => 0,
+            Self::Softirqs => 1,
+        }
+    }
+
+    const fn other(self) -> Self {
+        match self {
+            Self::Program => Self::Softirqs,
+            Self::Softirqs => Self::Program,
+        }
+    }
+}
+
+/// One of them.
+#[derive(Clone, Copy, Default, Debug)]
+struct Entity {
+    /// Its virtual time, ns.
+    time: i64,
+    /// What it was owed when it was taken off the queue, ns.
+    lag: i64,
+    /// It is in the queue, or runs.
+    queued: bool,
+    /// It sleeps, and is in the queue all the same.
+    delayed: bool,
+}
+
+/// Both.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Eevdf {
+    entities: [Entity; 2],
+    /// Who runs, and since when.
+    running: Option<(Who, SimTime)>,
+    /// The most that anybody can be owed, ns.
+    limit: i64,
+    now: SimTime,
+}
+
+fn ns(time: SimDuration) -> i64 {
+    i64::try_from(time.as_nanos()).unwrap_or(i64::MAX)
+}
+
+impl Eevdf {
+    /// Nobody is owed anything; a `slice` is how long a thread runs before another one may.
+    pub(super) fn new(slice: SimDuration) -> Self {
+        let limit = ns(slice).saturating_mul(2);
+        Self { entities: [Entity::default(); 2], running: None, limit, now: SimTime::ZERO }
+    }
+
+    fn of(&self, who: Who) -> &Entity {
+        &self.entities[who.at()]
+    }
+
+    /// Time passes, which belongs to whoever runs.
+    fn advance(&mut self, now: SimTime) {
+        if let Some((who, _)) = self.running
+            && now > self.now
+        {
+            self.entities[who.at()].time += ns(now.since(self.now));
+        }
+        self.now = self.now.max(now);
+    }
+
+    /// The virtual time of `who` at `then`, which may have passed while it ran.
+    fn time_at(&self, who: Who, then: SimTime) -> i64 {
+        let since = match self.running {
+            Some((running, since)) if running == who => since.max(then).min(self.now),
+            _ => self.now,
+        };
+        self.of(who).time - ns(self.now.since(since))
+    }
+
+    /// Whether `who` waits for the processor, or has it.
+    pub(super) fn is_queued(&self, who: Who) -> bool {
+        self.of(who).queued && !self.of(who).delayed
+    }
+
+    /// Whether `who` has the processor.
+    pub(super) fn runs(&self, who: Who) -> bool {
+        self.running.is_some_and(|(running, _)| running == who)
+    }
+
+    /// `who` is woken at `at`, or was.
+    pub(super) fn wake(&mut self, who: Who, at: SimTime) {
+        if self.is_queued(who) {
+            return;
+        }
+        self.advance(at);
+        let other = who.other();
+        let there = self.of(other).queued.then(|| self.time_at(other, at));
+        let e = &mut self.entities[who.at()];
+        if let Some(other) = there {
+            if !e.queued {
+                e.time = other - 2 * e.lag;
+            } else if e.time < other {
+                // By now it is owed something, which it loses (`DELAY_ZERO`).
+                e.time = other;
+            }
+        }
+        (e.queued, e.delayed) = (true, false);
+    }
+
+    /// `who` has the processor from `at` on.
+    pub(super) fn run(&mut self, who: Who, at: SimTime) {
+        if self.runs(who) {
+            return;
+        }
+        self.wake(who, at);
+        self.advance(at);
+        self.running = Some((who, self.now));
+    }
+
+    /// `who` sleeps from `at` on.
+    pub(super) fn sleep(&mut self, who: Who, at: SimTime) {
+        self.advance(at);
+        if self.runs(who) {
+            self.running = None;
+        }
+        if !self.is_queued(who) {
+            return;
+        }
+        if self.of(who.other()).queued && self.of(who).time > self.of(who.other()).time {
+            self.entities[who.at()].delayed = true;
+        } else {
+            self.dequeue(who);
+        }
+        // Those that only wait to be taken off the queue are, one by one, if nobody else wants to run.
+        if !self.is_queued(who) && !self.is_queued(who.other()) {
+            for who in [who.other(), who] {
+                if self.of(who).queued {
+                    self.dequeue(who);
+                    let e = &mut self.entities[who.at()];
+                    e.lag = e.lag.min(0);
+                }
+            }
+        }
+    }
+
+    /// `who` is taken off the queue.
+    fn dequeue(&mut self, who: Who) {
+        let other = *self.of(who.other());
+        let e = &mut self.entities[who.at()];
+        e.lag = if other.queued { ((other.time - e.time) / 2).clamp(-self.limit, self.limit) } else { 0 };
+        (e.queued, e.delayed) = (false, false);
+    }
+
+    /// Which of the two goes first, both having been woken, the program before the thread.
+    pub(super) fn first(&self) -> Who {
+        if self.of(Who::Softirqs).time < self.of(Who::Program).time { Who::Softirqs } else { Who::Program }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn us(n: u64) -> SimTime {
+        SimTime::ZERO + SimDuration::from_micros(n)
+    }
+
+    fn woken(e: &mut Eevdf, at: u64) -> Who {
+        e.wake(Who::Program, us(at));
+        e.wake(Who::Softirqs, us(at));
+        e.first()
+    }
+
+    #[test]
+    fn nobody_is_owed_anything_at_first_and_the_program_that_was_woken_first_runs() {
+        assert_eq!(woken(&mut Eevdf::new(SimDuration::from_micros(700)), 10), Who::Program);
+    }
+
+    #[test]
+    fn a_thread_that_waited_for_the_program_goes_first_the_next_time() {
+        let mut e = Eevdf::new(SimDuration::from_micros(700));
+        assert_eq!(woken(&mut e, 10), Who::Program);
+        e.run(Who::Program, us(15));
+        e.sleep(Who::Program, us(65));
+        assert!(e.of(Who::Program).delayed, "it has had fifty more than the thread, which waits");
+        e.run(Who::Softirqs, us(65));
+        e.sleep(Who::Softirqs, us(68));
+        assert!(!e.of(Who::Program).queued, "and nobody else is there any more");
+        assert_eq!(e.of(Who::Softirqs).lag, 23_500, "half of what it was behind");
+        assert_eq!(woken(&mut e, 700), Who::Softirqs);
+        e.run(Who::Softirqs, us(705));
+        e.sleep(Who::Softirqs, us(760));
+        e.run(Who::Program, us(762));
+        e.sleep(Who::Program, us(780));
+        assert_eq!(woken(&mut e, 1_400), Who::Program, "it was given back");
+    }
+
+    #[test]
+    fn alone_on_the_processor_nobody_becomes_owed_anything() {
+        let mut e = Eevdf::new(SimDuration::from_micros(700));
+        for at in [10, 500, 900] {
+            e.run(Who::Program, us(at));
+            e.sleep(Who::Program, us(at + 300));
+        }
+        assert_eq!((e.of(Who::Program).lag, woken(&mut e, 2_000)), (0, Who::Program));
+    }
+
+    #[test]
+    fn who_is_woken_in_the_middle_of_a_run_is_placed_where_that_was_then() {
+        let mut e = Eevdf::new(SimDuration::from_micros(700));
+        e.run(Who::Program, us(0));
+        e.advance(us(100));
+        e.wake(Who::Softirqs, us(60));
+        assert_eq!(e.of(Who::Program).time - e.of(Who::Softirqs).time, 40_000);
+    }
+}
