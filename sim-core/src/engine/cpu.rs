@@ -384,7 +384,6 @@ mod tests {
         assert_eq!(c.draining(3), SimDuration::ZERO, "by default");
         let c = Cpu::new(COST, &StepShares { drain: 400_000, ..steps });
         assert_eq!(c.draining(3), us(24), "each skb takes its time");
-        let StepShares { called, called_ack, reached, .. } = *steps;
     }
 
     #[test]
