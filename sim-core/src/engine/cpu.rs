@@ -387,6 +387,21 @@ mod tests {
     }
 
     #[test]
+    fn what_is_received_in_a_call_takes_longer_and_leaves_no_thread_behind() {
+        let c = Cpu::new(COST, &StepShares { called: 100_000, take: 150_000, ..StepShares::default() });
+        let us = SimDuration::from_micros;
+        assert_eq!([c.in_call(COST, false), c.in_call(COST, true)], [us(22), us(19)]);
+    }
+
+    #[test]
+    fn the_thread_sleeps_soon_after_the_last_ack_that_lets_nothing_go() {
+        let steps = StepShares { approach: 250_000, reached: 750_000, ..StepShares::default() };
+        let c = Cpu::new(COST, &steps);
+        let takes = |last, pure| c.segment(Side::Sender, last, true, pure).as_nanos() / 1_000;
+        assert_eq!([takes(false, true), takes(true, false), takes(true, true)], [20, 15, 5]);
+    }
+
+    #[test]
     fn data_sent_in_the_middle_of_a_call_leaves_no_thread_behind() {
         let steps =
             StepShares { before_send: 250_000, after_send: 500_000, take: 100_000, ..StepShares::default() };
