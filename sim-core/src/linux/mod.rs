@@ -32,7 +32,7 @@ pub struct KernelProfile {
     /// Whether the passive side subtracts the timestamp option from `advmss` before the first buffer
     /// computation.
     pub early_advmss_timestamps: bool,
-    /// The smallest MSS that a route can advertise (7.2; `tcp_mss_clamp` until then takes any).
+    /// The smallest MSS that a route can advertise, bytes (recorded; 7.2 takes what `TCP_MAXSEG` does, the others anything).
     pub min_advmss: u32,
     /// When forward-allocated memory goes back.
     pub reclaim: Reclaim,

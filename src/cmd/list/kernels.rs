@@ -196,7 +196,7 @@ fn properties(k: &KernelProfile) -> Vec<Property> {
             "tcp_connect_init, tcp_ca_openreq_child",
             yes(early_advmss_timestamps),
         ),
-        row("least advmss of a route, bytes", "tcp_mss_clamp", min_advmss.max(1).to_string()),
+        row("least advmss of a route, bytes", "recorded", min_advmss.max(1).to_string()),
         row(
             "forward-allocated memory goes back",
             "sk_mem_uncharge, 4890b686f408 (6.0)",
