@@ -44,12 +44,11 @@ const RECV_ENTRY_NS: u64 = 6_200;
 const FIRST_SEND_NS: u64 = 34_000;
 /// `getsockopt(TCP_INFO)`, until soft interrupts may run again, and from there to the first packet of a small `send`.
 const ASK_NS: [u64; 2] = [13_800, 5_500];
-/// From the time of a packet to the clock's reading in the interrupt of its timer, and from a tick to that: 17.5 us behind a packet's record
-/// the interrupt begins.
-const READS_CLOCK_NS: [u64; 2] = [8_000, 2_500];
+/// From the time of a packet to the clock's reading in the interrupt of its timer, and from a tick to that.
+const READS_CLOCK_NS: [u64; 2] = [1_000, 2_500];
 /// From an interrupt to the program whose sleep it ends, if the program goes before soft interrupts that were raised with it, and from the call that runs these to the
-/// first segment.
-const ROUSE_FIRST_NS: [u64; 2] = [16_500, 17_500];
+/// first segment. The first is 6.7 us on 6.12 and 8.1 on 6.18.
+const ROUSE_FIRST_NS: [u64; 2] = [8_000, 17_500];
 /// From the interrupt that ends a sleep to the program, thousandths of the cost of a segment.
 const WAKE_PERMILLE: u64 = 210;
 /// From the mark END until the state of the socket is read, thousandths of the cost of a segment: 700 to 800 us on the
@@ -118,7 +117,7 @@ impl Around {
         }
     }
 
-    fn measured(rec: &Recording, options: &Options<'_>) -> Self {
+    fn measured(rec: &Recording, options: &Options<'_>, waits: bool) -> Self {
         let machine = Machine::of(rec.version());
         let chunks = options.text("fill").starts_with("chunk:") && options.set("prefill").is_none();
         let first_send = if chunks { machine.first_round() } else { machine.first_call() };
@@ -129,7 +128,7 @@ impl Around {
             first_send,
             entry: SimDuration::from_nanos(RECV_ENTRY_NS),
             late: SimDuration::ZERO,
-            steps: machine.steps(),
+            steps: machine.steps(waits),
             calls: CallConfig {
                 early_fragment: SimDuration::from_nanos(EARLY_FRAGMENT_NS),
                 first_send: SimDuration::from_nanos(FIRST_SEND_NS),
@@ -144,6 +143,11 @@ impl Around {
             },
         }
     }
+}
+
+/// Whether packets wait on a link.
+fn waits(link: &LinkConfig) -> bool {
+    link.delay > SimDuration::ZERO || link.rate_bps.is_some() || link.jitter.is_some() || link.queue.is_some()
 }
 
 /// Why a case is not a configuration of the engine.
@@ -218,7 +222,7 @@ pub fn run_config_with(rec: &Recording, times: Times) -> Result<RunConfig, Confi
     let (forward, reverse) = links(rec, &setup)?;
     let Around { packet_cost, since, start, first_send, entry, late, steps, calls } = match times {
         Times::Proportions => Around::proportions(rec, &options),
-        Times::Measured => Around::measured(rec, &options),
+        Times::Measured => Around::measured(rec, &options, waits(&forward) || waits(&reverse)),
     };
     let set =
         u64::try_from(ACCEPTED_OPTIONS.iter().filter(|o| options.set(o).is_some()).count()).unwrap_or(0);

@@ -176,17 +176,6 @@ impl<O: Observer> Simulation<'_, O> {
         }
     }
 
-    /// When a `recv` that goes on to let go of its socket at `time` has looked for soft interrupts: right behind its ACK.
-    /// From there it takes as long as `parts` of an ACK.
-    fn before_release(&self, time: SimTime, parts: u64) -> SimTime {
-        let rest = if self.config.host.calls.threaded_softirqs && !self.direct {
-            SimDuration::from_nanos(self.cpu.ack().as_nanos() / parts)
-        } else {
-            SimDuration::ZERO
-        };
-        SimTime::from_nanos(time.as_nanos().saturating_sub(rest.as_nanos()))
-    }
-
     /// When a `send` that has sent something looked at the device's queue for the last time, and when the way back to its
     /// program lets soft interrupts in.
     fn last_look_of(&self, call: &InCall) -> Option<[SimTime; 2]> {
@@ -207,9 +196,7 @@ impl<O: Observer> Simulation<'_, O> {
 
     /// An interrupted call goes on.
     pub(super) fn call_goes_on(&mut self, flow: FlowId, thread: u8, time: SimTime) {
-        let call = self.flows[flow as usize].threads[usize::from(thread)].call;
-        let recv = call.is_some_and(|c| matches!(c.call, Call::Recv(_)) && c.stage == Stage::Release);
-        if self.interrupted(if recv { self.before_release(time, 2) } else { time }) {
+        if self.interrupted(time) {
             self.interrupt_call(self.cpu.begin(time), flow, thread);
             return;
         }
@@ -288,11 +275,9 @@ impl<O: Observer> Simulation<'_, O> {
                 Some([look, _]) if sent => [look; 2],
                 Some([_, back]) if call.stage == Stage::Released => [time, back],
                 // The ACK of a `recv` finds what was due when it came to the queue.
-                _ if early => {
-                    let down = SimTime::from_nanos(time.as_nanos().saturating_sub(self.cpu.ack().as_nanos()))
-                        + self.cpu.descent();
-                    let looks = self.before_release(time, 3);
-                    [if looks < time { down } else { looks }, looks]
+                _ if early && threaded && !self.direct => {
+                    let left = SimTime::from_nanos(time.as_nanos().saturating_sub(self.cpu.ack().as_nanos()));
+                    [left + self.cpu.descent(); 2]
                 }
                 _ => [time; 2],
             };
