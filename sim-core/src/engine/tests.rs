@@ -1,5 +1,6 @@
 //! Whole runs whose outcome was recorded on real kernels.
 
+use super::program_tests::{MIB, burst, outcome, pair};
 use super::{RunError, RunOutcome, Workspace, run};
 use crate::config::*;
 use crate::linux::by_name;
@@ -439,6 +440,26 @@ fn a_program_that_sleeps_until_the_end_is_late_by_a_thousandth_and_what_arrives_
     assert!(overslept > 270_000 && overslept <= 299_500, "{overslept}");
     assert_eq!(late.receiver.rcv_nxt, plain.receiver.rcv_nxt);
     assert!(behind > 2, "{behind}");
+}
+
+#[test]
+fn a_call_that_has_begun_when_the_time_is_up_is_finished_before_the_program_looks() {
+    // Packets come in flights, one every 82 us, and interrupt calls of some hundred.
+    let mut config = pair("6.12", 2, burst(8 * MIB, Ending::Stay), ReadConfig::asap(65_536));
+    config.forward.rate_bps = Some(100_000_000);
+    config.host.packet_cost = SimDuration::from_micros(20);
+    config.host.calls = CallConfig::costing(SimDuration::from_micros(60));
+    let look = ClosingConfig { oversleep: SimDuration::ZERO, looks: SimDuration::from_millis(1) };
+    let mut interrupted = 0;
+    for i in 0..100 {
+        config.stop.after = SimDuration::from_micros(30_000 + 137 * i);
+        config.stop.closing = None;
+        interrupted += u32::from(outcome(&config).receiver.owned);
+        config.stop.closing = Some(look);
+        let socket = outcome(&config).receiver;
+        assert!(!socket.owned && socket.backlog_len == 0, "{i}: {} in the backlog", socket.backlog_len);
+    }
+    assert!(interrupted > 10, "the time is up in the middle of {interrupted} calls");
 }
 
 /// When segments reached the reading end.
