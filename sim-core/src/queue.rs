@@ -190,6 +190,16 @@ impl<E> EventQueue<E> {
         Ok(())
     }
 
+    /// How many more events may happen.
+    pub fn left(&self) -> u64 {
+        self.max_events.saturating_sub(self.processed)
+    }
+
+    /// Counts events that are [left](Self::left).
+    pub fn count_many(&mut self, events: u64) {
+        self.processed += events;
+    }
+
     /// How many places in the order have been given away.
     pub fn inserted(&self) -> u64 {
         self.inserted

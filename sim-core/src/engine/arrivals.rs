@@ -6,7 +6,7 @@ use super::cpu::LetGo;
 use super::flow::{FlowId, Side};
 use super::simulation::Simulation;
 use crate::observer::Observer;
-use crate::path::{Packet, Payload};
+use crate::path::{Packet, Payload, Port};
 use crate::segment::{Flags, Segment};
 use crate::seq::Seq;
 use crate::skb::Buffer;
@@ -15,21 +15,30 @@ use crate::time::{SimDuration, SimTime};
 /// A packet that a device has handed up and that the stack has not processed.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Ready {
-    to: Side,
+    pub(super) to: Side,
     /// From the first piece on, the piece that is being processed.
-    packet: Packet,
+    pub(super) packet: Packet,
     /// Sequence number, length and flags of the whole.
     whole: (Seq, u32, Flags),
-    done: u32,
+    pub(super) done: u32,
     of: u32,
     /// Pieces that found room in the processor's input queue or the device's ring.
-    kept: u32,
+    pub(super) kept: u32,
 }
 
 impl Ready {
     pub(super) fn new(to: Side, packet: &Packet, of: u32, kept: u32) -> Self {
         let whole = (packet.seg.seq, packet.seg.len, packet.seg.flags);
         Self { to, packet: *packet, whole, done: 0, of, kept }
+    }
+
+    /// The packet becomes its next piece; returns the memory that this has on `port`.
+    #[inline(always)]
+    pub(super) fn next_piece(&mut self, port: &Port) -> Buffer {
+        if self.of > 1 {
+            self.packet.become_segment(self.whole, self.done);
+        }
+        port.device().buffer(&self.packet, &self.packet.seg, self.of == 1)
     }
 }
 
@@ -164,6 +173,7 @@ impl<O: Observer> Simulation<'_, O> {
     pub(super) fn process_ready(&mut self, waiting: &mut VecDeque<Ready>, time: SimTime) {
         let others = waiting.len() > 1;
         if let Some(front) = waiting.front_mut() {
+            let (flow, to) = (front.packet.flow, front.to);
             self.cpu.entered();
             self.let_in = None;
             (self.call_over, self.call_back) = (None, None);
@@ -189,8 +199,7 @@ impl<O: Observer> Simulation<'_, O> {
                 let empty = front.packet.seg.len == 0;
                 let first = !empty && !socket.has_data(front.packet.seg.seq);
                 let alone = empty || first;
-                let (flow, to, len) = (front.packet.flow, front.to, front.packet.seg.len);
-                let rouses = first && socket.wakes_for(len) && self.reader_sleeps(flow, to);
+                let rouses = first && socket.wakes_for(front.packet.seg.len) && self.reader_sleeps(flow, to);
                 let cost = if held {
                     self.cpu.backlog()
                 } else {
@@ -232,6 +241,7 @@ impl<O: Observer> Simulation<'_, O> {
             if left_some && self.config.host.calls.threaded_softirqs {
                 self.applications_preempt();
             }
+            self.go_on_in_a_row(waiting, flow, to);
         }
         if !self.busy {
             self.accounts.softirqs_sleep(self.cpu.begin(time));
@@ -251,17 +261,14 @@ impl<O: Observer> Simulation<'_, O> {
 
     /// The stack processes one segment of a packet.
     fn segment_ready(&mut self, time: SimTime, ready: &mut Ready) {
-        let Ready { to, packet, whole, done, of, .. } = ready;
-        let to = *to;
-        if let Payload::Handshake(options) = packet.payload {
-            self.handshake_packet(packet.flow, to, time, &packet.seg, options);
+        let to = ready.to;
+        if let Payload::Handshake(options) = ready.packet.payload {
+            self.handshake_packet(ready.packet.flow, to, time, &ready.packet.seg, options);
             return;
         }
-        if *of > 1 {
-            packet.become_segment(*whole, *done);
-        }
         let port = &mut self.ports[to.at()];
-        let buffer = port.device().buffer(packet, &packet.seg, *of == 1);
+        let buffer = ready.next_piece(port);
+        let packet = &ready.packet;
         if port.joins() {
             for (flow, seg, buffer) in port.receive(packet.flow, packet.seg, buffer).into_iter().flatten() {
                 self.deliver(flow, to, time, &seg, &buffer);

@@ -91,19 +91,23 @@ fn told(config: &RunConfig, stepwise: bool) -> (Vec<String>, Result<RunOutcome, 
     (told.0, outcome)
 }
 
+/// Compares a run with the same in single steps, and with one that nobody watches; returns the rows that were compared.
+fn comes_to_single_steps(config: &RunConfig, name: &str) -> usize {
+    let (at_once, outcome) = told(config, false);
+    let (stepwise, single) = told(config, true);
+    for (i, (a, b)) in at_once.iter().zip(&stepwise).enumerate() {
+        assert_eq!(a, b, "{name}, row {i}");
+    }
+    assert_eq!((at_once.len(), &outcome), (stepwise.len(), &single), "{name}");
+    assert_eq!(run(config, &mut Silent), outcome, "{name}, unwatched");
+    at_once.len()
+}
+
 #[test]
 fn filling_skbs_at_once_is_row_by_row_what_single_steps_come_to() {
     let mut rows = 0;
     for n in 0..250 {
-        let config = writer(n);
-        let (at_once, outcome) = told(&config, false);
-        let (stepwise, single) = told(&config, true);
-        for (i, (a, b)) in at_once.iter().zip(&stepwise).enumerate() {
-            assert_eq!(a, b, "writer {n}, row {i}");
-        }
-        assert_eq!((at_once.len(), &outcome), (stepwise.len(), &single), "writer {n}");
-        assert_eq!(run(&config, &mut Silent), outcome, "writer {n}, unwatched");
-        rows += at_once.len();
+        rows += comes_to_single_steps(&writer(n), &format!("writer {n}"));
     }
     assert!(rows > 100_000, "{rows} rows compared");
 }
@@ -131,4 +135,58 @@ fn what_was_filled_at_once_leaves_as_what_was_filled_in_steps() {
         sent += at_once.map_or(0, |o| o.segments);
     }
     assert!(sent > 100_000, "{sent} segments compared");
+}
+
+/// A reader that does not keep up, and what may come between its segments, chosen by `n`.
+fn slow_reader(n: u64) -> RunConfig {
+    let of = |step: u64, count: u64| (n / step % count) as usize;
+    let mut c = writer(n);
+    c.sender.write =
+        WriteConfig::endless(WriteMode::Burst { call: 4 << 20, retry: SimDuration::from_millis(5) });
+    c.sender.sockopt.max_pacing_rate = None;
+    let period = SimDuration::from_micros(3_700);
+    let slow = ReadConfig::of(ReadMode::Fixed { bytes: 3_000, every: period });
+    c.receiver.read = [ReadConfig::of(ReadMode::Never), slow, ReadConfig::asap(20_000)][of(1, 3)].clone();
+    c.receiver.sockopt.rcvlowat = [None, Some(50_000)][of(3, 2)];
+    c.host.packet_cost = SimDuration::from_nanos([25_000, 700, 0][of(6, 3)]);
+    c.host.copy_rate = [0, 200_000_000][of(5, 2)];
+    c.forward.drop_every = [0, 0, 40][of(7, 3)];
+    c.forward.rate_bps = [None, Some(2_000_000_000)][of(11, 2)];
+    c.receiver.sysctl.tcp_adv_win_scale = [0, 1, 2][of(13, 3)];
+    c.receiver.sockopt.rcvbuf = [Some(32 << 10), Some(200_000), Some(1 << 20), None][of(2, 4)];
+    c.stop.packets = [Some(1_500), Some(137)][of(17, 2)];
+    c.stop.max_events = [1_000_000, 1_000_000, 211][of(19, 3)];
+    // Where no processor holds pages back, the first flight brings the host under pressure.
+    if of(31, 4) == 1 {
+        (c.kernel, c.host.tcp_mem) = (crate::linux::by_name("5.10").unwrap(), [8, 12, 40]);
+        c.sender.sockopt.sndbuf = None;
+    }
+    // A call in the middle of the first flight, and others.
+    let arrives = c.forward.delay + c.forward.delay + c.forward.delay;
+    let change = |us, change| TimedChange { at: arrives + SimDuration::from_micros(us), change };
+    c.events = [
+        vec![],
+        vec![change(400, Change::ReceiverRead(9_000)), change(1_013, Change::ReceiverRead(400_000))],
+        vec![change(333, Change::ReceiverOption(LiveOption::RcvBufForce(100_000)))],
+        vec![
+            change(500, Change::ReceiverOption(LiveOption::RcvLowat(5_000))),
+            change(777, Change::ForwardDown(true)),
+        ],
+        (0..200).map(|i| change(11 * i, Change::ReceiverRead(2_500))).collect(),
+    ][of(29, 5)]
+    .clone();
+    // In the middle of the first flight, or long afterwards.
+    c.stop.after = c.forward.delay + SimDuration::from_micros([900, 2_100, 400_000][of(23, 3)]);
+    c
+}
+
+#[test]
+fn segments_taken_in_a_row_are_row_by_row_what_single_turns_come_to() {
+    use super::in_a_row::TAKEN;
+    let (mut rows, before) = (0, TAKEN.get());
+    for n in 0..400 {
+        rows += comes_to_single_steps(&slow_reader(n), &format!("reader {n}"));
+    }
+    let taken = TAKEN.get() - before;
+    assert!(rows > 100_000 && taken > 5_000, "{rows} rows compared, {taken} segments in rows");
 }

@@ -17,6 +17,7 @@ mod eevdf;
 mod endpoint;
 mod flow;
 mod handshake;
+mod in_a_row;
 mod interrupt;
 mod lifecycle;
 mod outcome;

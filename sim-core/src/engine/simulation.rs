@@ -48,7 +48,7 @@ pub(super) enum Event {
 
 /// Where the events of the loop come from.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Source {
+pub(super) enum Source {
     Heap,
     Link(Side),
     /// The call that was interrupted goes on.
@@ -167,7 +167,7 @@ pub(super) struct Simulation<'a, O: Observer> {
     pub(super) stop_at: SimTime,
     pub(super) closing: Closing,
     stop_bytes: u64,
-    stop_segments: u64,
+    pub(super) stop_segments: u64,
     stop_returned: u64,
 }
 
@@ -410,7 +410,7 @@ impl<'a, O: Observer> Simulation<'a, O> {
 
     /// What happens next, if the stack is not at work and no call goes on before.
     #[inline]
-    fn earliest(&self) -> (Source, Key) {
+    pub(super) fn earliest(&self) -> (Source, Key) {
         let [forward, reverse] = &self.links;
         let heap = self.queue.peek();
         let link = forward.peek().min(reverse.peek());

@@ -71,6 +71,17 @@ impl Turns {
         self.receive > 0
     }
 
+    /// How many segments may be processed before the last one of the turn.
+    pub(super) fn more(&self) -> u32 {
+        self.receive.saturating_sub(1)
+    }
+
+    /// So many segments were processed because of which no packet was sent.
+    pub(super) fn take_many(&mut self, segments: u32) {
+        self.begin();
+        self.receive -= segments;
+    }
+
     /// Whether a packet due at `due` was moved before the last packet was sent.
     pub(super) fn was_moved(&self, due: SimTime) -> bool {
         self.receive > 0 && due <= self.moved_until
@@ -144,6 +155,11 @@ impl InputQueue {
             self.taken = std::mem::take(&mut self.gathered);
         }
         self.taken = self.taken.saturating_sub(1);
+    }
+
+    /// So many are.
+    pub(super) fn take_many(&mut self, segments: u32) {
+        (0..segments).for_each(|_| self.take());
     }
 }
 

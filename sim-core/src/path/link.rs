@@ -285,6 +285,11 @@ impl Link {
         self.down = down;
     }
 
+    /// Whether no segment that leaves the link now is dropped on arrival.
+    pub(crate) fn loses_none(&self) -> bool {
+        self.drop_every == 0 && !self.down
+    }
+
     /// Whether the next segment that leaves the link is dropped on arrival.
     pub fn loses_next(&mut self) -> bool {
         if self.drop_every == 0 {

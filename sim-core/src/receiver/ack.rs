@@ -270,7 +270,7 @@ impl Receiver {
     }
 
     /// Arms the delayed-ACK timer (`tcp_send_delayed_ack`).
-    fn delay_ack<S: SendHalf, O: Observer>(&mut self, cx: &mut Cx<'_, O>, snd: &S) {
+    pub(super) fn delay_ack<S: SendHalf, O: Observer>(&mut self, cx: &mut Cx<'_, O>, snd: &S) {
         let now = cx.now;
         let mut ato = self.ack.ato;
         let min = ato_min(now);

@@ -1,7 +1,7 @@
 //! Compaction: contiguous skbs are copied into fresh ones of about a page.
 
-use super::Receiver;
 use super::rbtree::{NIL, NodeId};
+use super::{PAGE, Receiver};
 use crate::observer::{Observer, Queue};
 use crate::segment::Flags;
 use crate::send_half::Cx;
@@ -35,10 +35,36 @@ impl Collapsed {
     }
 }
 
+/// A receive queue of which a collapse has left every skb as it was: until it changes, another one will do the same.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Settled {
+    rcv_nxt: Seq,
+    copied_seq: Seq,
+    rmem: i32,
+    skbs: usize,
+    /// What a page of memory is worth: with it skbs become bloated.
+    worth: i64,
+}
+
 impl Receiver {
+    /// The receive queue as far as a collapse looks at it.
+    fn as_settled(&self) -> Settled {
+        let Self { rcv_nxt, copied_seq, rmem, ref queue, .. } = *self;
+        Settled { rcv_nxt, copied_seq, rmem, skbs: queue.len(), worth: self.win_from_space(PAGE) }
+    }
+
     /// Collapses the receive queue from its head.
     pub(super) fn collapse_receive_queue<O: Observer>(&mut self, cx: &mut Cx<'_, O>) {
         let rmem_before = self.rmem;
+        if !O::STEPWISE && self.settled == Some(self.as_settled()) {
+            let (kept, copied) = (self.collapsed.kept, self.collapsed.copied);
+            for _ in 0..kept {
+                self.return_surplus(cx);
+            }
+            cx.host.counters.rcv_collapsed += u64::from(kept);
+            self.report_collapse(cx, Queue::Receive, rmem_before, kept, copied);
+            return;
+        }
         let mut run = std::mem::take(&mut self.queue);
         let c = self.collapse(cx, run.make_contiguous(), self.copied_seq, self.rcv_nxt, true);
         match (c.removed.first(), c.removed.last()) {
@@ -67,6 +93,7 @@ impl Receiver {
             }
         }
         self.report_collapse(cx, Queue::Receive, rmem_before, c.removed.len() as u32 + c.kept, c.copied);
+        self.settled = c.removed.is_empty().then(|| self.as_settled());
         self.collapsed = c;
     }
 
@@ -122,7 +149,7 @@ impl Receiver {
             self.ofo.insert(skb);
         }
         self.report_collapse(cx, Queue::OutOfOrder, rmem_before, c.removed.len() as u32, c.copied);
-        self.collapsed = c;
+        (self.collapsed, self.settled) = (c, None);
     }
 
     /// Rewrites the bytes of `run` from `start` to `end` (`tcp_collapse`): finds the first skb that is worth

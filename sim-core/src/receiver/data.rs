@@ -91,7 +91,11 @@ impl Receiver {
 
     /// The gate, and what happens to in-order data that does not pass it.
     #[inline(always)]
-    fn in_order_gate<O: Observer>(&mut self, cx: &mut Cx<'_, O>, skb: &Skb) -> Result<(), NoMemory> {
+    pub(super) fn in_order_gate<O: Observer>(
+        &mut self,
+        cx: &mut Cx<'_, O>,
+        skb: &Skb,
+    ) -> Result<(), NoMemory> {
         match self.kernel.in_order_gate {
             InOrderGate::Silent => {
                 if self.queue.is_empty() {

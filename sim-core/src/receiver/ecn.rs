@@ -25,6 +25,11 @@ impl Receiver {
         self.ecn.ok = true;
     }
 
+    /// Whether the connection has agreed on it.
+    pub(super) fn hears_marks(&self) -> bool {
+        self.ecn.ok
+    }
+
     /// What packets of this end say while a mark is unanswered.
     pub(super) fn ecn_echo(&self) -> Flags {
         if self.ecn.demands { Flags::ECE } else { Flags::default() }

@@ -66,7 +66,7 @@ impl Receiver {
 
     /// Whether header prediction applies.
     #[inline(always)]
-    fn is_predicted<S: SendHalf>(&self, snd: &S, seg: &Segment) -> bool {
+    pub(super) fn is_predicted<S: SendHalf>(&self, snd: &S, seg: &Segment) -> bool {
         if self.pred_flags == 0
             || prediction_word(seg.header_len(), seg.flags, seg.window) != self.pred_flags
             || seg.seq != self.rcv_nxt
@@ -146,7 +146,7 @@ impl Receiver {
     }
 
     /// The ACK field in the slow path; an error means that the segment was discarded.
-    fn process_ack_slow<S: SendHalf, O: Observer>(
+    pub(super) fn process_ack_slow<S: SendHalf, O: Observer>(
         &mut self,
         cx: &mut Cx<'_, O>,
         snd: &mut S,
@@ -349,8 +349,13 @@ impl Receiver {
     /// Remembers the TSecr of the segment being processed, without our offset (`rx_opt.rcv_tsecr`).
     fn note_timestamps(&mut self, seg: &Segment) {
         if let Some(ts) = seg.ts {
-            self.drs.rcv_tsecr = if ts.ecr == 0 { 0 } else { ts.ecr.wrapping_sub(self.ts_offset) };
+            self.drs.rcv_tsecr = self.own_stamp(ts.ecr);
         }
+    }
+
+    /// What this end's clock read when it sent what a TSecr echoes; 0 if there is none.
+    pub(super) fn own_stamp(&self, ecr: u32) -> u32 {
+        if ecr == 0 { 0 } else { ecr.wrapping_sub(self.ts_offset) }
     }
 
     fn store_ts_recent(&mut self, seg: &Segment) {

@@ -9,6 +9,7 @@
 //! | `open` | initial window, buffer space at establishment | `tcp_select_initial_window`, `tcp_init_buffer_space` |
 //! | `input` | header prediction, acceptability, PAWS | `tcp_rcv_established`, `tcp_validate_incoming` |
 //! | `data` | in-order data, FIN | `tcp_data_queue`, `tcp_queue_rcv`, `tcp_fin` |
+//! | `in_a_row` | full segments that nobody reads, one after the other | |
 //! | `ofo` | out-of-order data | `tcp_data_queue_ofo`, `tcp_ofo_queue` |
 //! | `sack` | SACK and DSACK blocks | `tcp_sack_new_ofo_skb`, `tcp_dsack_set` |
 //! | `memory` | charging, reserving, the gate | `sk_rmem_schedule`, `tcp_try_rmem_schedule` |
@@ -33,6 +34,7 @@ mod collapse;
 mod data;
 mod ecn;
 mod growth;
+mod in_a_row;
 mod input;
 mod memory;
 mod ofo;
@@ -180,6 +182,8 @@ pub struct Receiver {
     /// Memory for the next collapse: an empty queue, and what it does.
     spare: VecDeque<Skb>,
     collapsed: collapse::Collapsed,
+    /// The queue when the last collapse of it has changed nothing.
+    settled: Option<collapse::Settled>,
     ofo: SkbTree,
     backlog: VecDeque<Waiting>,
     backlog_len: u32,
@@ -257,6 +261,7 @@ impl Receiver {
             queue: VecDeque::new(),
             spare: VecDeque::new(),
             collapsed: collapse::Collapsed::default(),
+            settled: None,
             ofo: SkbTree::default(),
             backlog: VecDeque::new(),
             backlog_len: 0,

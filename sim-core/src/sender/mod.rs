@@ -420,6 +420,14 @@ impl Sender {
         self.packets_out
     }
 
+    /// Whether it has nothing to send, nothing in flight and nobody waits for it.
+    pub(crate) fn is_silent(&self) -> bool {
+        self.packets_out == 0
+            && self.queue.unsent.is_empty()
+            && !self.nospace
+            && self.loss.tlp_high_seq.is_none()
+    }
+
     /// One after the last byte written.
     pub fn write_seq(&self) -> Seq {
         self.queue.write_seq

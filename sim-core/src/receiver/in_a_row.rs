@@ -1,0 +1,190 @@
+//! Segments in a row: what the one before has shown is not asked again.
+//!
+//! Nobody reads, and full segments keep coming. Once the window is worth less than what was promised, no ACK but the
+//! delayed one is due; once its threshold has no room left, it does not grow; within one tick neither the delay of the ACK
+//! nor its timer change. Then a segment that header prediction accepts changes the queue, its memory and some counters, and
+//! nothing else: [`Receiver::take_in_a_row`] does what [`Receiver::segment_arrives`] comes to.
+
+use super::ack::ato_min;
+use super::{PAGE, Receiver};
+use crate::observer::{Observer, Rule};
+use crate::segment::{Flags, Segment};
+use crate::send_half::{Cx, SendHalf as _};
+use crate::sender::Sender;
+use crate::skb::{Buffer, Skb};
+use crate::state::{AckPending, TcpState};
+
+impl Receiver {
+    /// Whether a row may have begun, by what is most often not so: more than a segment waits for a delayed ACK.
+    #[inline(always)]
+    pub(crate) fn row_may_begin(&self) -> bool {
+        const PUSHES: u8 = AckPending::PUSHED | AckPending::PUSHED2;
+        self.ack.pending.0 & !PUSHES == AckPending::SCHED | AckPending::TIMER
+            && self.rcv_nxt - self.rcv_wup > i64::from(self.ack.rcv_mss)
+    }
+
+    /// Whether a row has begun with the segment that arrived last, at the tick of `cx`: nothing but memory, and the peer, can
+    /// make it matter more that another one comes. `row_may_begin` was true.
+    pub(crate) fn row_begins<O: Observer>(&mut self, cx: &Cx<'_, O>) -> bool {
+        let plain = self.state == TcpState::Established && !self.owned && !self.hears_marks();
+        let usual = self.ack.last_seg_size == 0 && self.drs.rcv_tsecr == self.drs.last_tsecr;
+        let quick = self.ack.quick != 0 || self.route.quickack;
+        if !plain || !usual || quick || self.drs.rtt_time.is_none() || cx.host.memory.under_pressure() {
+            return false;
+        }
+        // The delay of the ACK stays as it is, and so does its timer.
+        let min = ato_min(cx.now);
+        let ato = self.ack.ato;
+        let settled = ato <= min && ato == (ato >> 1) + min / 2 && self.ack.lrcvtime == Some(cx.now.jiffies);
+        let armed = self.ack.timeout.is_some_and(|due| due > cx.now.jiffies + (ato >> 2));
+        // The window does not grow, and is worth less than promised. With less memory both only become truer.
+        let room = i64::from(self.window_clamp as i32).min(self.free_space()) - i64::from(self.rcv_ssthresh);
+        settled
+            && armed
+            && room <= 0
+            && self.rcv_wscale > 0
+            && self.rcv_nxt - self.copied_seq >= i64::from(self.lowat)
+            && self.raw_window(cx).0 < self.rcv_wnd
+    }
+
+    /// Takes a segment that follows in a row, at the tick of the one before; `false`: it is not like that one, and nothing
+    /// was done. Tests let it arrive as any other, too, and compare.
+    #[inline(always)]
+    pub(crate) fn take_in_a_row<O: Observer>(
+        &mut self,
+        cx: &mut Cx<'_, O>,
+        snd: &mut Sender,
+        seg: &Segment,
+        buf: Buffer,
+    ) -> bool {
+        #[cfg(test)]
+        let before = (self.clone(), snd.clone(), cx.host.clone());
+        let taken = self.is_taken(cx, snd, seg, buf);
+        #[cfg(test)]
+        if taken {
+            let (mut rx, mut tx, mut host) = before;
+            let mut out = Vec::new();
+            let mut single =
+                Cx { now: cx.now, out: &mut out, host: &mut host, obs: &mut crate::observer::Silent };
+            rx.segment_arrives(&mut single, &mut tx, seg, buf);
+            assert!(out.is_empty(), "an ACK was due");
+            assert_eq!((self.state(snd), snd.state()), (rx.state(&tx), tx.state()));
+            assert_eq!(self.delayed_ack_due(), rx.delayed_ack_due());
+            assert_eq!(
+                (&cx.host.counters, cx.host.memory.charged()),
+                (&host.counters, host.memory.charged())
+            );
+        }
+        taken
+    }
+
+    #[inline(always)]
+    fn is_taken<O: Observer>(
+        &mut self,
+        cx: &mut Cx<'_, O>,
+        snd: &mut Sender,
+        seg: &Segment,
+        buf: Buffer,
+    ) -> bool {
+        let alike = seg.len == self.ack.rcv_mss
+            && buf.gso_size == 0
+            && seg.ack == snd.snd_una()
+            && self.is_predicted(snd, seg)
+            && self.receive_window() >= seg.len
+            && self.rcv_nxt + seg.len < self.drs.rtt_seq
+            && seg.ts.is_none_or(|ts| self.own_stamp(ts.ecr) == self.drs.last_tsecr);
+        let at_hand = buf.truesize as i32 <= self.fwd_alloc;
+        let skb = Skb { seq: seg.seq, end_seq: seg.end_seq(), len: seg.len, flags: seg.flags, buf };
+        if !alike || !(at_hand || self.gets_memory_for(cx, snd, &skb)) {
+            return false;
+        }
+        if O::ACTIVE {
+            cx.obs.segment(cx.now, seg, &skb, &self.shown::<_, O>(snd));
+        }
+        cx.host.counters.in_segs += 1;
+        self.refresh_clock(cx);
+        if at_hand {
+            cx.rule(|| Rule::Predicted);
+            cx.host.counters.hp_hits += 1;
+            snd.note_predicted(seg.seq);
+        } else if self.process_ack_slow(cx, snd, seg, &skb).is_err() || self.in_order_gate(cx, &skb).is_err()
+        {
+            debug_assert!(false, "both were seen to go well");
+        }
+        self.queue_in_order(cx, &skb);
+        if seg.flags.has(Flags::PSH) {
+            self.ack.pending.set(AckPending::PUSHED);
+        }
+        if O::ACTIVE {
+            self.delay_ack(cx, snd);
+        }
+        true
+    }
+
+    /// Whether a segment for which no memory is at hand passes the gate without anything else happening: there is room, the
+    /// host has plenty, no data out of order is looked at, and the end has nothing of its own to send.
+    fn gets_memory_for<O: Observer>(&self, cx: &Cx<'_, O>, snd: &Sender, skb: &Skb) -> bool {
+        let pages = skb.buf.truesize / PAGE as u32 + 1;
+        snd.is_silent()
+            && self.ofo.is_empty()
+            && self.sacks.is_empty()
+            && self.dsack.is_none()
+            && self.can_ingest(skb)
+            && cx.host.memory.plenty_of(i64::from(pages)).is_some()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Route;
+    use crate::host::Host;
+    use crate::linux::by_name;
+    use crate::observer::Silent;
+    use crate::time::{Jiffies, JiffyClock, SimDuration, SimTime};
+
+    /// Whether a row begins in a socket that nobody reads, with what `change` makes of it.
+    fn begins(change: impl FnOnce(&mut Receiver, &mut Host)) -> bool {
+        let now = JiffyClock::new(250, SimDuration::ZERO).now(SimTime::from_nanos(400_000_000));
+        let kernel = by_name("6.1").unwrap();
+        let mut rx = Receiver::new(kernel, kernel.default_sysctls(), Route::default());
+        (rx.state, rx.rcv_wscale, rx.rcvbuf) = (TcpState::Established, 5, 65_536);
+        // 40 KiB are queued, of which the last 10 are not acknowledged: the window is worth 12 KiB, and 30 were promised.
+        (rx.rcv_nxt, rx.rcv_wup) = (rx.copied_seq + 40_960, rx.copied_seq + 30_720);
+        (rx.rmem, rx.rcv_wnd, rx.rcv_ssthresh, rx.window_clamp) = (41_472, 30_720, 32_768, 65_536);
+        rx.drs.rtt_time = Some(SimTime::ZERO);
+        rx.ack.pending.set(AckPending::SCHED | AckPending::TIMER);
+        (rx.ack.rcv_mss, rx.ack.ato, rx.ack.lrcvtime) = (1_024, 10, Some(now.jiffies));
+        rx.ack.timeout = Some(now.jiffies + 10);
+        let mut host = Host::default();
+        change(&mut rx, &mut host);
+        let cx = Cx { now, out: &mut Vec::new(), host: &mut host, obs: &mut Silent };
+        rx.row_may_begin() && rx.row_begins(&cx)
+    }
+
+    #[test]
+    fn a_row_begins_where_another_segment_cannot_matter_more_than_the_last_one() {
+        assert!(begins(|_, _| {}));
+        type Change = fn(&mut Receiver, &mut Host);
+        let differs: [(&str, Change); 15] = [
+            ("little waits for its ACK", |rx, _| rx.rcv_wup = rx.rcv_nxt),
+            ("an ACK must go at once", |rx, _| rx.ack.pending.set(AckPending::NOW)),
+            ("no ACK is delayed", |rx, _| rx.ack.pending.clear(AckPending::TIMER)),
+            ("ACKs are quick", |rx, _| rx.ack.quick = 1),
+            ("the route wants quick ACKs", |rx, _| rx.route.quickack = true),
+            ("the window moves", |rx, _| rx.rcv_wnd = 10_240),
+            ("the window grows", |rx, _| rx.rcv_ssthresh = 10_240),
+            ("a reader is content with more", |rx, _| rx.lowat = 50_000),
+            ("a program holds the socket", |rx, _| rx.owned = true),
+            ("the delay of the ACK is not settled", |rx, _| rx.ack.ato = 20),
+            ("the last segment came at another tick", |rx, _| rx.ack.lrcvtime = Some(Jiffies(0))),
+            ("the timer is almost due", |rx, _| rx.ack.timeout = rx.ack.lrcvtime),
+            ("the last segment was a short one", |rx, _| rx.ack.last_seg_size = 500),
+            ("a round trip is about to be measured", |rx, _| rx.drs.rtt_time = None),
+            ("the host is short of memory", |_, host| host.memory.pressure_since = Some(Jiffies(0))),
+        ];
+        for (what, change) in differs {
+            assert!(!begins(change), "{what}");
+        }
+    }
+}
