@@ -92,9 +92,9 @@ const DIGESTS: &[(&str, &str)] = &[
     ("beyond-the-window", "cfa9abd8a9358a42fc8446f242de452e"),
     ("window-retracted", "50f48d01596f602befcca875023f6fd1"),
     ("memory-squeeze", "7989bc7eecfa9c28d7437d30e8ac6b19"),
-    ("loss-and-reordering", "4d2b32af34a6de20b1623915e1f36a59"),
-    ("bufferbloat", "e1ff2673c4c379928a6cd5d12ccce2fe"),
-    ("bufferbloat-small-queue", "498472c3f3ec9a236c54884d32eb4581"),
+    ("loss-and-reordering", "e058e7c8b52437dd9937df510811594a"),
+    ("bufferbloat", "02d7fb8e921ed931982f56933a3b0b4c"),
+    ("bufferbloat-small-queue", "6ded6fca6b951741c2d9748ef43c7bdb"),
     ("bufferbloat-small-window", "f66fa988397c736b8bb5b8ba0b2adbc9"),
     ("ecn-instead-of-loss", "fbfe2eb0d59edbb59d869baa9f90131a"),
     ("memory-500-connections", "c1d9f92cdf1b63dd0311ead079b35172"),
@@ -105,7 +105,7 @@ const DIGESTS: &[(&str, &str)] = &[
     ("small-queues", "b90451a379aaea43d09cd99116e2cc3d"),
     ("paced-sender", "b9c6321bda42cc2ba7a81b244d9bba75"),
     ("burst-after-idle", "85a84ce74aaed1ab36a3076f5c947b9e"),
-    ("burst-after-idle-fq", "4b9155610e17b7c14e8f6032908147a7"),
+    ("burst-after-idle-fq", "8177b3cb137b2a66340d2cb2047a07d9"),
 ];
 
 /// Name and digest of every scenario of the gallery, on each of its kernels.

@@ -196,6 +196,18 @@ pub struct CallConfig {
     pub skb: SimDuration,
     /// How long a `recv` copies 96 KiB.
     pub copy: SimDuration,
+    /// What each page fragment costs that a `recv` copies from.
+    pub frag: SimDuration,
+    /// By how much longer it takes to look at a socket in a program's time as long as nothing has ever come out of order there: the
+    /// recorder reads the last skb of that queue, and a read through a null pointer faults. It looks once for each skb that a `recv`
+    /// takes, once at its end and once for an ACK.
+    pub in_order: SimDuration,
+    /// How long after its begin a `recv` that takes its socket lets in soft interrupts that are due (`lock_sock`). Zero: it does not.
+    pub lock: SimDuration,
+    /// Whether it does, too, each time that it has freed an skb that is no clone of the sender's (`kfree_skb_napi_cache`, 6.10).
+    pub free_lets_in: bool,
+    /// From there to the first segment at its socket.
+    pub entry: SimDuration,
     /// By how much longer the first `send` of a connection takes before it sends: nothing of its code and data is at hand.
     pub first_send: SimDuration,
     /// A writer of chunks asks for `TCP_INFO` before each. Where soft interrupts do not wait for their thread, those that
@@ -255,6 +267,11 @@ impl CallConfig {
             cost,
             skb: SimDuration::from_nanos(ns * 5 / 4),
             copy: SimDuration::from_nanos(ns * 10),
+            frag: SimDuration::ZERO,
+            in_order: SimDuration::ZERO,
+            lock: SimDuration::ZERO,
+            free_lets_in: false,
+            entry: SimDuration::ZERO,
             first_send: SimDuration::ZERO,
             ask: SimDuration::ZERO,
             enter: SimDuration::ZERO,

@@ -27,6 +27,10 @@ pub struct StepShares {
     pub before_ack: u32,
     /// Sending one pure ACK.
     pub ack: u32,
+    /// From the end of what a `recv` does to the ACK that it makes due.
+    pub before_read_ack: u32,
+    /// Sending that one.
+    pub read_ack: u32,
     /// By how much more a segment takes that soft interrupts receive in a program's call, not in their thread.
     pub called: u32,
     /// The same of an ACK that it causes.
@@ -48,6 +52,8 @@ pub struct StepShares {
     pub backlog: u32,
     /// Processing a segment out of the backlog.
     pub backlogged: u32,
+    /// The same of one without data.
+    pub backlogged_pure: u32,
     /// Moving an skb from the out-of-order queue to the receive queue, once the gap before it is filled.
     pub drain: u32,
     /// Waking a program that sleeps until there is something to read.
@@ -81,6 +87,8 @@ impl Default for StepShares {
             before_ack: 0,
             // A segment and its ACK take 1.88 times what a segment alone does.
             ack: 880_000,
+            before_read_ack: 0,
+            read_ack: 880_000,
             called: 0,
             called_ack: 0,
             wake: 1_750_000,
@@ -91,6 +99,7 @@ impl Default for StepShares {
             cut: 133_334,
             backlog: 250_000,
             backlogged: 750_000,
+            backlogged_pure: 750_000,
             drain: 0,
             rousing: 0,
             send: 1_000_000,

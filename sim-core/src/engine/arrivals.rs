@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use super::cpu::LetGo;
+use super::departures::Context;
 use super::flow::{FlowId, Side};
 use super::simulation::Simulation;
 use crate::observer::Observer;
@@ -119,6 +120,9 @@ impl<O: Observer> Simulation<'_, O> {
             }
             match until {
                 _ if paid => self.cpu.was_interrupted(idle),
+                Some(_) if std::mem::take(&mut self.enters_call) => {
+                    self.cpu.interrupt_open_call(self.config.host.calls.entry, of);
+                }
                 Some(until) => self.cpu.interrupt_program(time, until, of),
                 None => self.cpu.interrupt(time, of, idle),
             }
@@ -176,6 +180,7 @@ impl<O: Observer> Simulation<'_, O> {
             let (flow, to) = (front.packet.flow, front.to);
             self.cpu.entered();
             self.let_in = None;
+            self.enters_call = false;
             (self.call_over, self.call_back) = (None, None);
             self.softirqs_run(time);
             self.turns.begin();
@@ -200,20 +205,25 @@ impl<O: Observer> Simulation<'_, O> {
                 let first = !empty && !socket.has_data(front.packet.seg.seq);
                 let alone = empty || first;
                 let rouses = first && socket.wakes_for(front.packet.seg.len) && self.reader_sleeps(flow, to);
+                let called = self.config.host.calls.threaded_softirqs && self.interrupted_call.is_some();
+                let in_call = called && (self.direct || !self.preempted);
                 let cost = if held {
                     self.cpu.backlog()
                 } else {
-                    self.cpu.segment(front.to, !self.busy, alone, empty)
+                    let cost = self.cpu.segment(front.to, !self.busy, alone, empty);
+                    if in_call {
+                        self.cpu.in_call(cost, !self.busy).saturating_sub(self.spared_look(flow, to))
+                    } else {
+                        cost
+                    }
                 };
-                let called = self.config.host.calls.threaded_softirqs && self.interrupted_call.is_some();
-                self.in_call = called && (self.direct || !self.preempted);
-                let cost = if self.in_call && !held { self.cpu.in_call(cost, !self.busy) } else { cost };
                 self.cpu.busy_until(time + if rouses { cost + self.cpu.rousing() } else { cost });
+                self.context = if in_call { Context::InCall } else { Context::Thread };
                 self.lags = if held { Default::default() } else { self.cpu.reactions(first, rouses) };
                 (self.data_left, self.let_go) = (None, LetGo::default());
                 self.segment_ready(time, front);
                 self.lags = Default::default();
-                self.in_call = false;
+                self.context = Context::Thread;
                 self.segments_drained(front.packet.flow, front.to);
                 if let Some(at) = self.data_left {
                     self.cpu.sent_data(at, !self.busy, called);

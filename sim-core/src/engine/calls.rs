@@ -20,6 +20,7 @@
 //! [`CallConfig::slice`]: crate::config::CallConfig::slice
 //! [`CallConfig::way_back`]: crate::config::CallConfig::way_back
 
+use super::departures::Context;
 use super::flow::{FlowId, Side};
 use super::simulation::Simulation;
 use crate::app::Call;
@@ -266,14 +267,20 @@ impl<O: Observer> Simulation<'_, O> {
             }
             self.flows[flow as usize].threads[usize::from(thread)].call = Some(call);
             let sent = self.transmitted > sent_before;
+            let opened = std::mem::take(&mut self.opened);
             let runs_softirqs = sent
+                || opened
                 || matches!(call.stage, Stage::Asked | Stage::Released)
                 || std::mem::take(&mut self.raised);
             let early = sent && matches!(call.call, Call::Recv(_));
             // Who sends looks at the device's queue right behind the packet; once it has let go of its socket, from there on.
+            let alarm = self.config.host.calls.reads_clock[0];
             let [looks, lets_in] = match self.last_look_of(&call).filter(|_| !early) {
                 Some([look, _]) if sent => [look; 2],
                 Some([_, back]) if call.stage == Stage::Released => [time, back],
+                _ if opened || (call.stage == Stage::Released && matches!(call.call, Call::Recv(_))) => {
+                    [SimTime::from_nanos(time.as_nanos().saturating_sub(alarm.as_nanos())), time]
+                }
                 // The ACK of a `recv` finds what was due when it came to the queue.
                 _ if early && threaded && !self.direct => {
                     let left = SimTime::from_nanos(time.as_nanos().saturating_sub(self.cpu.ack().as_nanos()));
@@ -290,6 +297,9 @@ impl<O: Observer> Simulation<'_, O> {
                     let saved = if gave_way { self.config.host.calls.switch } else { SimDuration::ZERO };
                     self.let_in =
                         Some(SimTime::from_nanos(lets_in.as_nanos().saturating_sub(saved.as_nanos())));
+                }
+                if opened && self.let_in.is_some() && !gave_way {
+                    self.enters_call = true;
                 }
                 self.interrupt_call(time, flow, thread);
                 return false;
@@ -416,11 +426,25 @@ impl<O: Observer> Simulation<'_, O> {
             }
             Stage::Begin | Stage::Asked => {
                 self.flows[flow as usize].ends[side.at()].rx.recv_begin(len);
-                self.cpu.busy_until(time + half);
                 call.stage = Stage::Copy;
+                if calls.lock > SimDuration::ZERO {
+                    call.owed = half.saturating_sub(calls.lock);
+                    self.cpu.busy_until(time + calls.lock);
+                    self.opened = true;
+                } else {
+                    self.cpu.busy_until(time + half);
+                }
                 false
             }
             Stage::Copy | Stage::Flush => {
+                let time = time + std::mem::take(&mut call.owed);
+                self.opened =
+                    calls.free_lets_in && self.flows[flow as usize].ends[side.at()].rx.frees_own_skb();
+                let fragments = if calls.frag > SimDuration::ZERO {
+                    self.flows[flow as usize].ends[side.at()].rx.fragments_ahead()
+                } else {
+                    0
+                };
                 let (before, after, more) = self.on(flow, side, time, |cx, end| {
                     let before = end.rx.copied();
                     let mut more = end.rx.recv_copy(cx);
@@ -430,9 +454,13 @@ impl<O: Observer> Simulation<'_, O> {
                     (before, end.rx.copied(), more)
                 });
                 if after > before {
+                    let fragments =
+                        SimDuration::from_nanos((calls.frag.as_nanos() * fragments).div_ceil(1_000_000));
+                    let look = self.look(flow, side);
                     let pages = self.flows[flow as usize].programs[side.at()].touches(after);
                     let touching = SimDuration::from_nanos(calls.touch.as_nanos() * u64::from(pages));
-                    self.cpu.busy_until(time + calls.skb + calls.copying(after - before) + touching);
+                    let copying = calls.skb + calls.copying(after - before) + fragments;
+                    self.cpu.busy_until(time + copying + touching + look);
                 }
                 if !more {
                     call.stage = Stage::Finish;
@@ -440,9 +468,12 @@ impl<O: Observer> Simulation<'_, O> {
                 false
             }
             Stage::Finish => {
-                self.cpu.busy_until(time + half);
+                self.cpu.busy_until(time + half + self.look(flow, side));
+                let [lag, _] = self.cpu.read_ack();
                 let time = self.cpu.begin(time);
+                (self.context, self.lags) = (Context::Read, [SimDuration::ZERO, lag]);
                 call.result = self.on(flow, side, time, |cx, end| end.rx.recv_finish(cx, &mut end.tx));
+                (self.context, self.lags) = (Context::Thread, Default::default());
                 call.stage = Stage::Release;
                 false
             }
@@ -460,9 +491,12 @@ impl<O: Observer> Simulation<'_, O> {
         }
         let pure = self.flows[flow as usize].ends[side.at()].rx.backlog_begins_empty();
         self.lags = self.cpu.reactions(false, false);
+        self.context = Context::Drain;
         self.on(flow, side, time, |cx, end| end.drain_one(cx));
         self.lags = Default::default();
-        self.cpu.busy_until(time + self.cpu.backlogged(pure));
+        self.context = Context::Thread;
+        let spared = if pure { SimDuration::ZERO } else { self.spared_look(flow, side) };
+        self.cpu.busy_until(time + self.cpu.backlogged(pure).saturating_sub(spared));
         self.segments_drained(flow, side);
         true
     }

@@ -42,6 +42,7 @@ struct Times {
     after_send: SimDuration,
     before_ack: SimDuration,
     ack: SimDuration,
+    read_ack: [SimDuration; 2],
     called: [SimDuration; 2],
     wake: SimDuration,
     entrance: SimDuration,
@@ -50,7 +51,7 @@ struct Times {
     alarm: SimDuration,
     cut: SimDuration,
     backlog: SimDuration,
-    backlogged: SimDuration,
+    backlogged: [SimDuration; 2],
     send: SimDuration,
     let_go: SimDuration,
     between: SimDuration,
@@ -97,6 +98,7 @@ impl Cpu {
             after_send: of(after_send),
             before_ack: of(before_ack),
             ack: of(ack),
+            read_ack: [of(steps.before_read_ack), of(steps.read_ack)],
             called: [of(called), of(called_ack)],
             wake: of(wake),
             entrance: of(entrance.min(wake)),
@@ -105,7 +107,7 @@ impl Cpu {
             alarm: of(alarm),
             cut: of(cut),
             backlog: of(backlog),
-            backlogged: of(backlogged),
+            backlogged: [of(backlogged), of(steps.backlogged_pure)],
             send: of(steps.send),
             let_go: of(steps.let_go),
             between: of(steps.between),
@@ -162,6 +164,14 @@ impl Cpu {
         let pieces = if segments > 1 { cut.as_nanos() * u64::from(segments) } else { 0 };
         self.entrance = entrance;
         self.free_at = t.max(program) + (wake - entrance) + take + SimDuration::from_nanos(pieces);
+        self.rung = false;
+    }
+
+    /// Takes a packet off a link in a call that lets soft interrupts in: `entry` from there to the first segment.
+    pub(super) fn interrupt_open_call(&mut self, entry: SimDuration, segments: u32) {
+        let pieces = self.times.cut.as_nanos() * u64::from(segments.saturating_sub(1));
+        self.free_at = self.free_at + entry + SimDuration::from_nanos(pieces);
+        self.entrance = SimDuration::ZERO;
         self.rung = false;
     }
 
@@ -290,8 +300,7 @@ impl Cpu {
 
     /// Cost of processing one segment out of the backlog: what is left of a segment's; `pure` says that it carries no data.
     pub(super) fn backlogged(&self, pure: bool) -> SimDuration {
-        let Times { backlogged, merge, .. } = self.times;
-        if pure { backlogged.saturating_sub(merge) } else { backlogged }
+        self.times.backlogged[usize::from(pure)]
     }
 
     /// Cost of moving so many skbs from the out-of-order queue to the receive queue.
@@ -304,6 +313,11 @@ impl Cpu {
     pub(super) fn in_call(&self, cost: SimDuration, last: bool) -> SimDuration {
         let Times { called: [more, _], take, .. } = self.times;
         if last { cost.saturating_sub(take) + more } else { cost + more }
+    }
+
+    /// From the end of what a `recv` does to its ACK, and what sending that one takes.
+    pub(super) fn read_ack(&self) -> [SimDuration; 2] {
+        self.times.read_ack
     }
 
     /// By how much more an ACK takes there.
@@ -364,6 +378,14 @@ mod tests {
         c.busy_until(us(110));
         c.interrupt_program(us(90), us(106), 1);
         assert_eq!(c.enters(), us(138), "from where the call let soft interrupts in");
+    }
+
+    #[test]
+    fn a_call_that_lets_soft_interrupts_in_leaves_no_idle_loop_behind() {
+        let mut c = cpu();
+        c.busy_until(us(100));
+        c.interrupt_open_call(SimDuration::from_micros(4), 3);
+        assert_eq!(c.enters(), us(106), "two pieces more");
     }
 
     #[test]

@@ -6,6 +6,19 @@ use crate::observer::{Observer, Transmit};
 use crate::path::{Packet, Payload};
 use crate::time::{SimDuration, SimTime};
 
+/// Where packets are processed and sent.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Context {
+    /// In the thread of soft interrupts, or wherever nothing else is said.
+    Thread,
+    /// By soft interrupts in the middle of a program's call.
+    InCall,
+    /// By a call that works through the backlog.
+    Drain,
+    /// By a `recv` that makes an ACK due.
+    Read,
+}
+
 impl<O: Observer> Simulation<'_, O> {
     /// Whose link packets of `from` enter.
     fn link_of(&self, from: Side) -> Side {
@@ -79,6 +92,36 @@ impl<O: Observer> Simulation<'_, O> {
         left
     }
 
+    /// What sending an ACK takes where it is sent now.
+    fn acking(&self, flow: FlowId, from: Side) -> SimDuration {
+        match self.context {
+            Context::Thread => self.cpu.ack(),
+            Context::InCall => {
+                self.cpu.ack() + self.cpu.ack_in_call().saturating_sub(self.spared_look(flow, from))
+            }
+            Context::Drain => self.cpu.ack() + self.look(flow, from),
+            Context::Read => {
+                let [lag, ack] = self.cpu.read_ack();
+                lag + ack + self.look(flow, from)
+            }
+        }
+    }
+
+    /// By how much longer a look at the socket of `side` takes in a program's time ([`CallConfig::in_order`]).
+    ///
+    /// [`CallConfig::in_order`]: crate::config::CallConfig::in_order
+    #[inline]
+    pub(super) fn look(&self, flow: FlowId, side: Side) -> SimDuration {
+        let rx = &self.flows[flow as usize].ends[side.at()].rx;
+        if rx.was_disordered() { SimDuration::ZERO } else { self.config.host.calls.in_order }
+    }
+
+    /// What of that is not needed any more.
+    #[inline]
+    pub(super) fn spared_look(&self, flow: FlowId, side: Side) -> SimDuration {
+        self.config.host.calls.in_order.saturating_sub(self.look(flow, side))
+    }
+
     /// A packet leaves a socket; `more` follow at the same time.
     fn leave(&mut self, flow: FlowId, from: Side, time: SimTime, t: &Transmit, more: usize) {
         self.transmitted += 1;
@@ -105,8 +148,8 @@ impl<O: Observer> Simulation<'_, O> {
                     self.obs.sent(self.clock.now(time), &t.seg, &state);
                 }
                 let memory = self.memory_for_ack();
-                let more = if self.in_call { self.cpu.ack_in_call() } else { SimDuration::ZERO };
-                self.cpu.busy_until(self.cpu.begin(time) + self.cpu.ack() + more + memory);
+                let cost = self.acking(flow, from);
+                self.cpu.busy_until(self.cpu.begin(time) + cost + memory);
                 let drained = self.flows[flow as usize].ends[from.at()].rx.drained();
                 (time + ack_lag + memory + self.cpu.draining(drained), Payload::Ack)
             }

@@ -3,9 +3,10 @@
 use super::tests::blog;
 use super::{RunError, run};
 use crate::config::*;
-use crate::observer::{Observer, SenderState, Transmit};
+use crate::observer::{Observer, Queue, Rule, SenderState, Transmit};
 use crate::segment::{Flags, Segment};
 use crate::sender::CaState;
+use crate::skb::MergeRefusal;
 use crate::state::SocketState;
 use crate::time::{Now, SimDuration};
 
@@ -120,6 +121,36 @@ fn small_packets_are_joined_when_they_are_sent_again() {
     };
     let (joined, single) = (run_with(true), run_with(false));
     assert!(joined * 3 < single, "{joined} joined, {single} single ones");
+}
+
+/// Merges in the out-of-order queue, and refusals because data is shared.
+#[derive(Default)]
+struct OutOfOrder([u32; 2]);
+
+impl Observer for OutOfOrder {
+    fn rule(&mut self, _: Now, rule: Rule) {
+        match rule {
+            Rule::Merged { queue: Queue::OutOfOrder, .. } => self.0[0] += 1,
+            Rule::MergeRefused { queue: Queue::OutOfOrder, why: MergeRefusal::Shared, .. } => self.0[1] += 1,
+            _ => {}
+        }
+    }
+}
+
+#[test]
+fn a_sender_gives_up_its_share_of_what_arrived_out_of_order_one_behind_the_other() {
+    let run_with = |sack| {
+        let mut c = quiet("6.1", 60);
+        (c.sender.sysctl.tcp_sack, c.receiver.sysctl.tcp_sack) = (sack, sack);
+        // The second packet is lost; what follows comes in two round trips.
+        c.forward.drop_every = 4;
+        c.forward.rate_bps = Some(4_000_000);
+        let mut seen = OutOfOrder::default();
+        run(&c, &mut seen).unwrap();
+        seen.0
+    };
+    let ([joined, _], [kept, refused]) = (run_with(true), run_with(false));
+    assert!(joined > kept && refused > 0, "{joined} merges with SACK, {kept} and {refused} refusals without");
 }
 
 #[test]

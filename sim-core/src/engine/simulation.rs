@@ -7,6 +7,7 @@ use super::arrivals::Ready;
 use super::calls::{is_direct, waits_for_calls};
 use super::closing::Closing;
 use super::cpu::{Cpu, LetGo};
+use super::departures::Context;
 use super::eevdf::Eevdf;
 use super::endpoint::Endpoint;
 use super::flow::{Flow, FlowId, Shared, Side};
@@ -123,8 +124,12 @@ pub(super) struct Simulation<'a, O: Observer> {
     pub(super) last_data: Option<SimTime>,
     /// When the call that is interrupted began to let soft interrupts in, until they begin.
     pub(super) let_in: Option<SimTime>,
-    /// The segment that is processed is received in the middle of a program's call.
-    pub(super) in_call: bool,
+    /// Where the present segment or call is worked on.
+    pub(super) context: Context,
+    /// The last step of a call has let soft interrupts in.
+    pub(super) opened: bool,
+    /// They are on their way into a call that has.
+    pub(super) enters_call: bool,
     /// A call has given the processor to the stack where it may sleep.
     pub(super) preempted: bool,
     /// Soft interrupts were raised by the interrupt that ended a program's sleep: its first call runs them.
@@ -260,7 +265,9 @@ impl<'a, O: Observer> Simulation<'a, O> {
             accounts: Accounts::new(),
             eevdf: eevdf(config),
             let_in: None,
-            in_call: false,
+            context: Context::Thread,
+            opened: false,
+            enters_call: false,
             direct: is_direct(config),
             uninterrupted: waits_for_calls(config),
             preempted: false,
@@ -468,6 +475,9 @@ impl<'a, O: Observer> Simulation<'a, O> {
             time += stall;
         }
         peer.rx.release_shared(end.tx.snd_una());
+        if end.tx.has_given_up() {
+            end.tx.take_given_up().for_each(|(start, end)| peer.rx.release_between(start, end));
+        }
         self.reading = now;
         self.cpu.busy_until(now.time);
         if !self.out.is_empty() {

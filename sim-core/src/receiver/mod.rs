@@ -177,6 +177,8 @@ pub struct Receiver {
     drops: u32,
     /// Skbs moved from the out-of-order queue since somebody asked.
     drained: u32,
+    /// Something has come out of order since the socket was made (`ooo_last_skb` has been set).
+    disordered: bool,
 
     queue: VecDeque<Skb>,
     /// Memory for the next collapse: an empty queue, and what it does.
@@ -213,6 +215,8 @@ pub struct Receiver {
     ts_offset: u32,
     /// Everything below is no longer shared with the sender's clones.
     unshared_below: Seq,
+    /// What the sender has given up beyond that.
+    unshared: Vec<(Seq, Seq)>,
     layout: SkbLayout,
 }
 
@@ -266,6 +270,7 @@ impl Receiver {
             backlog: VecDeque::new(),
             backlog_len: 0,
             draining: 0,
+            disordered: false,
             owned: false,
             reading: ReadCall::default(),
             sacks: Vec::new(),
@@ -280,6 +285,7 @@ impl Receiver {
             clock_origin_us: 0,
             ts_offset: 0,
             unshared_below: Seq(0),
+            unshared: Vec::new(),
             layout: SkbLayout::default(),
         }
     }
@@ -352,9 +358,26 @@ impl Receiver {
         self.owned
     }
 
+    /// Whether anything has ever come out of order.
+    pub(crate) fn was_disordered(&self) -> bool {
+        self.disordered
+    }
+
     /// The sender has freed its copies of everything below `up_to`: skbs below are no longer shared.
     pub fn release_shared(&mut self, up_to: Seq) {
         self.unshared_below = self.unshared_below.max(up_to);
+    }
+
+    /// So it has its copies of what lies from `start` to `end`.
+    #[cold]
+    pub(crate) fn release_between(&mut self, start: Seq, end: Seq) {
+        let known = self.unshared_below;
+        self.unshared.retain(|&(_, end)| end > known);
+        // Mostly one range grows.
+        match self.unshared.last_mut() {
+            Some(last) if last.0 <= start && start <= last.1 => last.1 = last.1.max(end),
+            _ => self.unshared.push((start, end)),
+        }
     }
 
     /// Whether it holds pages with data from `from` on that nobody has copied.
@@ -385,7 +408,10 @@ impl Receiver {
     fn is_shared(&self, skb: &Skb, now: SimTime) -> bool {
         match skb.buf.share {
             Share::None => false,
-            Share::UntilAcked(end) => self.unshared_below < end,
+            Share::UntilAcked(end) => {
+                let given_up = |&(from, to): &(Seq, Seq)| from < end && end <= to;
+                self.unshared_below < end && !self.unshared.iter().any(given_up)
+            }
             Share::UntilTime(t) => now < t,
         }
     }

@@ -41,6 +41,7 @@ impl Receiver {
         cx.host.counters.ofo_queue += 1;
         let place = if self.ofo.is_empty() {
             self.first_sack(skb.seq, skb.end_seq);
+            self.disordered = true;
             Place::Own(self.ofo.insert_at(Slot { parent: NIL, left: false }, skb))
         } else {
             let place = self.place_ofo(cx, &skb);

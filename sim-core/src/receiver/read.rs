@@ -3,6 +3,7 @@
 use super::Receiver;
 use crate::observer::{AckReason, Observer};
 use crate::send_half::{Cx, SendHalf};
+use crate::skb::{Share, Skb};
 use crate::state::AckPending;
 
 impl Receiver {
@@ -44,6 +45,25 @@ impl Receiver {
         self.queue.pop_front();
         self.uncharge(cx, truesize);
         self.reading.left > 0 && !fin
+    }
+
+    /// In how many page fragments that lies, in millionths, which the `recv` in progress takes from its first skb: those of the skb in
+    /// proportion.
+    pub(crate) fn fragments_ahead(&self) -> u64 {
+        let share = |skb: &Skb| {
+            let unread = skb.len - ((self.copied_seq - skb.seq).max(0) as u32).min(skb.len);
+            let taken = u64::from(unread.min(self.reading.left));
+            u64::from(skb.buf.nr_frags) * taken * 1_000_000 / u64::from(skb.len.max(1))
+        };
+        self.queue.front().map_or(0, share)
+    }
+
+    /// Whether the `recv` in progress reads its first skb to the end, and that is no clone of the sender's.
+    pub(crate) fn frees_own_skb(&self) -> bool {
+        let frees = |skb: &Skb| {
+            skb.buf.share == Share::None && skb.end_seq - self.copied_seq <= i64::from(self.reading.left)
+        };
+        self.queue.front().is_some_and(frees)
     }
 
     /// Bytes that the `recv` in progress has copied.

@@ -1,6 +1,9 @@
-//! Small packets are joined when they are sent again (`tcp_retrans_try_collapse`).
+//! Packets in flight become one: small ones that are sent again (`tcp_retrans_try_collapse`), and those that arrived out of order
+//! (`tcp_shift_skb_data`). The latter stay what they are here, as nothing depends on their number; what matters is that the sender
+//! gives up its share of their data.
 
 use super::Sender;
+use super::write_queue::{Marks, TxSkb};
 use crate::seq::Seq;
 
 impl Sender {
@@ -33,5 +36,38 @@ impl Sender {
                 self.loss.sacked_out = self.loss.sacked_out.saturating_sub(next.segs);
             }
         }
+    }
+
+    /// The skb at `i` has just been found to have arrived out of order; `was` says what was known of it before. If the one before it
+    /// has, too, it takes over the data, and the next one's if that has: from then on the receiver's skbs share it with nobody.
+    pub(super) fn give_up_arrived(&mut self, i: usize, was: Marks) {
+        let arrived = |s: &TxSkb| s.marks.sacked && !s.marks.lost && !s.marks.retrans;
+        let segment = |s: &TxSkb| if s.segs > 1 { s.mss } else { s.len };
+        let rtx = &self.queue.rtx;
+        let (Some(before), Some(skb)) = (i.checked_sub(1).and_then(|b| rtx.get(b)), rtx.get(i)) else {
+            return;
+        };
+        let alike = |s: &TxSkb| arrived(s) && segment(s) == segment(skb);
+        if !self.shares_data || (was.retrans && !was.lost) || !alike(before) {
+            return;
+        }
+        let next = rtx.get(i + 1).filter(|next| alike(next));
+        let (start, end) = (before.seq, next.unwrap_or(skb).end_seq());
+        self.given_up.push((start, end));
+        let last = i + usize::from(next.is_some());
+        for s in self.queue.rtx.range_mut(i - 1..=last) {
+            s.marks.shared = false;
+        }
+    }
+
+    /// Whether it has given up anything since it was last asked what.
+    #[inline]
+    pub(crate) fn has_given_up(&self) -> bool {
+        !self.given_up.is_empty()
+    }
+
+    /// What it has given up since this was last asked: from the first sequence number of one skb to behind the last of another.
+    pub(crate) fn take_given_up(&mut self) -> impl Iterator<Item = (Seq, Seq)> + '_ {
+        self.given_up.drain(..)
     }
 }

@@ -173,6 +173,8 @@ pub struct Sender {
     pacing: Option<Pacing>,
     /// The receiver of a packet shares its data (loopback and pairs of virtual devices).
     shares_data: bool,
+    /// Data that it has given up before it was acknowledged.
+    given_up: Vec<(Seq, Seq)>,
     sack_ok: bool,
     ecn: ecn::SenderEcn,
     timestamps: bool,
@@ -263,6 +265,7 @@ impl Sender {
             gso_max: tso::gso_max(kernel.max_tcp_header),
             pacing_rate: config.sockopt.max_pacing_rate.unwrap_or(u64::MAX),
             pacing: config.sockopt.max_pacing_rate.map(Pacing::new),
+            given_up: Vec::new(),
             shares_data: config.nic.model == NicModel::Loopback,
             sack_ok: false,
             ecn: ecn::SenderEcn::default(),

@@ -124,6 +124,9 @@ impl Sender {
                 self.split_in_flight(i, covered);
             }
             self.tag(cx, i, seg, duplicate, flags);
+            if !duplicate && !skb.marks.sacked {
+                self.give_up_arrived(i, skb.marks);
+            }
             i += 1;
         }
     }
