@@ -137,8 +137,8 @@ impl Receiver {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Route;
-    use crate::host::Host;
+    use crate::config::*;
+    use crate::host::{Host, TcpMem};
     use crate::linux::by_name;
     use crate::observer::Silent;
     use crate::time::{Jiffies, JiffyClock, SimDuration, SimTime};
@@ -186,5 +186,38 @@ mod tests {
         for (what, change) in differs {
             assert!(!begins(change), "{what}");
         }
+    }
+
+    #[test]
+    fn memory_is_had_in_passing_where_there_is_room_and_the_host_has_plenty() {
+        let kernel = by_name("6.1").unwrap();
+        let end = EndpointConfig {
+            sysctl: kernel.default_sysctls(),
+            sockopt: SockOpts::default(),
+            route: Route::default(),
+            offload: Offload { tso: false, gso: false, gro: false },
+            nic: NicModel::Loopback.into(),
+            congestion: Congestion::Cubic,
+            write: WriteConfig::NEVER,
+            read: ReadConfig::NEVER,
+        };
+        let snd = Sender::new(kernel, &end, &HostConfig::without_costs(250));
+        let mut rx = Receiver::new(kernel, kernel.default_sysctls(), Route::default());
+        rx.rmem = 60_000;
+        let skb = Skb { len: 1_024, buf: Buffer { truesize: 2_304, ..Buffer::default() }, ..Skb::default() };
+        let now = JiffyClock::new(250, SimDuration::ZERO).now(SimTime::ZERO);
+        let had = |rx: &Receiver, mut host: Host| {
+            let cx = Cx { now, out: &mut Vec::new(), host: &mut host, obs: &mut Silent };
+            rx.gets_memory_for(&cx, &snd, &skb)
+        };
+        let allocated = |pages: i64| {
+            let mut host = Host::with_memory(TcpMem::new([100, 200, 300], 0));
+            host.memory.add(SimTime::ZERO, pages);
+            host
+        };
+        assert!(had(&rx, allocated(99)));
+        assert!(!had(&rx, allocated(100)), "the next page is above the first limit");
+        rx.rmem = rx.rcvbuf + 1;
+        assert!(!had(&rx, allocated(0)), "the budget is used up");
     }
 }
