@@ -92,6 +92,15 @@ impl FragStarts {
         self.runs.range(from..).flat_map(move |r| (r.up_to(seq)..r.count).map(|i| behind(r.first, i)))
     }
 
+    /// Whether none begins after `seq` and before `end`, as far as the last run says; `false` where others have to be asked.
+    #[inline]
+    pub(super) fn none_within(&self, seq: Seq, end: Seq) -> bool {
+        self.runs.back().is_some_and(|run| {
+            let begun = run.up_to(seq);
+            begun > 0 && (begun == run.count || end <= behind(run.first, begun))
+        })
+    }
+
     /// Nothing before `una` is needed any more; the fragment that holds the byte at `una` still is.
     pub(super) fn forget_before(&mut self, una: Seq) {
         while self.runs.get(1).is_some_and(|next| next.first <= una) {
@@ -136,6 +145,8 @@ mod tests {
             for &b in &numbers {
                 let within = all.iter().filter(|&&s| a < s && s < b).count();
                 assert_eq!(starts.between(Seq(a), Seq(b)), within as u32, "{a} {b}");
+                let asked = starts.runs.back().is_some_and(|run| a >= run.first.0);
+                assert_eq!(starts.none_within(Seq(a), Seq(b)), asked && within == 0, "{a} {b}");
             }
         }
         for &una in &numbers {

@@ -33,6 +33,13 @@ impl Sender {
         }
         let ack = seg.ack;
         let prior_una = self.window.snd_una;
+        if ack == prior_una && self.is_silent() && seg.sack.is_empty() {
+            // Nothing was sent that it could be about.
+            cx.host.counters.pure_acks += u64::from(seg.seq == seg.end_seq());
+            self.take_window(seg);
+            self.probes_out = 0;
+            return AckOutcome::Ok;
+        }
         match self.window.classify(ack) {
             AckRange::Old => {
                 let mut flags = AckFlags::default();
@@ -63,14 +70,11 @@ impl Sender {
         } else {
             flags.ece = self.echoes_mark(seg);
             cx.host.counters.pure_acks += u64::from(seg.seq == seg.end_seq());
-            let (max, granted) = (self.window.max_window, self.window.snd_wnd);
-            flags.window = self.window.update(seg.seq, ack, seg.window);
+            let granted = self.window.snd_wnd;
+            flags.window = self.take_window(seg);
             // What has waited for the window for longer than a timeout begins anew, before it is sent.
             if self.window.snd_wnd != granted && !self.queue.unsent.is_empty() {
                 self.restart_after_idle(cx.now);
-            }
-            if self.window.max_window > max {
-                self.mss = super::send_mss(self.mss_limit, self.window.max_window);
             }
         }
         self.window.advance(ack);
@@ -103,6 +107,17 @@ impl Sender {
         self.control_congestion(cx, &flags);
         self.send_after_ack(cx, rx, resend);
         AckOutcome::Ok
+    }
+
+    /// Takes the window of a segment, if it is newer than the one in force; returns whether it was.
+    #[inline(always)]
+    fn take_window(&mut self, seg: &Segment) -> bool {
+        let max = self.window.max_window;
+        let newer = self.window.update(seg.seq, seg.ack, seg.window);
+        if self.window.max_window > max {
+            self.mss = super::send_mss(self.mss_limit, self.window.max_window);
+        }
+        newer
     }
 
     /// Frees what is acknowledged and takes RTT samples (`tcp_clean_rtx_queue`). `prior_highest` is the highest data

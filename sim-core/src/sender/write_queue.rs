@@ -344,8 +344,8 @@ impl WriteQueue {
     /// Offsets in the `len` bytes from `seq` at which a new page fragment begins; unused places hold 0.
     pub fn breaks(&self, seq: Seq, len: u32) -> [u32; MAX_BREAKS] {
         let mut out = [0; MAX_BREAKS];
-        if len > 0 {
-            let end = seq + len;
+        let end = seq + len;
+        if len > 0 && !self.frag_starts.none_within(seq, end) {
             let inside = self.frag_starts.after(seq).take_while(|start| *start < end);
             for (slot, start) in out.iter_mut().zip(inside) {
                 *slot = (start - seq) as u32;
