@@ -3,15 +3,16 @@
 use std::collections::BTreeMap;
 
 use sim_core::config::{
-    CallConfig, Chance, Change, ClosingConfig, Congestion, EndpointConfig, FairQueue, FlowsConfig,
-    HostConfig, LinkConfig, LiveOption, NicModel, Offload, Probability, ReadConfig, ReadMode, Reorder,
-    RunConfig, Shaper, SockOpts, StepShares, StopConfig, TimedChange, Tokens, WriteConfig, WriteMode,
+    CallConfig, Change, ClosingConfig, Congestion, EndpointConfig, FlowsConfig, HostConfig, LinkConfig,
+    LiveOption, NicModel, Offload, ReadConfig, ReadMode, RunConfig, SockOpts, StepShares, StopConfig,
+    TimedChange, WriteConfig, WriteMode,
 };
 use sim_core::skb::SkbLayout;
 use sim_core::time::SimDuration;
 use thiserror::Error;
 
 use super::machine::Machine;
+use super::path::links;
 use crate::recording::{CaseKind, Recording};
 use crate::replay::setup::{Setup, SetupError, word_after, words_of};
 
@@ -46,6 +47,10 @@ const FIRST_SEND_NS: u64 = 34_000;
 const ASK_NS: [u64; 2] = [13_800, 5_500];
 /// From the time of a packet to the clock's reading in the interrupt of its timer, and from a tick to that.
 const READS_CLOCK_NS: [u64; 2] = [1_000, 2_500];
+/// By how much earlier than the ACK of a `recv` comes to the queue a packet comes due that is received in the call: of those between half a
+/// microsecond before and after, 12 of 31 are on 6.12. And by how much earlier than the return its interrupt comes: a return is recorded 2 to
+/// 3 us behind the place where the socket is unlocked.
+const IN_TIME_NS: [u64; 2] = [500, 2_700];
 /// From an interrupt to the program whose sleep it ends, if the program goes before soft interrupts that were raised with it, and from the call that runs these to the
 /// first segment. The first is 6.7 us on 6.12 and 8.1 on 6.18.
 const ROUSE_FIRST_NS: [u64; 2] = [8_000, 17_500];
@@ -66,10 +71,6 @@ const PACKET_COST_NS: u64 = 24_800;
 const BURST_GAPS_NS: std::ops::RangeInclusive<u64> = 20_000..=30_000;
 /// What a sleep can be too long by, ns; other distances of chunks are not those of single sleeps.
 const OVERSLEEPS_NS: std::ops::RangeInclusive<u64> = 50_000..=60_000;
-/// The queueing discipline of a device on the way in.
-const BEHIND: &str = "dev ifb0 root netem";
-/// Packets that fit a link without a queueing discipline.
-const NO_LIMIT: u32 = u32::MAX;
 /// Events after which a run is given up.
 const MAX_EVENTS: u64 = 20_000_000;
 
@@ -136,6 +137,7 @@ impl Around {
                 enter: SimDuration::from_nanos(ASK_NS[1]),
                 slack: SimDuration::from_nanos(TIMER_SLACK_NS),
                 reads_clock: READS_CLOCK_NS.map(SimDuration::from_nanos),
+                in_time: IN_TIME_NS.map(SimDuration::from_nanos),
                 rouse_first: ROUSE_FIRST_NS.map(SimDuration::from_nanos),
                 lead: first_send,
                 touch: SimDuration::from_nanos(TOUCH_NS),
@@ -357,111 +359,6 @@ fn outages(rec: &Recording) -> Vec<TimedChange> {
     let seconds: f64 = sleep.trim_end_matches(';').parse().unwrap_or(0.0);
     let up = SimDuration::from_nanos((seconds.clamp(0.0, 1e6) * 1e9) as u64);
     vec![down(SimDuration::ZERO, true), down(up, false)]
-}
-
-/// The two directions. Where a queueing discipline keeps them apart, data takes its first band.
-fn links(rec: &Recording, setup: &Setup) -> Result<(LinkConfig, LinkConfig), ConfigError> {
-    let has = |needle: &str| rec.summary.setup.iter().any(|l| l.contains(needle));
-    // Data may also be delayed on the way in, behind the sending host, by a device of its own.
-    let both = if has(BEHIND) {
-        [BEHIND, "parent 1:2 "]
-    } else if has("root handle 1: prio") {
-        ["parent 1:1 ", "parent 1:2 "]
-    } else {
-        ["netem"; 2]
-    };
-    let [forward, reverse] = both.map(|needle| link(rec, setup, needle));
-    let (drop_every, drop_run) = loss(rec)?;
-    // One discipline at the root of `lo` serves both directions. The disciplines of the recorded device are the sending
-    // host's own; a device on the way in is not.
-    let both_ways = both[0] == both[1];
-    let forward = LinkConfig { drop_every, drop_run, both_ways, in_host: !has(BEHIND), ..forward? };
-    let forward = LinkConfig {
-        in_host: forward.in_host && forward.shaper.is_none(),
-        behind_host: has(BEHIND),
-        ..forward
-    };
-    Ok((forward, LinkConfig { in_host: true, ..reverse? }))
-}
-
-/// One direction: what the last line with `needle` says about netem.
-fn link(rec: &Recording, setup: &Setup, needle: &str) -> Result<LinkConfig, ConfigError> {
-    let unsupported = |what: &str| ConfigError::Unsupported { case: rec.case.clone(), what: what.to_owned() };
-    let words = words_of(&rec.summary.setup, needle);
-    let delay = match word_after::<String>(&words, "delay") {
-        None => SimDuration::ZERO,
-        Some(text) => text
-            .strip_suffix("ms")
-            .and_then(|t| t.parse().ok())
-            .map(SimDuration::from_millis)
-            .ok_or_else(|| unsupported(&format!("delay {text}")))?,
-    };
-    let rate = word_after::<String>(&words, "rate").or_else(|| word_after(&words, "maxrate"));
-    let rate_bps = match rate {
-        None => None,
-        Some(text) => Some(
-            [("mbit", 1_000_000), ("kbit", 1_000)]
-                .into_iter()
-                .find_map(|(unit, bits)| Some(text.strip_suffix(unit)?.parse::<u64>().ok()? * bits))
-                .ok_or_else(|| unsupported(&format!("rate {text}")))?,
-        ),
-    };
-    if words.contains(&"tbf") {
-        let missing = |what: &str| unsupported(&format!("tbf without {what}"));
-        let shaper = Shaper::Tokens(Tokens {
-            rate_bps: rate_bps.ok_or_else(|| missing("rate"))?,
-            burst: word_after(&words, "burst").ok_or_else(|| missing("burst"))?,
-            limit: word_after(&words, "limit").ok_or_else(|| missing("limit"))?,
-        });
-        let free = LinkConfig { limit: NO_LIMIT, mtu: setup.mtu, ..LinkConfig::default() };
-        return Ok(LinkConfig { shaper: Some(shaper), ..free });
-    }
-    if words.contains(&"fq") {
-        // `maxrate` is the only rate that it can have; `tc` counts bytes.
-        let fair = FairQueue {
-            limit: word_after(&words, "limit").unwrap_or(10_000),
-            flow_limit: word_after(&words, "flow_limit").unwrap_or(100),
-            max_rate: rate_bps.map(|bits| bits / 8),
-        };
-        let free = LinkConfig { limit: NO_LIMIT, mtu: setup.mtu, ..LinkConfig::default() };
-        return Ok(LinkConfig { shaper: Some(Shaper::Fair(fair)), ..free });
-    }
-    Ok(LinkConfig {
-        delay,
-        limit: word_after(&words, "limit").unwrap_or(NO_LIMIT),
-        mtu: setup.mtu,
-        rate_bps,
-        reorder: reorder(rec, &words)?,
-        ..LinkConfig::default()
-    })
-}
-
-/// Packets that overtake: `reorder 100% gap N`, the form that leaves nothing to chance.
-fn reorder(rec: &Recording, words: &[&str]) -> Result<Option<Reorder>, ConfigError> {
-    let Some(at) = words.iter().position(|w| *w == "reorder") else { return Ok(None) };
-    let chance = Chance { probability: Probability::ALWAYS, ..Chance::default() };
-    match words[at..] {
-        [_, "100%", "gap", gap, ..] => gap.parse().ok().map(|gap| Some(Reorder { chance, gap })),
-        _ => None,
-    }
-    .ok_or_else(|| ConfigError::Unsupported { case: rec.case.clone(), what: words[at..].join(" ") })
-}
-
-/// Of every so many segments to the server the last ones are dropped: `tc filter ... action gact pass random determ
-/// drop N`. Several in a row are as many actions, each of which counts what the ones before let pass.
-fn loss(rec: &Recording) -> Result<(u32, u32), ConfigError> {
-    let words = words_of(&rec.summary.setup, "action gact");
-    let Some(first) = words.iter().position(|w| *w == "action") else { return Ok((0, 0)) };
-    let actions: Vec<&[&str]> = words[first..].split(|w| *w == "action").skip(1).collect();
-    let period = |a: &[&str]| match a {
-        ["gact", "pass" | "pipe", "random", "determ", "drop", n] => n.parse::<u32>().ok(),
-        _ => None,
-    };
-    let periods: Option<Vec<u32>> = actions.iter().map(|a| period(a)).collect();
-    periods
-        .filter(|p| p.windows(2).all(|w| w[0] == w[1] + 1))
-        .and_then(|p| Some((*p.first()?, p.len() as u32)))
-        .ok_or_else(|| ConfigError::Unsupported { case: rec.case.clone(), what: words.join(" ") })
 }
 
 fn writer(options: &Options<'_>, start: SimDuration, late: SimDuration) -> WriteConfig {

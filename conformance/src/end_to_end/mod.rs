@@ -24,6 +24,7 @@
 //! | file | concern |
 //! |---|---|
 //! | `config` | the configuration, from the summary |
+//! | `path` | its path, from the `tc` lines |
 //! | `machine` | what the recorded machine takes for things |
 //! | `trace` | gathers what the model did |
 //! | `compare` | line by line |
@@ -33,6 +34,7 @@ mod compare;
 mod config;
 mod envelope;
 mod machine;
+mod path;
 mod trace;
 
 use sim_core::engine;

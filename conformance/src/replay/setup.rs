@@ -71,11 +71,30 @@ pub(crate) fn word_after<T: std::str::FromStr>(words: &[&str], key: &str) -> Opt
     words.get(at + 1)?.parse().ok()
 }
 
-/// The delay of the `netem` line; none without one. The recorder's lines give it in milliseconds.
+/// A number and its unit.
+pub(crate) fn with_unit(text: &str) -> Option<(f64, &str)> {
+    let at = text.find(|c: char| c.is_ascii_alphabetic() || c == '%').unwrap_or(text.len());
+    let (number, unit) = text.split_at(at);
+    number.parse().ok().filter(|n: &f64| n.is_finite() && *n >= 0.0).map(|n| (n, unit))
+}
+
+/// A time as `tc` reads it; a bare number counts microseconds.
+pub(crate) fn time(text: &str) -> Option<SimDuration> {
+    let (n, unit) = with_unit(text)?;
+    let ns = match unit {
+        "s" | "sec" | "secs" => 1e9,
+        "ms" | "msec" | "msecs" => 1e6,
+        "us" | "usec" | "usecs" | "" => 1e3,
+        "ns" => 1.0,
+        _ => return None,
+    };
+    Some(SimDuration::from_nanos((n * ns).round() as u64))
+}
+
+/// The delay of the `netem` line; none without one.
 fn delay(setup: &[String]) -> SimDuration {
     let text: Option<String> = word_after(&words_of(setup, "netem"), "delay");
-    let ms = text.and_then(|t| t.strip_suffix("ms").and_then(|n| n.parse::<f64>().ok())).unwrap_or(0.0);
-    SimDuration::from_nanos((ms.clamp(0.0, 1e6) * 1e6) as u64)
+    text.as_deref().and_then(time).unwrap_or_default()
 }
 
 fn three(text: &str, default: [u32; 3]) -> [u32; 3] {
