@@ -202,6 +202,9 @@ pub struct CallConfig {
     /// recorder reads the last skb of that queue, and a read through a null pointer faults. It looks once for each skb that a `recv`
     /// takes, once at its end and once for an ACK.
     pub in_order: SimDuration,
+    /// By how much earlier a packet must come due to be received in a `recv`: than the ACK of that call comes to the device's queue, and than its
+    /// interrupt could come before the return. The socket is unlocked by then.
+    pub in_time: [SimDuration; 2],
     /// How long after its begin a `recv` that takes its socket lets in soft interrupts that are due (`lock_sock`). Zero: it does not.
     pub lock: SimDuration,
     /// Whether it does, too, each time that it has freed an skb that is no clone of the sender's (`kfree_skb_napi_cache`, 6.10).
@@ -269,6 +272,7 @@ impl CallConfig {
             copy: SimDuration::from_nanos(ns * 10),
             frag: SimDuration::ZERO,
             in_order: SimDuration::ZERO,
+            in_time: [SimDuration::ZERO; 2],
             lock: SimDuration::ZERO,
             free_lets_in: false,
             entry: SimDuration::ZERO,

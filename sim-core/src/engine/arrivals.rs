@@ -224,7 +224,6 @@ impl<O: Observer> Simulation<'_, O> {
                 self.segment_ready(time, front);
                 self.lags = Default::default();
                 self.context = Context::Thread;
-                self.segments_drained(front.packet.flow, front.to);
                 if let Some(at) = self.data_left {
                     self.cpu.sent_data(at, !self.busy, called);
                 }

@@ -275,16 +275,22 @@ impl<O: Observer> Simulation<'_, O> {
             let early = sent && matches!(call.call, Call::Recv(_));
             // Who sends looks at the device's queue right behind the packet; once it has let go of its socket, from there on.
             let alarm = self.config.host.calls.reads_clock[0];
+            let [ahead_of_queue, ahead_of_return] = self.config.host.calls.in_time;
+            let before = |d: SimDuration| SimTime::from_nanos(time.as_nanos().saturating_sub(d.as_nanos()));
             let [looks, lets_in] = match self.last_look_of(&call).filter(|_| !early) {
                 Some([look, _]) if sent => [look; 2],
                 Some([_, back]) if call.stage == Stage::Released => [time, back],
-                _ if opened || (call.stage == Stage::Released && matches!(call.call, Call::Recv(_))) => {
-                    [SimTime::from_nanos(time.as_nanos().saturating_sub(alarm.as_nanos())), time]
+                _ if opened => [before(alarm), time],
+                // It unlocks its socket a little before it returns.
+                _ if call.stage == Stage::Released && matches!(call.call, Call::Recv(_)) => {
+                    [before(alarm + ahead_of_return), time]
                 }
                 // The ACK of a `recv` finds what was due when it came to the queue.
                 _ if early && threaded && !self.direct => {
-                    let left = SimTime::from_nanos(time.as_nanos().saturating_sub(self.cpu.ack().as_nanos()));
-                    [left + self.cpu.descent(); 2]
+                    let [_, ack] = self.cpu.read_ack();
+                    let queued = before(ack + self.look(flow, call.side)) + self.cpu.descent();
+                    let looks = queued.as_nanos().saturating_sub(ahead_of_queue.as_nanos());
+                    [SimTime::from_nanos(looks), queued]
                 }
                 _ => [time; 2],
             };

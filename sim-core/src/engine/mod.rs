@@ -24,6 +24,8 @@ mod outcome;
 #[cfg(test)]
 mod program_tests;
 #[cfg(test)]
+mod reading_tests;
+#[cfg(test)]
 mod sender_tests;
 mod simulation;
 mod slabs;

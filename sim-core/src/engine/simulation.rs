@@ -483,6 +483,9 @@ impl<'a, O: Observer> Simulation<'a, O> {
         if !self.out.is_empty() {
             self.send_out(flow, side, time);
         }
+        if matches!(self.context, Context::Thread | Context::InCall) {
+            self.segments_drained(flow, side);
+        }
         self.after(flow, side, now);
         result
     }
