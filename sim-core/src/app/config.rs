@@ -218,6 +218,18 @@ pub struct CallConfig {
     pub ask: SimDuration,
     /// From there to the first byte.
     pub enter: SimDuration,
+    /// From the begin of any other `send` to its first byte: taking the socket, and the first skb.
+    pub send_entry: SimDuration,
+    /// By how much later than where its soft interrupts end a program begins that waited for room: its thread's way out of `poll`.
+    pub room_entry: SimDuration,
+    /// From where a call lets go of its socket to where it lets in soft interrupts before it works through the backlog, and from there
+    /// to the first segment out of it.
+    pub drain: [SimDuration; 2],
+    /// By how much sooner than the next segment would follow the call returns behind the last one: one with data, and one without.
+    pub drained: [SimDuration; 2],
+    /// From where soft interrupts are let in to the first segment in a backlog, beyond taking it off its link: a socket that a call
+    /// holds is not looked at.
+    pub into_backlog: SimDuration,
     /// From the last look of a `send` at its device's queue to where the way back to its program lets in what has come due since: the
     /// socket is unlocked, or another thread is to run (`need_resched`). Zero: nothing is let in there.
     pub way_back: SimDuration,
@@ -279,6 +291,11 @@ impl CallConfig {
             first_send: SimDuration::ZERO,
             ask: SimDuration::ZERO,
             enter: SimDuration::ZERO,
+            send_entry: SimDuration::ZERO,
+            room_entry: SimDuration::ZERO,
+            drain: [SimDuration::ZERO; 2],
+            drained: [SimDuration::ZERO; 2],
+            into_backlog: SimDuration::ZERO,
             way_back: SimDuration::ZERO,
             switch: SimDuration::ZERO,
             slack: SimDuration::ZERO,

@@ -50,6 +50,8 @@ pub struct StepShares {
     pub cut: u32,
     /// Putting a segment into the backlog of a socket that a call holds.
     pub backlog: u32,
+    /// What that takes more where one is there already, with which the segment might be merged.
+    pub backlog_merge: u32,
     /// Processing a segment out of the backlog.
     pub backlogged: u32,
     /// The same of one without data.
@@ -98,6 +100,7 @@ impl Default for StepShares {
             alarm: 0,
             cut: 133_334,
             backlog: 250_000,
+            backlog_merge: 0,
             backlogged: 750_000,
             backlogged_pure: 750_000,
             drain: 0,

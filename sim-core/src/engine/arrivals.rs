@@ -127,6 +127,9 @@ impl<O: Observer> Simulation<'_, O> {
                 None => self.cpu.interrupt(time, of, idle),
             }
         }
+        if idle && self.calling > 0 && self.config.host.calls.drain[1] > SimDuration::ZERO {
+            self.goes_into_backlog(popped.or_else(|| self.links[link.at()].next_plain()).copied());
+        }
         let memory = self.memory_for_pieces(of);
         self.cpu.gets(memory);
         let kept = self.input.add(of);
@@ -160,6 +163,15 @@ impl<O: Observer> Simulation<'_, O> {
             Some(back) => time.max(back),
             None => self.cpu.after_program(time.max(over), free),
         })
+    }
+
+    /// The first packet that waits is sooner where it is to be if a call holds its socket.
+    fn goes_into_backlog(&mut self, packet: Option<Packet>) {
+        let Some(packet) = packet else { return };
+        let to = Side::sends(packet.way).peer();
+        if self.flows[packet.flow as usize].ends[to.at()].rx.is_owned() {
+            self.cpu.enters_backlog(self.config.host.calls.into_backlog);
+        }
     }
 
     /// Tells the observer how long data was on its way.
@@ -208,7 +220,7 @@ impl<O: Observer> Simulation<'_, O> {
                 let called = self.config.host.calls.threaded_softirqs && self.interrupted_call.is_some();
                 let in_call = called && (self.direct || !self.preempted);
                 let cost = if held {
-                    self.cpu.backlog()
+                    self.cpu.backlog(socket.backlog_waiting() > 0)
                 } else {
                     let cost = self.cpu.segment(front.to, !self.busy, alone, empty);
                     if in_call {
@@ -255,6 +267,9 @@ impl<O: Observer> Simulation<'_, O> {
         if !self.busy {
             self.accounts.softirqs_sleep(self.cpu.begin(time));
             self.softirqs_sleep(self.cpu.begin(time));
+            if std::mem::take(&mut self.roused) {
+                self.cpu.busy_until(self.cpu.begin(time) + self.config.host.calls.room_entry);
+            }
             for to in [Side::Receiver, Side::Sender] {
                 while let Some((flow, seg, buffer)) = self.ports[to.at()].poll_ends() {
                     self.deliver(flow, to, time, &seg, &buffer);

@@ -44,6 +44,8 @@ enum Stage {
     Finish,
     /// It lets go of the socket.
     Release,
+    /// Before that it works through the backlog.
+    Drain,
     /// It has let go of the socket, and soft interrupts may run once more before it returns.
     Released,
     /// It is done, and the processor was somebody else's before the program goes on.
@@ -353,7 +355,11 @@ impl<O: Observer> Simulation<'_, O> {
                 let memory = if begins { self.memory_for_send(flow, side.at()) } else { SimDuration::ZERO };
                 let calls = &self.config.host.calls;
                 let time = if cold { time + calls.first_send } else { time };
-                let time = if asked { time + calls.enter } else { time } + memory;
+                let time = match (asked, begins) {
+                    (true, _) => time + calls.enter,
+                    (false, true) if !cold => time + calls.send_entry,
+                    _ => time,
+                } + memory;
                 let result = self.on(flow, side, time, |cx, end| {
                     if begins {
                         end.rx.own();
@@ -395,7 +401,7 @@ impl<O: Observer> Simulation<'_, O> {
                 }
                 false
             }
-            Stage::Release => self.release_step(flow, call, time),
+            Stage::Release | Stage::Drain => self.release_step(flow, call, time),
             Stage::Released => true,
             Stage::Return => true,
         }
@@ -483,7 +489,7 @@ impl<O: Observer> Simulation<'_, O> {
                 call.stage = Stage::Release;
                 false
             }
-            Stage::Release => self.release_step(flow, call, time),
+            Stage::Release | Stage::Drain => self.release_step(flow, call, time),
             Stage::Released => true,
             Stage::Return => true,
         }
@@ -496,13 +502,23 @@ impl<O: Observer> Simulation<'_, O> {
             return false;
         }
         let pure = self.flows[flow as usize].ends[side.at()].rx.backlog_begins_empty();
+        let spared = if pure { SimDuration::ZERO } else { self.spared_look(flow, side) };
+        let cost = self.cpu.backlogged(pure).saturating_sub(spared);
         self.lags = self.cpu.reactions(false, false);
         self.context = Context::Drain;
+        let measured = self.config.host.calls.drain[1] > SimDuration::ZERO;
+        if measured {
+            self.cpu.busy_until(time + cost);
+        }
         self.on(flow, side, time, |cx, end| end.drain_one(cx));
         self.lags = Default::default();
         self.context = Context::Thread;
-        let spared = if pure { SimDuration::ZERO } else { self.spared_look(flow, side) };
-        self.cpu.busy_until(time + self.cpu.backlogged(pure).saturating_sub(spared));
+        if measured {
+            // What was sent because of it comes on top.
+            let sending = self.reading.time.max(time).since(time);
+            self.cpu.busy_until(self.cpu.begin(time) + sending);
+        }
+        self.cpu.busy_until(time + cost);
         self.segments_drained(flow, side);
         true
     }
@@ -511,7 +527,22 @@ impl<O: Observer> Simulation<'_, O> {
     /// interrupts do not wait for their thread, unlocking the socket lets them in (`spin_unlock_bh`).
     fn release_step(&mut self, flow: FlowId, call: &mut InCall, time: SimTime) -> bool {
         let side = call.side;
+        let [way_in, way] = self.config.host.calls.drain;
+        let waits = self.flows[flow as usize].ends[side.at()].rx.backlog_waiting() > 0;
+        if call.stage == Stage::Release && waits && way > SimDuration::ZERO {
+            call.stage = Stage::Drain;
+            call.sent_at = None;
+            call.owed = way;
+            self.cpu.busy_until(time + way_in);
+            self.opened = !self.uninterrupted && !self.direct;
+            return false;
+        }
+        let time = time + std::mem::take(&mut call.owed);
+        let pure = waits && self.flows[flow as usize].ends[side.at()].rx.backlog_begins_empty();
         if self.drain_one(flow, side, time) {
+            if self.flows[flow as usize].ends[side.at()].rx.backlog_waiting() == 0 {
+                self.cpu.is_free_sooner(self.config.host.calls.drained[usize::from(pure)]);
+            }
             return false;
         }
         let sent_before = self.transmitted;

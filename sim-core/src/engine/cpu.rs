@@ -50,7 +50,7 @@ struct Times {
     take: SimDuration,
     alarm: SimDuration,
     cut: SimDuration,
-    backlog: SimDuration,
+    backlog: [SimDuration; 2],
     backlogged: [SimDuration; 2],
     send: SimDuration,
     let_go: SimDuration,
@@ -106,7 +106,7 @@ impl Cpu {
             take: of(take),
             alarm: of(alarm),
             cut: of(cut),
-            backlog: of(backlog),
+            backlog: [of(backlog), of(backlog) + of(steps.backlog_merge)],
             backlogged: [of(backlogged), of(steps.backlogged_pure)],
             send: of(steps.send),
             let_go: of(steps.let_go),
@@ -173,6 +173,11 @@ impl Cpu {
         self.free_at = self.free_at + entry + SimDuration::from_nanos(pieces);
         self.entrance = SimDuration::ZERO;
         self.rung = false;
+    }
+
+    /// What it does is over sooner by `time` than was thought.
+    pub(super) fn is_free_sooner(&mut self, time: SimDuration) {
+        self.free_at = SimTime::from_nanos(self.free_at.as_nanos().saturating_sub(time.as_nanos()));
     }
 
     /// When the next segment that waits reaches its socket, if nothing more is taken off a link before.
@@ -293,9 +298,14 @@ impl Cpu {
         SimDuration::from_nanos(self.cost.as_nanos() / 6)
     }
 
-    /// Cost of putting one segment into the backlog of a socket that a call holds: 6.2 us of the recorded machine.
-    pub(super) fn backlog(&self) -> SimDuration {
-        self.times.backlog
+    /// Cost of putting one segment into the backlog of a socket that a call holds; `behind` says that there is one already.
+    pub(super) fn backlog(&self, behind: bool) -> SimDuration {
+        self.times.backlog[usize::from(behind)]
+    }
+
+    /// The first segment that waits goes into a backlog, at the latest so long after it was taken off its link.
+    pub(super) fn enters_backlog(&mut self, within: SimDuration) {
+        self.entrance = self.entrance.min(within);
     }
 
     /// Cost of processing one segment out of the backlog: what is left of a segment's; `pure` says that it carries no data.
@@ -433,6 +443,18 @@ mod tests {
             c.begin(SimTime::ZERO)
         };
         assert_eq!((ends(false), ends(true)), (us(65), us(63)));
+    }
+
+    #[test]
+    fn a_segment_is_sooner_in_a_backlog_than_at_its_socket_and_costs_more_behind_others() {
+        let steps = StepShares { backlog: 250_000, backlog_merge: 900_000, ..StepShares::default() };
+        let c = Cpu::new(COST, &steps);
+        let [alone, behind] = [false, true].map(|behind| c.backlog(behind).as_nanos());
+        assert_eq!((alone, behind), (5_000, 23_000));
+        let mut c = cpu();
+        c.interrupt(us(100), 1, true);
+        c.enters_backlog(SimDuration::from_micros(2));
+        assert_eq!(c.enters(), us(109), "not 25 us behind 107");
     }
 
     #[test]

@@ -8,6 +8,8 @@ mod applications;
 mod arrivals;
 #[cfg(test)]
 mod at_once_tests;
+#[cfg(test)]
+mod call_cost_tests;
 mod calls;
 mod changes;
 mod closing;

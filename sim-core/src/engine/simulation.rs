@@ -134,6 +134,8 @@ pub(super) struct Simulation<'a, O: Observer> {
     pub(super) preempted: bool,
     /// Soft interrupts were raised by the interrupt that ended a program's sleep: its first call runs them.
     pub(super) raised: bool,
+    /// Soft interrupts have woken a program that waited for room.
+    pub(super) roused: bool,
     /// Packets arrive in the moment in which they are sent.
     pub(super) direct: bool,
     /// A link is the queueing discipline of its own host, or has one in front of it.
@@ -258,6 +260,7 @@ impl<'a, O: Observer> Simulation<'a, O> {
             memory_wait: rng::stream(config.seed, rng::Purpose::MemoryWait, 0),
             apps_waiting,
             raised: false,
+            roused: false,
             call_over: None,
             call_back: None,
             last_data: None,
@@ -507,7 +510,7 @@ impl<'a, O: Observer> Simulation<'a, O> {
         if end.tx.take_wakeup() {
             f.programs[side.at()].wake(time);
             let thread = if self.config.host.calls.one_thread { 0 } else { side.at() };
-            f.threads[thread].asleep = None;
+            self.roused |= f.threads[thread].asleep.take().is_some();
         }
         self.schedule_program(flow, side);
     }

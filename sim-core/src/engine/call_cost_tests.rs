@@ -1,0 +1,128 @@
+//! Whole runs: what lies between a wake-up, a call's begin, its packets and its backlog.
+
+use super::program_tests::{burst, pair};
+use super::run;
+use crate::config::*;
+use crate::observer::{Observer, SendEvent, SenderState};
+use crate::segment::Segment;
+use crate::skb::Skb;
+use crate::state::SocketState;
+use crate::time::{Now, SimDuration};
+
+/// Times in ns: begins of `send` calls that wrote, packets of data, reads, rows.
+#[derive(Default)]
+struct Times {
+    calls: Vec<u64>,
+    packets: Vec<u64>,
+    reads: Vec<u64>,
+    rows: Vec<u64>,
+}
+
+impl Observer for Times {
+    fn sending(&mut self, _: Now, event: SendEvent) {
+        if let SendEvent::Wrote { began, .. } = event {
+            self.calls.push(began.as_nanos());
+        }
+    }
+
+    fn sent(&mut self, now: Now, seg: &Segment, _: &SenderState) {
+        if seg.len > 0 {
+            self.packets.push(now.time.as_nanos());
+        }
+    }
+
+    fn read(&mut self, now: Now, _: u32, _: &SocketState) {
+        self.reads.push(now.time.as_nanos());
+    }
+
+    fn segment(&mut self, now: Now, seg: &Segment, _: &Skb, _: &SocketState) {
+        if seg.len > 0 {
+            self.rows.push(now.time.as_nanos());
+        }
+    }
+}
+
+impl Times {
+    /// The first call that the program had to be woken for.
+    fn woken(&self) -> usize {
+        self.calls.iter().position(|c| *c > self.calls[0] + 1_000 * US).unwrap()
+    }
+}
+
+const US: u64 = 1_000;
+
+fn seen(config: &RunConfig) -> Times {
+    let mut seen = Times::default();
+    run(config, &mut seen).unwrap();
+    seen
+}
+
+/// A writer that fills its buffer and waits for room, beside what `change` says of its calls.
+fn writer_behind_acks(change: impl FnOnce(&mut CallConfig)) -> Times {
+    let mut c = pair("6.12", 4, burst(4 << 20, Ending::Stay), ReadConfig::asap(65_536));
+    c.sender.sockopt.sndbuf = None;
+    c.host.packet_cost = SimDuration::from_micros(20);
+    c.host.calls = CallConfig { one_thread: true, threaded_softirqs: true, ..CallConfig::default() };
+    change(&mut c.host.calls);
+    c.stop.after = SimDuration::from_millis(40);
+    seen(&c)
+}
+
+#[test]
+fn a_writer_that_waited_for_room_begins_when_its_thread_has_come_out_of_poll() {
+    let (at_once, later) = (
+        writer_behind_acks(|_| {}),
+        writer_behind_acks(|calls| calls.room_entry = SimDuration::from_micros(9)),
+    );
+    let woken = at_once.woken();
+    assert_eq!(at_once.calls[..woken], later.calls[..woken], "nobody woke it");
+    assert_eq!(later.calls[woken] - at_once.calls[woken], 9 * US);
+}
+
+/// A reader of chunks of 10 bytes, one a millisecond, whose calls last 20 ms: what comes in one joins in the backlog.
+fn chunks(change: impl FnOnce(&mut CallConfig)) -> Times {
+    let chunks = WriteMode::Chunks {
+        sizes: vec![10],
+        every: SimDuration::from_millis(1),
+        in_flight: 10_000,
+        prefill: 0,
+        receiver_quickack: false,
+    };
+    let mut c = pair("6.1", 100, WriteConfig::endless(chunks), ReadConfig::asap(65_536));
+    c.sender.sockopt.nodelay = true;
+    c.sender.route.initcwnd = Some(1_000);
+    c.host.packet_cost = SimDuration::from_micros(20);
+    c.host.calls = CallConfig::costing(SimDuration::from_millis(20));
+    change(&mut c.host.calls);
+    c.stop.after = SimDuration::from_millis(200);
+    seen(&c)
+}
+
+#[test]
+fn a_send_takes_its_socket_before_its_first_byte() {
+    let first = |entry| {
+        let t = chunks(|calls| {
+            (calls.cost, calls.skb, calls.copy) = Default::default();
+            calls.send_entry = SimDuration::from_micros(entry);
+        });
+        t.packets[3]
+    };
+    assert_eq!(first(5), first(0) + 5 * US);
+}
+
+#[test]
+fn a_call_comes_to_its_backlog_later_than_to_its_end_and_returns_sooner_behind_the_last_segment() {
+    let [way, sooner] = [18, 15].map(SimDuration::from_micros);
+    let drained = |way, sooner| {
+        chunks(|calls| {
+            calls.drain = [SimDuration::ZERO, way];
+            calls.drained = [sooner; 2];
+        })
+    };
+    let [before, later, after] =
+        [(SimDuration::ZERO, SimDuration::ZERO), (way, SimDuration::ZERO), (way, sooner)]
+            .map(|(way, sooner)| drained(way, sooner));
+    assert_eq!(after.rows[0], before.rows[0]);
+    assert_eq!([&later, &after].map(|t| t.rows[1] - before.rows[1]), [way.as_nanos(); 2]);
+    assert_eq!(later.reads[1] - after.reads[1], sooner.as_nanos(), "the next call");
+}
