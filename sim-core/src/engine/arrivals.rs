@@ -151,18 +151,22 @@ impl<O: Observer> Simulation<'_, O> {
 
     /// From when on soft interrupts have the processor for a packet due at `time`, if it was a program's by then.
     fn program_until(&self, time: SimTime) -> Option<SimTime> {
-        if let Some(at) = self.let_in {
-            return Some(at);
-        }
-        let over = self.call_over.filter(|_| self.interrupted_call.is_none())?;
-        let free = self.cpu.begin(over);
-        if time >= free {
-            return None;
-        }
-        Some(match self.call_back {
-            Some(back) => time.max(back),
-            None => self.cpu.after_program(time.max(over), free),
-        })
+        let until = match (self.let_in, self.call_over.filter(|_| self.interrupted_call.is_none())) {
+            (Some(at), _) => at,
+            (None, None) => return None,
+            (None, Some(over)) => {
+                let free = self.cpu.begin(over);
+                if time >= free {
+                    return None;
+                }
+                match self.call_back {
+                    Some(back) => time.max(back),
+                    None => self.cpu.after_program(time.max(over), free),
+                }
+            }
+        };
+        // What a call has taken out of its backlog came before.
+        Some(until.max(self.drained_at))
     }
 
     /// The first packet that waits is sooner where it is to be if a call holds its socket.

@@ -506,6 +506,7 @@ impl<O: Observer> Simulation<'_, O> {
         let cost = self.cpu.backlogged(pure).saturating_sub(spared);
         self.lags = self.cpu.reactions(false, false);
         self.context = Context::Drain;
+        self.drained_at = time;
         let measured = self.config.host.calls.drain[1] > SimDuration::ZERO;
         if measured {
             self.cpu.busy_until(time + cost);

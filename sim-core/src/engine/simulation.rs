@@ -114,6 +114,8 @@ pub(super) struct Simulation<'a, O: Observer> {
     pub(super) call_over: Option<SimTime>,
     /// From when on the way back of that call to its program let soft interrupts in, if it did.
     pub(super) call_back: Option<SimTime>,
+    /// When a call last took a segment out of its backlog.
+    pub(super) drained_at: SimTime,
     /// What the present segment has let go.
     pub(super) let_go: LetGo,
     /// How long the program and the thread of soft interrupts have run.
@@ -263,6 +265,7 @@ impl<'a, O: Observer> Simulation<'a, O> {
             roused: false,
             call_over: None,
             call_back: None,
+            drained_at: SimTime::ZERO,
             last_data: None,
             let_go: LetGo::default(),
             accounts: Accounts::new(),
