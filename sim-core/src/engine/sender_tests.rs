@@ -154,6 +154,24 @@ fn a_sender_gives_up_its_share_of_what_arrived_out_of_order_one_behind_the_other
 }
 
 #[test]
+fn what_was_sent_before_a_loss_probe_that_arrived_is_lost_at_once() {
+    for timestamps in [true, false] {
+        let mut c = quiet("6.1", 12);
+        (c.sender.sysctl.tcp_timestamps, c.receiver.sysctl.tcp_timestamps) = (timestamps, timestamps);
+        // The SYN, its ACK, and six packets of two segments, of which the last one is lost.
+        c.forward.loss = Loss::Listed(vec![8]);
+        let mut sent = Sent::default();
+        let out = run(&c, &mut sent).unwrap();
+        let repeated: Vec<_> = sent.0.iter().skip(6).map(|&(at, seq, ..)| (at, seq)).collect();
+        let [(probe, last), (resent, first)] = repeated[..] else { panic!("{repeated:?}") };
+        assert!(first == sent.0[5].1 && last > first, "the probe is the last segment");
+        assert!(resent - probe < 41_000, "a round trip later, not a timeout: {}", resent - probe);
+        let c = &out.sender_counters;
+        assert_eq!((c.timeouts, c.loss_probes, c.retrans_segs), (0, 1, 2), "timestamps {timestamps}");
+    }
+}
+
+#[test]
 fn a_connection_whose_path_dies_ends_after_tcp_retries2() {
     let mut c = quiet("6.1", 600);
     c.forward.rate_bps = Some(1_000_000);

@@ -23,7 +23,7 @@ impl Sender {
         blocks.sort_unstable_by_key(|b| b.start);
         for b in blocks.iter() {
             if b.start < b.end && b.end > prior_una && b.end <= self.window.snd_nxt {
-                self.tag_block(cx, b, seg, duplicate == Some(*b), flags);
+                self.tag_block(cx, b, duplicate == Some(*b), flags);
             }
         }
         self.judge_reordering(cx, flags);
@@ -87,7 +87,6 @@ impl Sender {
         &mut self,
         cx: &mut Cx<'_, O>,
         b: &SackBlock,
-        seg: &Segment,
         duplicate: bool,
         flags: &mut AckFlags,
     ) {
@@ -123,7 +122,7 @@ impl Sender {
                 }
                 self.split_in_flight(i, covered);
             }
-            self.tag(cx, i, seg, duplicate, flags);
+            self.tag(cx, i, duplicate, flags);
             if !duplicate && !skb.marks.sacked {
                 self.give_up_arrived(i, skb.marks);
             }
@@ -132,14 +131,7 @@ impl Sender {
     }
 
     /// Marks one skb as received out of order (`tcp_sacktag_one`).
-    fn tag<O: Observer>(
-        &mut self,
-        cx: &Cx<'_, O>,
-        i: usize,
-        seg: &Segment,
-        duplicate: bool,
-        flags: &mut AckFlags,
-    ) {
+    fn tag<O: Observer>(&mut self, cx: &Cx<'_, O>, i: usize, duplicate: bool, flags: &mut AckFlags) {
         let skb = self.queue.rtx[i];
         let (segs, was, end) = (skb.segs, skb.marks, skb.end_seq());
         let mut marks = was;
@@ -155,10 +147,8 @@ impl Sender {
             return;
         }
         if !was.sacked {
-            // An answer to the original of a repeated packet says nothing about later ones.
-            if !(was.ever_retrans && self.echoes_older(seg, skb.sent_at)) {
-                self.rack_advance(cx.now.time, skb.sent_at, end, was.ever_retrans);
-            }
+            // Its timestamp says nothing about which of two copies arrived: what is out of order is not echoed.
+            self.rack_advance(cx.now.time, skb.sent_at, end, was.ever_retrans);
             if was.retrans {
                 // A retransmission of something that is not believed lost may still arrive.
                 if was.lost {
