@@ -193,8 +193,14 @@ impl<O: Observer> Simulation<'_, O> {
     ///
     /// Only those are looked at to whom something has happened since the last poll. Whoever is not due then waits no longer:
     /// his time comes, or what makes him due lets him wait again.
+    ///
+    /// Where only a tick takes the processor from a thread (lazy preemption), that must have come since the program waits.
     pub(super) fn applications_preempt(&mut self) {
         self.applications_come_due();
+        let calls = &self.config.host.calls;
+        if calls.tick_preempts && calls.slice_in_call.is_none() && !self.ticked_since_woken(calls.slice) {
+            return;
+        }
         for _ in 0..self.apps_waiting.len() {
             if self.calling > 0 {
                 return;

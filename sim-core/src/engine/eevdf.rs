@@ -45,6 +45,8 @@ struct Entity {
     queued: bool,
     /// It sleeps, and is in the queue all the same.
     delayed: bool,
+    /// When it was last woken.
+    woken: SimTime,
 }
 
 /// Both.
@@ -120,6 +122,17 @@ impl Eevdf {
             }
         }
         (e.queued, e.delayed) = (true, false);
+        e.woken = at;
+    }
+
+    /// Since when a program waits while the thread of soft interrupts runs, and since when that does.
+    pub(super) fn program_waits(&self) -> Option<(SimTime, SimTime)> {
+        match self.running {
+            Some((Who::Softirqs, since)) if self.is_queued(Who::Program) => {
+                Some((self.of(Who::Program).woken, since))
+            }
+            _ => None,
+        }
     }
 
     /// `who` has the processor from `at` on.
@@ -175,6 +188,18 @@ impl Eevdf {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_program_waits_from_its_wake_up_until_the_thread_gives_way() {
+        let us = |n| SimTime::ZERO + SimDuration::from_micros(n);
+        let mut e = Eevdf::new(SimDuration::from_micros(700));
+        e.run(Who::Softirqs, us(10));
+        assert_eq!(e.program_waits(), None, "it sleeps");
+        e.wake(Who::Program, us(30));
+        assert_eq!(e.program_waits(), Some((us(30), us(10))));
+        e.run(Who::Program, us(50));
+        assert_eq!(e.program_waits(), None);
+    }
 
     fn us(n: u64) -> SimTime {
         SimTime::ZERO + SimDuration::from_micros(n)

@@ -1,7 +1,7 @@
 //! Who has the processor, as the scheduler of 6.6 and later sees it: what happens to the program and to the thread of soft
 //! interrupts, told to [`Eevdf`](super::eevdf::Eevdf).
 
-use super::eevdf::Who;
+use super::eevdf::{Eevdf, Who};
 use super::simulation::Simulation;
 use crate::observer::Observer;
 use crate::time::{SimDuration, SimTime};
@@ -70,6 +70,13 @@ impl<O: Observer> Simulation<'_, O> {
         if let Some(e) = self.eevdf.as_mut().filter(|_| !called) {
             e.run(Who::Softirqs, time);
         }
+    }
+
+    /// Whether a tick has found a program waiting for a thread that had had its `slice`.
+    pub(super) fn ticked_since_woken(&self, slice: SimDuration) -> bool {
+        let Some((woken, since)) = self.eevdf.as_ref().and_then(Eevdf::program_waits) else { return true };
+        let tick = self.clock.begin(self.clock.at(self.cpu.begin(SimTime::ZERO)));
+        tick > woken && tick >= since + slice
     }
 
     /// Nothing is left to be processed.
