@@ -159,5 +159,12 @@ impl<O: Observer> Simulation<'_, O> {
         self.turns.sent(if descent > SimDuration::ZERO { at + descent } else { SimTime::NEVER });
         self.cpu.looks_at_queue();
         self.put(from, at, &Packet { flow, way: from.way(), seg: t.seg, payload });
+        if self.in_host
+            && t.data.is_some()
+            && self.links[self.link_of(from).at()].in_host()
+            && self.flows[flow as usize].ends[from.at()].tx.freed_at_once()
+        {
+            self.queue.push(at, Event::SmallQueue(flow, from));
+        }
     }
 }

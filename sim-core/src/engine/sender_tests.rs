@@ -101,6 +101,23 @@ fn a_packet_that_waits_in_the_own_host_is_not_sent_again() {
 }
 
 #[test]
+fn a_socket_whose_probe_waits_in_the_own_host_goes_on_with_its_next_packet_and_finds_its_window_used_up() {
+    let largest_window = |kernel| {
+        let mut c = quiet(kernel, 200);
+        c.sender.route.initcwnd = Some(1_000);
+        // The peer's window of 45 packets takes half a second, and ACKs wait behind it: the timeout is spurious.
+        (c.forward.rate_bps, c.forward.in_host, c.forward.both_ways) = (Some(1_000_000), true, true);
+        let mut sent = Sent::default();
+        let c = run(&c, &mut sent).unwrap().sender_counters;
+        assert!(c.timeouts == 1 && c.spurious_rtx_host_queues > 0, "{kernel}: {c:?}");
+        sent.0.iter().map(|s| s.3).max().unwrap()
+    };
+    // The repetition is freed where it is queued: the socket tries to send, with a window of one packet that is in flight.
+    assert_eq!(largest_window("5.10"), 1_000);
+    assert!(largest_window("6.1") > 1_000);
+}
+
+#[test]
 fn small_packets_are_joined_when_they_are_sent_again() {
     let run_with = |joins| {
         let mut c = quiet("6.1", 0);

@@ -359,6 +359,7 @@ impl Sender {
         let Some(skb) = self.queue.rtx.get(i) else { return Resent::Not };
         if skb.marks.in_host {
             cx.host.counters.spurious_rtx_host_queues += 1;
+            self.waits_for_host_queue();
             return Resent::Not;
         }
         let mss = self.mss_now(rx);

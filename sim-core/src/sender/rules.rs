@@ -38,6 +38,9 @@ pub struct SenderRules {
     pub hystart_rounds_from_low_window: bool,
     /// Whether small queues let a packet go when only one is in flight, not only when none is (6.1 and later).
     pub second_packet_ignores_small_queue: bool,
+    /// Whether a socket that finds a packet still in its own host when it would send it again goes on when any of its packets
+    /// is freed (`skb_still_in_host_queue`, 5.13).
+    pub waits_for_host_queue: bool,
 }
 
 const V5_10: SenderRules = SenderRules {
@@ -49,12 +52,14 @@ const V5_10: SenderRules = SenderRules {
     // Recorded: slow start ends at 79 packets here and at 168 on the later kernels (v1_cubic_one_loss).
     hystart_rounds_from_low_window: true,
     second_packet_ignores_small_queue: false,
+    waits_for_host_queue: false,
 };
 const V6_1: SenderRules = SenderRules {
     tso_by_rtt: true,
     prr: PrrRule::Progress,
     hystart_rounds_from_low_window: false,
     second_packet_ignores_small_queue: true,
+    waits_for_host_queue: true,
     // Recorded: 3072 bytes go out at each ACK as long as the next one is more than 1 ms away.
     defer: DeferRule::HalfRttAnd1Ms,
     ..V5_10

@@ -84,6 +84,17 @@ impl Sender {
         keeps.then(|| !std::mem::replace(&mut self.charged.throttled, true))
     }
 
+    /// A packet that would be sent again still waits in the host.
+    pub(super) fn waits_for_host_queue(&mut self) {
+        self.charged.throttled |= self.rules.waits_for_host_queue;
+    }
+
+    /// A packet has come to a queueing discipline of the host that charges nobody for it (`skb_orphan_partial` of netem).
+    /// Returns whether the socket waited for one to be freed and must go on now.
+    pub fn freed_at_once(&mut self) -> bool {
+        !self.charged.holds() && std::mem::take(&mut self.charged.throttled)
+    }
+
     /// When the packet that the device gets next is to leave (`skb->tstamp`).
     pub fn take_release(&mut self) -> Option<SimTime> {
         self.charged.releases.pop_front()
