@@ -504,24 +504,28 @@ impl<O: Observer> Simulation<'_, O> {
         let pure = self.flows[flow as usize].ends[side.at()].rx.backlog_begins_empty();
         let spared = if pure { SimDuration::ZERO } else { self.spared_look(flow, side) };
         let cost = self.cpu.backlogged(pure).saturating_sub(spared);
-        self.lags = self.cpu.reactions(false, false);
-        self.context = Context::Drain;
         self.drained_at = time;
-        let measured = self.config.host.calls.drain[1] > SimDuration::ZERO;
-        if measured {
+        if self.config.host.calls.drain[1] > SimDuration::ZERO {
             self.cpu.busy_until(time + cost);
-        }
-        self.on(flow, side, time, |cx, end| end.drain_one(cx));
-        self.lags = Default::default();
-        self.context = Context::Thread;
-        if measured {
+            self.process_backlogged(flow, side, time);
             // What was sent because of it comes on top.
             let sending = self.reading.time.max(time).since(time);
             self.cpu.busy_until(self.cpu.begin(time) + sending);
+        } else {
+            self.process_backlogged(flow, side, time);
+            self.cpu.busy_until(time + cost);
         }
-        self.cpu.busy_until(time + cost);
         self.segments_drained(flow, side);
         true
+    }
+
+    /// The next segment of a backlog reaches its socket.
+    fn process_backlogged(&mut self, flow: FlowId, side: Side, time: SimTime) {
+        self.lags = self.cpu.reactions(false, false);
+        self.context = Context::Drain;
+        self.on(flow, side, time, |cx, end| end.drain_one(cx));
+        self.lags = Default::default();
+        self.context = Context::Thread;
     }
 
     /// One step of letting go of the socket: first what waits, one by one. Returns whether the call is over: where soft
