@@ -21,18 +21,52 @@ pub(super) struct Accounts {
     since: Option<SimTime>,
     /// What it has had of it since the program last began.
     stolen: u64,
+    /// Since when the program waits for the processor.
+    woken: Option<SimTime>,
+    /// It is to have the processor next, and the scheduler's clock stands still since then.
+    still: Option<SimTime>,
 }
 
 impl Accounts {
     /// Before a connection its program has prepared everything, and soft interrupts had nothing to do.
     pub(super) const fn new() -> Self {
-        Self { program: AT_FIRST, softirqs: 0, since: None, stolen: 0 }
+        Self { program: AT_FIRST, softirqs: 0, since: None, stolen: 0, woken: None, still: None }
     }
 
-    /// The program has the processor.
-    pub(super) fn program_wakes(&mut self) {
+    /// The program has the processor from `now` on, the last tick before which was at `tick`. What has passed since the clock stands
+    /// still counts as its own.
+    pub(super) fn program_runs(&mut self, now: SimTime, tick: impl FnOnce() -> SimTime) {
+        if let Some(still) = self.still.take() {
+            let since = still.max(tick());
+            self.softirqs += since.since(still).as_nanos();
+            self.program += now.max(since).since(since).as_nanos();
+        }
         self.program = self.program.max(self.softirqs.saturating_sub(CREDIT));
-        self.stolen = 0;
+        (self.stolen, self.woken) = (0, None);
+    }
+
+    /// The program is woken at `now`. If it is behind by more than `granularity`, it is to have the processor of the thread of soft
+    /// interrupts as soon as that may be, and until then the scheduler's clock moves with ticks only: it will look at both once more anyway
+    /// (`rq_clock_skip_update`).
+    pub(super) fn program_is_woken(&mut self, now: SimTime, granularity: SimDuration) {
+        if self.woken.is_some() {
+            return;
+        }
+        self.woken = Some(now);
+        let Some(since) = self.since else { return };
+        let softirqs = self.softirqs + now.max(since).since(since).as_nanos();
+        self.program = self.program.max(softirqs.saturating_sub(CREDIT));
+        if softirqs > self.program + granularity.as_nanos() {
+            self.softirqs_sleep(now);
+            self.still = Some(now);
+        }
+    }
+
+    /// Whether the thread of soft interrupts gives way to the program as soon as it may; the last tick was at `tick`. A tick takes
+    /// the processor from who has had it for half a period (`check_preempt_tick`).
+    pub(super) fn gives_way(&self, tick: SimTime) -> bool {
+        let half = |since: SimTime| tick >= since + SimDuration::from_nanos(CREDIT);
+        self.still.is_some() || (self.woken.is_some_and(|w| tick > w) && self.since.is_some_and(half))
     }
 
     /// The program has had the processor for `time`, soft interrupts in between.
@@ -43,8 +77,10 @@ impl Accounts {
 
     /// The thread of soft interrupts has something to do from `now` on.
     pub(super) fn softirqs_wake(&mut self, now: SimTime) {
-        self.softirqs = self.softirqs.max(self.program.saturating_sub(CREDIT));
-        self.since.get_or_insert(now);
+        if self.still.is_none() {
+            self.softirqs = self.softirqs.max(self.program.saturating_sub(CREDIT));
+            self.since.get_or_insert(now);
+        }
     }
 
     /// It has done all there was.
@@ -85,7 +121,7 @@ mod tests {
         assert!(a.preempt(SimDuration::ZERO, GRANULARITY), "soft interrupts have done nothing yet");
         a.softirqs_wake(us(0));
         a.softirqs_sleep(us(2_100));
-        a.program_wakes();
+        a.program_runs(us(0), || us(0));
         assert!(!a.preempt(SimDuration::ZERO, GRANULARITY), "half a millisecond behind");
         assert!(a.preempt(SimDuration::from_micros(600), GRANULARITY), "more than one by now");
     }
@@ -93,7 +129,7 @@ mod tests {
     #[test]
     fn sleeping_long_is_worth_three_milliseconds() {
         let mut a = Accounts::new();
-        a.program_wakes();
+        a.program_runs(us(0), || us(0));
         a.program_sleeps(SimDuration::from_millis(50));
         a.softirqs_wake(us(0));
         a.softirqs_sleep(us(2_500));
@@ -105,9 +141,40 @@ mod tests {
         let mut a = Accounts::new();
         a.softirqs_wake(us(0));
         a.softirqs_sleep(us(3_000));
-        a.program_wakes();
+        a.program_runs(us(0), || us(0));
         a.softirqs_wake(us(4_000));
         a.softirqs_sleep(us(6_000));
         assert!(!a.preempt(SimDuration::from_micros(2_500), GRANULARITY), "2 of 2.5 ms were theirs");
+    }
+
+    /// A thread of soft interrupts that is to be `ahead` us ahead of the program at 10 ms, and has run for 50 us by then.
+    fn ahead(ahead: u64) -> Accounts {
+        let mut a = Accounts { program: 5_000_000, softirqs: 4_950_000 + ahead * 1_000, ..Accounts::new() };
+        a.softirqs_wake(us(9_950));
+        a.program_is_woken(us(10_000), GRANULARITY);
+        a
+    }
+
+    #[test]
+    fn the_thread_gives_way_to_a_program_that_it_wakes_a_millisecond_behind() {
+        assert!(ahead(1_010).gives_way(us(8_000)));
+        assert!(!ahead(990).gives_way(us(8_000)));
+    }
+
+    #[test]
+    fn what_the_thread_does_before_it_gives_way_is_charged_to_the_program() {
+        let mut a = ahead(1_010);
+        a.softirqs_sleep(us(10_150));
+        a.program_runs(us(10_150), || us(8_000));
+        assert_eq!((a.softirqs, a.program), (6_010_000, 5_150_000));
+        let mut a = ahead(1_010);
+        a.program_runs(us(10_150), || us(10_100));
+        assert_eq!((a.softirqs, a.program), (6_110_000, 5_050_000), "a tick moves the clock");
+    }
+
+    #[test]
+    fn a_tick_takes_the_processor_from_a_thread_that_has_had_it_for_three_milliseconds() {
+        assert!(!ahead(500).gives_way(us(12_900)));
+        assert!(ahead(500).gives_way(us(13_000)));
     }
 }

@@ -188,17 +188,14 @@ impl<O: Observer> Simulation<'_, O> {
         }
     }
 
-    /// A poll of the soft interrupts' thread is over and has left something behind: whoever it woke goes first. It has had
-    /// more of the processor than a program that waited.
+    /// A poll of the soft interrupts' thread is over and has left something behind: whoever it woke goes first, if it is to have the
+    /// processor.
     ///
     /// Only those are looked at to whom something has happened since the last poll. Whoever is not due then waits no longer:
     /// his time comes, or what makes him due lets him wait again.
-    ///
-    /// Where only a tick takes the processor from a thread (lazy preemption), that must have come since the program waits.
     pub(super) fn applications_preempt(&mut self) {
         self.applications_come_due();
-        let calls = &self.config.host.calls;
-        if calls.tick_preempts && calls.slice_in_call.is_none() && !self.ticked_since_woken(calls.slice) {
+        if (self.uninterrupted || self.eevdf.is_some()) && !self.softirqs_give_way() {
             return;
         }
         for _ in 0..self.apps_waiting.len() {
@@ -233,7 +230,8 @@ impl<O: Observer> Simulation<'_, O> {
         t.asleep = None;
         if t.picked.is_none() {
             t.picked = Some(begin);
-            self.accounts.program_wakes();
+            let clock = &self.clock;
+            self.accounts.program_runs(begin, || clock.begin(clock.at(begin)));
             self.program_runs(begin);
         }
         let mut rounds = 0;

@@ -113,7 +113,10 @@ impl<O: Observer> Simulation<'_, O> {
             let until = self.program_until(time).filter(|_| idle);
             if idle && self.uninterrupted {
                 let woken = time + self.config.host.calls.switch;
-                self.accounts.softirqs_wake(self.cpu.begin(until.unwrap_or(woken)));
+                let begin = self.cpu.begin(until.unwrap_or(woken));
+                // A thread that takes the processor from a program has had it, for the scheduler, since it was woken or since the last tick.
+                let since = if self.preempted { time.max(self.last_tick(begin)).min(begin) } else { begin };
+                self.accounts.softirqs_wake(since);
             }
             if idle && self.interrupted_call.is_none() {
                 self.softirqs_run(until.unwrap_or(time + self.config.host.calls.switch));
@@ -238,6 +241,9 @@ impl<O: Observer> Simulation<'_, O> {
                 self.lags = if held { Default::default() } else { self.cpu.reactions(first, rouses) };
                 (self.data_left, self.let_go) = (None, LetGo::default());
                 self.segment_ready(time, front);
+                if self.config.host.calls.threaded_softirqs && !in_call {
+                    self.softirqs_wake_program(flow, to, time);
+                }
                 self.lags = Default::default();
                 self.context = Context::Thread;
                 if let Some(at) = self.data_left {
@@ -308,7 +314,7 @@ impl<O: Observer> Simulation<'_, O> {
 
     /// Whether the program of `side` sleeps until there is something to read.
     #[inline]
-    fn reader_sleeps(&self, flow: FlowId, side: Side) -> bool {
+    pub(super) fn reader_sleeps(&self, flow: FlowId, side: Side) -> bool {
         let f = &self.flows[flow as usize];
         let thread = if self.config.host.calls.one_thread { 0 } else { side.at() };
         f.threads[thread].asleep.is_some() && f.programs[side.at()].waits_for_data()

@@ -55,6 +55,10 @@ pub(super) struct Eevdf {
     entities: [Entity; 2],
     /// Who runs, and since when.
     running: Option<(Who, SimTime)>,
+    /// The program is to have the processor of the thread of soft interrupts.
+    preempted: bool,
+    /// At once, and the clock stands still since then.
+    still: Option<SimTime>,
     /// The most that anybody can be owed, ns.
     limit: i64,
     now: SimTime,
@@ -68,7 +72,8 @@ impl Eevdf {
     /// Nobody is owed anything; a `slice` is how long a thread runs before another one may.
     pub(super) fn new(slice: SimDuration) -> Self {
         let limit = ns(slice).saturating_mul(2);
-        Self { entities: [Entity::default(); 2], running: None, limit, now: SimTime::ZERO }
+        let entities = [Entity::default(); 2];
+        Self { entities, running: None, preempted: false, still: None, limit, now: SimTime::ZERO }
     }
 
     fn of(&self, who: Who) -> &Entity {
@@ -135,8 +140,50 @@ impl Eevdf {
         }
     }
 
+    /// The program was woken at `at`, while the thread of soft interrupts may run. If that has had more, the program is to have the
+    /// processor. Where only a tick takes it from a thread (`lazy`) it waits for one; otherwise it is next, and until then the clock moves
+    /// with ticks only (`rq_clock_skip_update`).
+    pub(super) fn may_preempt(&mut self, at: SimTime, lazy: bool) {
+        let behind = self.of(Who::Softirqs).time > self.of(Who::Program).time;
+        if !self.runs(Who::Softirqs) || !self.is_queued(Who::Program) || !behind {
+            return;
+        }
+        self.preempted = true;
+        if !lazy {
+            self.advance(at);
+            (self.running, self.still) = (None, Some(self.now));
+        }
+    }
+
+    /// Whether the thread of soft interrupts gives way to the program as soon as it may at `now`; the last tick was at `tick`. A tick
+    /// takes the processor from who has had it for a `slice`, and so does the end of that if it is `timed`.
+    pub(super) fn gives_way(&self, now: SimTime, tick: SimTime, slice: SimDuration, timed: bool) -> bool {
+        let Some((woken, since)) = self.program_waits() else { return self.still.is_some() };
+        let begin = since.max(tick);
+        let ends = woken.max(begin).since(begin).as_nanos() / slice.as_nanos().max(1) + 1;
+        let end = begin + SimDuration::from_nanos(slice.as_nanos() * ends);
+        tick > woken && (self.preempted || tick >= since + slice) || (timed && end <= now)
+    }
+
+    /// `who` has the processor from `at` on, the last tick before which was at `tick`. What has passed since the clock stands still counts
+    /// as the program's.
+    pub(super) fn run_since(&mut self, who: Who, at: SimTime, tick: SimTime) {
+        if who == Who::Softirqs && self.still.is_some() {
+            return;
+        }
+        self.preempted &= self.runs(who);
+        if let Some(still) = self.still.take() {
+            self.running = Some((Who::Softirqs, still));
+            self.advance(tick.min(at));
+            self.running = Some((Who::Program, self.now));
+            self.advance(at);
+        } else {
+            self.run(who, at);
+        }
+    }
+
     /// `who` has the processor from `at` on.
-    pub(super) fn run(&mut self, who: Who, at: SimTime) {
+    fn run(&mut self, who: Who, at: SimTime) {
         if self.runs(who) {
             return;
         }
@@ -243,6 +290,39 @@ mod tests {
             e.sleep(Who::Program, us(at + 300));
         }
         assert_eq!((e.of(Who::Program).lag, woken(&mut e, 2_000)), (0, Who::Program));
+    }
+
+    /// A thread that runs, and at 100 us wakes a program that is owed 40 us.
+    fn woken_behind(lazy: bool) -> Eevdf {
+        let mut e = Eevdf::new(SimDuration::from_micros(700));
+        e.entities[Who::Program.at()].lag = 40_000;
+        e.run(Who::Softirqs, us(10));
+        e.wake(Who::Program, us(100));
+        e.may_preempt(us(100), lazy);
+        e
+    }
+
+    const SLICE: SimDuration = SimDuration::from_micros(700);
+
+    #[test]
+    fn what_a_thread_does_before_it_gives_way_is_charged_to_the_program() {
+        let mut e = woken_behind(false);
+        assert!(e.gives_way(us(120), SimTime::ZERO, SLICE, false));
+        let behind = e.of(Who::Softirqs).time - e.of(Who::Program).time;
+        assert_eq!(behind, 80_000);
+        e.run_since(Who::Softirqs, us(150), us(150));
+        assert!(!e.runs(Who::Softirqs), "the same round");
+        e.run_since(Who::Program, us(160), us(50));
+        assert_eq!(e.of(Who::Softirqs).time - e.of(Who::Program).time, behind - 60_000);
+    }
+
+    #[test]
+    fn with_lazy_preemption_a_thread_gives_way_behind_a_tick_only() {
+        let e = woken_behind(true);
+        assert!(!e.gives_way(us(200), us(50), SLICE, false));
+        assert!(e.gives_way(us(200), us(150), SLICE, false));
+        assert!(e.gives_way(us(710), us(5), SLICE, true), "or when a timer ends its slice");
+        assert!(!e.gives_way(us(709), us(5), SLICE, true));
     }
 
     #[test]

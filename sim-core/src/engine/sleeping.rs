@@ -123,11 +123,14 @@ impl<O: Observer> Simulation<'_, O> {
     }
 
     /// Whoever was woken by what soft interrupts have just done and has the processor next, though a packet comes due at
-    /// `time`: they have looked for more for the last time, and their thread does not begin anew once another one is to run
+    /// `time`: they have looked for more for the last time, or their thread gives way behind the present round
     /// (`need_resched` in `__do_softirq`).
     pub(super) fn woken_program(&mut self, time: SimTime) -> Option<(FlowId, u8)> {
         let free = self.cpu.begin(time);
         let last = self.cpu.last_look(free);
+        // What the sender of a packet has moved belongs to the present round.
+        let gives_way = !self.turns.receives() && self.softirqs_give_way();
+        let last = if gives_way { SimTime::ZERO } else { last };
         let handed =
             !self.busy && self.calling == 0 && self.call_over.is_none() && (last..free).contains(&time);
         let ringed = self.ports.iter().any(|p| p.ring.is_some());
