@@ -76,6 +76,8 @@ pub(super) struct Machine {
     /// Whether the tick ends sleeps that are shorter. Packets of writers of chunks gather 20 to 30 us behind it where it does, and are
     /// spread evenly where it does not.
     tick_rouses: bool,
+    /// What a tick takes of a program: by how much a packet leaves later than others if the tick comes in the 24 us before it.
+    tick: u32,
     /// How long the program has run before the thread of soft interrupts takes the processor when a call returns, us.
     slice: u32,
     /// The same in the middle of a `send`; nothing if only a tick does.
@@ -128,6 +130,7 @@ const LINUX_5_10: Machine = Machine {
     send_entry: [4_800, 9_400],
     rouse: 5_550,
     tick_rouses: false,
+    tick: 2_000,
     slice: 1_000,
     slice_in_call: Some(1_000),
     tick_preempts: false,
@@ -168,6 +171,7 @@ const LINUX_6_1: Machine = Machine {
     send_entry: [5_600, 10_600],
     rouse: 5_200,
     tick_rouses: true,
+    tick: 12_000,
     slice: 1_000,
     slice_in_call: Some(1_000),
     tick_preempts: false,
@@ -208,6 +212,7 @@ const LINUX_6_12: Machine = Machine {
     send_entry: [4_100, 9_900],
     rouse: 5_450,
     tick_rouses: true,
+    tick: 2_400,
     slice: 750,
     slice_in_call: Some(750),
     tick_preempts: false,
@@ -248,6 +253,7 @@ const LINUX_6_18: Machine = Machine {
     send_entry: [4_700, 10_600],
     rouse: 6_400,
     tick_rouses: false,
+    tick: 2_800,
     slice: 700,
     slice_in_call: None,
     tick_preempts: true,
@@ -288,6 +294,7 @@ const LINUX_7_2: Machine = Machine {
     send_entry: [4_100, 11_600],
     rouse: 5_450,
     tick_rouses: true,
+    tick: 2_700,
     slice: 700,
     slice_in_call: Some(1_400),
     tick_preempts: true,
@@ -411,6 +418,7 @@ impl Machine {
             way_back: SimDuration::from_nanos(u64::from(self.way_back)),
             switch: SimDuration::from_nanos(u64::from(THREAD_NS)),
             tick_rouses: self.tick_rouses,
+            tick: SimDuration::from_nanos(u64::from(self.tick)),
             slice: SimDuration::from_micros(u64::from(self.slice)),
             slice_in_call: self.slice_in_call.map(|us| SimDuration::from_micros(u64::from(us))),
             tick_preempts: self.tick_preempts,

@@ -240,6 +240,8 @@ pub struct CallConfig {
     pub slack: SimDuration,
     /// Whether the tick goes on while the processor sleeps for less than one, so that it ends sleeps too.
     pub tick_rouses: bool,
+    /// What a tick takes of a program that has just woken, or asks for the state of its socket.
+    pub tick: SimDuration,
     /// From the interrupt that ends a sleep to the program.
     pub rouse: SimDuration,
     /// How long after the time of a packet, and of a tick, their interrupt reads the clock: sleeps whose time has come by then end with
@@ -300,6 +302,7 @@ impl CallConfig {
             switch: SimDuration::ZERO,
             slack: SimDuration::ZERO,
             tick_rouses: false,
+            tick: SimDuration::ZERO,
             rouse: SimDuration::ZERO,
             reads_clock: [SimDuration::ZERO; 2],
             rouse_first: [SimDuration::ZERO; 2],

@@ -327,7 +327,8 @@ impl<O: Observer> Simulation<'_, O> {
         if call.stage != Stage::Begin {
             return true;
         }
-        self.cpu.busy_until(time + self.config.host.calls.ask);
+        let asked = time + self.config.host.calls.ask;
+        self.cpu.busy_until(asked + self.ticks(time, asked));
         call.stage = Stage::Asked;
         false
     }
@@ -337,7 +338,8 @@ impl<O: Observer> Simulation<'_, O> {
         let side = call.side;
         match call.stage {
             Stage::Begin if self.asks(flow, side) => {
-                self.cpu.busy_until(time + self.config.host.calls.ask);
+                let asked = time + self.config.host.calls.ask;
+                self.cpu.busy_until(asked + self.ticks(time, asked));
                 call.stage = Stage::Asked;
                 false
             }

@@ -274,7 +274,7 @@ fn chunks_of_a_sleeper(
     kernel: &str,
     rtt_ms: u64,
     one_way: SimDuration,
-    tick_rouses: bool,
+    change: impl FnOnce(&mut CallConfig),
 ) -> (RunConfig, Vec<f64>) {
     let mut c = pair(kernel, rtt_ms, WriteConfig::endless(ten_bytes_a_millisecond()), ReadConfig::NEVER);
     c.forward.delay = one_way;
@@ -284,12 +284,12 @@ fn chunks_of_a_sleeper(
     c.stop.after = SimDuration::from_millis(200);
     c.host.calls = CallConfig {
         slack: SimDuration::from_micros(50),
-        tick_rouses,
         rouse: SimDuration::from_micros(5),
         one_thread: true,
         threaded_softirqs: true,
         ..CallConfig::default()
     };
+    change(&mut c.host.calls);
     let mut sent = Sent::default();
     run(&c, &mut sent).unwrap();
     assert!(sent.0.len() > 150, "{}", sent.0.len());
@@ -365,7 +365,7 @@ fn what_comes_due_during_a_send_is_received_on_its_way_back() {
 fn a_sleep_is_too_long_by_the_slack_unless_the_tick_ends_it() {
     for ends_sleeps in [true, false] {
         let one_way = SimDuration::from_millis(500);
-        let (c, sent) = chunks_of_a_sleeper("6.1", 1_000, one_way, ends_sleeps);
+        let (c, sent) = chunks_of_a_sleeper("6.1", 1_000, one_way, |c| c.tick_rouses = ends_sleeps);
         let since = c.host.since_tick.as_nanos() as f64 / 1e3;
         let mut ticks = 0;
         for w in sent.windows(2) {
@@ -381,9 +381,27 @@ fn a_sleep_is_too_long_by_the_slack_unless_the_tick_ends_it() {
 }
 
 #[test]
+fn a_tick_between_the_end_of_a_sleep_and_its_program_takes_time() {
+    let (c, sent) = chunks_of_a_sleeper("6.1", 1_000, SimDuration::from_millis(500), |c| {
+        (c.rouse, c.tick) = (SimDuration::from_micros(200), SimDuration::from_micros(12));
+    });
+    let since = c.host.since_tick.as_nanos() as f64 / 1e3;
+    let mut late = 0;
+    for w in sent.windows(2) {
+        let [over, runs] = [w[0] + 1_050.0, w[0] + 1_250.0];
+        let ticked = ((runs + since) / 4_000.0).floor() > ((over + since) / 4_000.0).floor();
+        let takes = if ticked { 12.0 } else { 0.0 };
+        assert!((w[1] - runs - takes).abs() < 0.1, "after {}: {} for {}", w[0], w[1], runs + takes);
+        late += u32::from(ticked);
+    }
+    assert!(late > 3, "one in twenty: {late}");
+}
+
+#[test]
 fn a_packet_that_comes_due_within_the_slack_ends_a_sleep() {
     for kernel in ["6.1", "6.12"] {
-        let (_, sent) = chunks_of_a_sleeper(kernel, 100, SimDuration::from_micros(1_020), true);
+        let (_, sent) =
+            chunks_of_a_sleeper(kernel, 100, SimDuration::from_micros(1_020), |c| c.tick_rouses = true);
         let ended = sent.windows(2).filter(|w| (1_020.0..1_026.0).contains(&(w[1] - w[0]))).count();
         assert!(
             ended * 10 > sent.len() * 7,

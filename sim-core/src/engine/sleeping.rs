@@ -37,7 +37,15 @@ impl<O: Observer> Simulation<'_, O> {
                 return (tick + calls.rouse + work).min(last + calls.rouse);
             }
         }
-        last + calls.rouse
+        let runs = last + calls.rouse;
+        runs + self.ticks(last, runs)
+    }
+
+    /// What the tick takes of a program between `from` and `to`, if it comes then.
+    pub(super) fn ticks(&self, from: SimTime, to: SimTime) -> SimDuration {
+        let calls = &self.config.host.calls;
+        let comes = calls.tick > SimDuration::ZERO && self.last_tick(to) > from;
+        if comes { calls.tick } else { SimDuration::ZERO }
     }
 
     /// When a thread wants to run next, as far as is known.
