@@ -81,6 +81,11 @@ fn a_writer_that_waited_for_room_begins_when_its_thread_has_come_out_of_poll() {
 
 /// A reader of chunks of 10 bytes, one a millisecond, whose calls last 20 ms: what comes in one joins in the backlog.
 fn chunks(change: impl FnOnce(&mut CallConfig)) -> Times {
+    chunks_over(100, false, change)
+}
+
+/// The same, with another RTT, and what lets them merge if need be: no timestamps, and memory of the device's own.
+fn chunks_over(rtt_ms: u64, merge: bool, change: impl FnOnce(&mut CallConfig)) -> Times {
     let chunks = WriteMode::Chunks {
         sizes: vec![10],
         every: SimDuration::from_millis(1),
@@ -88,13 +93,17 @@ fn chunks(change: impl FnOnce(&mut CallConfig)) -> Times {
         prefill: 0,
         receiver_quickack: false,
     };
-    let mut c = pair("6.1", 100, WriteConfig::endless(chunks), ReadConfig::asap(65_536));
+    let mut c = pair("6.1", rtt_ms, WriteConfig::endless(chunks), ReadConfig::asap(65_536));
     c.sender.sockopt.nodelay = true;
+    if merge {
+        c.sender.sysctl.tcp_timestamps = false;
+        c.receiver.nic = NicModel::Tap.into();
+    }
     c.sender.route.initcwnd = Some(1_000);
     c.host.packet_cost = SimDuration::from_micros(20);
     c.host.calls = CallConfig::costing(SimDuration::from_millis(20));
     change(&mut c.host.calls);
-    c.stop.after = SimDuration::from_millis(200);
+    c.stop.after = SimDuration::from_millis(2 * rtt_ms);
     seen(&c)
 }
 
@@ -125,4 +134,16 @@ fn a_call_comes_to_its_backlog_later_than_to_its_end_and_returns_sooner_behind_t
     assert_eq!(after.rows[0], before.rows[0]);
     assert_eq!([&later, &after].map(|t| t.rows[1] - before.rows[1]), [way.as_nanos(); 2]);
     assert_eq!(later.reads[1] - after.reads[1], sooner.as_nanos(), "the next call");
+}
+
+#[test]
+fn what_comes_when_a_call_has_taken_its_backlog_merges_with_nothing_in_it() {
+    // Chunks are on their way for longer than the call lasts.
+    let rows = |way_in| {
+        let t = chunks_over(400, true, |calls| {
+            calls.drain = [SimDuration::from_millis(way_in), SimDuration::from_micros(1)];
+        });
+        t.rows.iter().filter(|row| (t.reads[0]..t.reads[1]).contains(row)).count()
+    };
+    assert_eq!([rows(0), rows(30)], [2, 3], "what has come since joins among itself");
 }

@@ -538,6 +538,8 @@ impl<O: Observer> Simulation<'_, O> {
         let waits = self.flows[flow as usize].ends[side.at()].rx.backlog_waiting() > 0;
         if call.stage == Stage::Release && waits && way > SimDuration::ZERO {
             call.stage = Stage::Drain;
+            // What is let in here merges with nothing that has come before.
+            self.flows[flow as usize].ends[side.at()].rx.begin_drain();
             call.sent_at = None;
             call.owed = way;
             self.cpu.busy_until(time + way_in);
