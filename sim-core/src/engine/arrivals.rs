@@ -41,6 +41,38 @@ impl Ready {
         }
         port.device().buffer(&self.packet, &self.packet.seg, self.of == 1)
     }
+
+    /// The packet becomes the piece that was done last, if one was.
+    pub(super) fn become_last_done(&mut self) {
+        if self.of > 1 && self.done > 0 {
+            self.packet.become_segment(self.whole, self.done - 1);
+        }
+    }
+
+    /// Whether the next piece begins at `seq` and differs from `seg`, which lay in one fragment, in nothing else but PSH; says
+    /// whether it has that.
+    #[inline(always)]
+    pub(super) fn next_is_like(&self, seg: &Segment, seq: Seq) -> Option<bool> {
+        let (Packet { seg: own, payload: Payload::Data(e), .. }, (start, len, flags)) =
+            (&self.packet, self.whole)
+        else {
+            return None;
+        };
+        let past = if self.of > 1 { self.done * e.gso_size } else { 0 };
+        let left = len - past;
+        let is_last = self.done + 1 == self.of;
+        let as_long = if is_last { left == seg.len } else { e.gso_size == seg.len };
+        let from = (start - e.seq) as u32 + past;
+        let in_one = e.breaks.iter().all(|b| *b <= from || *b >= from + seg.len);
+        let follows = start + past == seq
+            && flags.without(Flags::PSH) == seg.flags.without(Flags::PSH)
+            && own.ack == seg.ack
+            && own.window == seg.window
+            && own.ts == seg.ts
+            && own.ecn == seg.ecn
+            && own.sack.is_empty();
+        (as_long && in_one && follows).then_some(is_last && flags.has(Flags::PSH))
+    }
 }
 
 impl<O: Observer> Simulation<'_, O> {

@@ -12,6 +12,7 @@ use super::simulation::{Simulation, Source};
 use super::views::View;
 use crate::observer::Observer;
 use crate::path::Payload;
+use crate::receiver::Alike;
 use crate::send_half::Cx;
 use crate::time::{Now, SimTime};
 
@@ -61,7 +62,7 @@ impl<O: Observer> Simulation<'_, O> {
         }
         let cost = self.cpu.segment(to, false, false, false);
         let mut time = self.cpu.enters();
-        let mut taken = 0;
+        let (mut taken, mut like) = (0, Alike::default());
         'row: while taken < most && time <= until {
             let others = waiting.len() > 1;
             let Some(front) = waiting.front_mut() else { break };
@@ -77,10 +78,18 @@ impl<O: Observer> Simulation<'_, O> {
                 if taken == most || time > until {
                     break 'row;
                 }
-                let buffer = front.next_piece(&self.ports[to.at()]);
-                cx.now.time = time;
-                if !end.rx.take_in_a_row(&mut cx, &mut end.tx, &front.packet.seg, buffer) {
-                    break 'row;
+                if like.goes_on()
+                    && let Some(pushed) = front.next_is_like(&like.seg, like.next)
+                {
+                    like.came(pushed);
+                } else {
+                    end.rx.take_alike(&mut cx, &mut end.tx, &mut like, cost);
+                    let buffer = front.next_piece(&self.ports[to.at()]);
+                    cx.now.time = time;
+                    if !end.rx.take_in_a_row(&mut cx, &mut end.tx, &front.packet.seg, buffer) {
+                        break 'row;
+                    }
+                    end.rx.alike(&cx, &end.tx, &front.packet.seg, buffer, &mut like);
                 }
                 front.done += 1;
                 taken += 1;
@@ -91,8 +100,12 @@ impl<O: Observer> Simulation<'_, O> {
             }
             waiting.pop_front();
         }
+        end.rx.take_alike(&mut cx, &mut end.tx, &mut like, cost);
         if taken == 0 {
             return;
+        }
+        if let Some(front) = waiting.front_mut() {
+            front.become_last_done();
         }
         self.reading = Now { time: SimTime::from_nanos(time.as_nanos() - cost.as_nanos()), ..self.reading };
         self.cpu.busy_until(time);

@@ -7,12 +7,50 @@
 
 use super::ack::ato_min;
 use super::{PAGE, Receiver};
+#[cfg(test)]
+use crate::host::Host;
 use crate::observer::{Observer, Rule};
 use crate::segment::{Flags, Segment};
 use crate::send_half::{Cx, SendHalf as _};
 use crate::sender::Sender;
-use crate::skb::{Buffer, Skb};
+use crate::seq::Seq;
+use crate::skb::{Buffer, Skb, coalesce_many, coalesces};
 use crate::state::{AckPending, TcpState};
+use crate::time::SimDuration;
+
+/// Segments that differ from one that was taken in nothing but their place, their time, and PSH.
+#[derive(Clone, Copy, Default, Debug)]
+pub(crate) struct Alike {
+    /// That one.
+    pub(crate) seg: Segment,
+    buf: Buffer,
+    /// Where the next one must begin.
+    pub(crate) next: Seq,
+    /// What each adds to the truesize of the skb that they are merged into.
+    delta: u32,
+    /// How many may come.
+    most: u32,
+    /// How many have come.
+    count: u32,
+    /// One of them had PSH.
+    pushed: bool,
+}
+
+impl Alike {
+    /// Whether more of them may come.
+    #[inline(always)]
+    pub(crate) fn goes_on(&self) -> bool {
+        self.count < self.most
+    }
+
+    /// Another one has come.
+    #[inline(always)]
+    pub(crate) fn came(&mut self, pushed: bool) {
+        self.count += 1;
+        self.next = self.next + self.seg.len;
+        self.pushed |= pushed;
+    }
+}
 
 impl Receiver {
     /// Whether a row may have begun, by what is most often not so: more than a segment waits for a delayed ACK.
@@ -68,14 +106,20 @@ impl Receiver {
                 Cx { now: cx.now, out: &mut out, host: &mut host, obs: &mut crate::observer::Silent };
             rx.segment_arrives(&mut single, &mut tx, seg, buf);
             assert!(out.is_empty(), "an ACK was due");
-            assert_eq!((self.state(snd), snd.state()), (rx.state(&tx), tx.state()));
-            assert_eq!(self.delayed_ack_due(), rx.delayed_ack_due());
-            assert_eq!(
-                (&cx.host.counters, cx.host.memory.charged()),
-                (&host.counters, host.memory.charged())
-            );
+            self.compare((snd, cx.host), (&rx, &tx, &host));
         }
         taken
+    }
+
+    /// What was taken in a row has come to what it comes to one by one.
+    #[cfg(test)]
+    fn compare(&self, (tx, host): (&Sender, &Host), single: (&Self, &Sender, &Host)) {
+        let (rx1, tx1, host1) = single;
+        assert_eq!((self.state(tx), tx.state()), (rx1.state(tx1), tx1.state()));
+        assert_eq!(self.delayed_ack_due(), rx1.delayed_ack_due());
+        assert_eq!(self.cached_clock(), rx1.cached_clock());
+        assert_eq!(self.queue, rx1.queue);
+        assert_eq!((&host.counters, host.memory.charged()), (&host1.counters, host1.memory.charged()));
     }
 
     #[inline(always)]
@@ -107,9 +151,8 @@ impl Receiver {
             cx.rule(|| Rule::Predicted);
             cx.host.counters.hp_hits += 1;
             snd.note_predicted(seg.seq);
-        } else if self.process_ack_slow(cx, snd, seg, &skb).is_err() || self.in_order_gate(cx, &skb).is_err()
-        {
-            debug_assert!(false, "both were seen to go well");
+        } else {
+            self.passes_slowly(cx, snd, seg, &skb);
         }
         self.queue_in_order(cx, &skb);
         if seg.flags.has(Flags::PSH) {
@@ -121,15 +164,140 @@ impl Receiver {
         true
     }
 
+    /// Which segments behind `seg` with the memory `buf`, which was [taken in a row](Self::take_in_a_row), are known to be predicted
+    /// and merged as that one was, if they differ from it in nothing but their place, their time, and PSH.
+    #[inline(always)]
+    pub(crate) fn alike<O: Observer>(
+        &self,
+        cx: &Cx<'_, O>,
+        snd: &Sender,
+        seg: &Segment,
+        buf: Buffer,
+        like: &mut Alike,
+    ) {
+        like.most = 0;
+        let Some(tail) = self.queue.back().filter(|_| !O::ACTIVE && buf.nr_frags == 1) else { return };
+        let skb = Skb { len: seg.len, buf, ..Skb::default() };
+        let (merged, delta) = coalesces(tail, &skb, self.layout);
+        if merged == 0 || delta == 0 || self.is_shared(tail, cx.now.time) {
+            return;
+        }
+        // Memory for each, room in the window, and no round trip that ends.
+        let spare = self.fwd_alloc - buf.truesize as i32;
+        let at_hand = if spare < 0 { 0 } else { spare as u32 / delta + 1 };
+        let asked =
+            if at_hand < merged { self.gets_memory_for_many(cx, snd, &skb, delta, merged) } else { 0 };
+        let fits = self.receive_window() / seg.len;
+        let trip = (self.drs.rtt_seq - self.rcv_nxt - 1).clamp(0, i64::from(u32::MAX)) as u32 / seg.len;
+        let most = merged.min(asked.max(at_hand)).min(fits).min(trip);
+        *like = Alike { seg: *seg, buf, next: self.rcv_nxt, delta, most, count: 0, pushed: false };
+    }
+
+    /// Takes those of them that have come, `apart` from each other.
+    #[inline(always)]
+    pub(crate) fn take_alike<O: Observer>(
+        &mut self,
+        cx: &mut Cx<'_, O>,
+        snd: &mut Sender,
+        like: &mut Alike,
+        apart: SimDuration,
+    ) {
+        if like.count == 0 {
+            return;
+        }
+        #[cfg(test)]
+        let single = (self.clone(), snd.clone(), cx.host.clone(), cx.now);
+        self.are_taken(cx, snd, like, apart);
+        #[cfg(test)]
+        {
+            let (mut rx, mut tx, mut host, mut now) = single;
+            let Alike { mut seg, buf, count, .. } = *like;
+            for n in 1..=count {
+                now.time += apart;
+                seg.seq = seg.seq + seg.len;
+                let pushed = if n == count && like.pushed { Flags::PSH } else { Flags::default() };
+                let seg = Segment { flags: seg.flags.with(pushed), ..seg };
+                let (host, obs) = (&mut host, &mut crate::observer::Silent);
+                let mut single = Cx { now, out: &mut Vec::new(), host, obs };
+                rx.segment_arrives(&mut single, &mut tx, &seg, buf);
+                assert!(single.out.is_empty(), "an ACK was due");
+            }
+            assert_eq!(cx.now, now);
+            self.compare((snd, cx.host), (&rx, &tx, &host));
+        }
+        like.count = 0;
+    }
+
+    fn are_taken<O: Observer>(
+        &mut self,
+        cx: &mut Cx<'_, O>,
+        snd: &mut Sender,
+        like: &Alike,
+        apart: SimDuration,
+    ) {
+        let Alike { mut seg, buf, delta, count, pushed, .. } = *like;
+        let skb = Skb { len: seg.len, flags: seg.flags, buf, ..Skb::default() };
+        for _ in 0..count {
+            cx.now.time += apart;
+            seg.seq = self.rcv_nxt;
+            if buf.truesize as i32 <= self.fwd_alloc {
+                cx.host.counters.hp_hits += 1;
+                snd.note_predicted(seg.seq);
+            } else {
+                let skb = Skb { seq: seg.seq, end_seq: seg.end_seq(), ..skb };
+                self.passes_slowly(cx, snd, &seg, &skb);
+            }
+            self.charge(delta);
+            self.rcv_nxt = seg.seq + seg.len;
+        }
+        let Some(tail) = self.queue.back_mut() else { return };
+        coalesce_many(tail, &skb, count, delta);
+        tail.end_seq = self.rcv_nxt;
+        if pushed {
+            tail.flags = tail.flags.with(Flags::PSH);
+            self.ack.pending.set(AckPending::PUSHED);
+        }
+        cx.host.counters.in_segs += u64::from(count);
+        cx.host.counters.rcv_coalesce += u64::from(count);
+        self.refresh_clock(cx);
+    }
+
+    /// A segment in a row for which memory must be got, as was [seen to go well](Self::gets_memory_for).
+    fn passes_slowly<O: Observer>(&mut self, cx: &mut Cx<'_, O>, snd: &mut Sender, seg: &Segment, skb: &Skb) {
+        if self.process_ack_slow(cx, snd, seg, skb).is_err() || self.in_order_gate(cx, skb).is_err() {
+            debug_assert!(false, "both were seen to go well");
+        }
+    }
+
+    /// How many of `most` segments like `skb`, each charged `delta`, get what memory they miss without anything else happening.
+    fn gets_memory_for_many<O: Observer>(
+        &self,
+        cx: &Cx<'_, O>,
+        snd: &Sender,
+        skb: &Skb,
+        delta: u32,
+        most: u32,
+    ) -> u32 {
+        let room = self.ingests_up_to(skb) - i64::from(self.rmem);
+        if room < 0 || !self.has_nothing_but_to_ask(cx, snd, skb.buf.truesize + most * delta) {
+            return 0;
+        }
+        u32::try_from(room / i64::from(delta) + 1).map_or(most, |n| n.min(most))
+    }
+
     /// Whether a segment for which no memory is at hand passes the gate without anything else happening: there is room, the
     /// host has plenty, no data out of order is looked at, and the end has nothing of its own to send.
     fn gets_memory_for<O: Observer>(&self, cx: &Cx<'_, O>, snd: &Sender, skb: &Skb) -> bool {
-        let pages = skb.buf.truesize / PAGE as u32 + 1;
+        self.can_ingest(skb) && self.has_nothing_but_to_ask(cx, snd, skb.buf.truesize)
+    }
+
+    /// The same if the budget has room, of segments that take `bytes`.
+    fn has_nothing_but_to_ask<O: Observer>(&self, cx: &Cx<'_, O>, snd: &Sender, bytes: u32) -> bool {
+        let pages = bytes / PAGE as u32 + 1;
         snd.is_silent()
             && self.ofo.is_empty()
             && self.sacks.is_empty()
             && self.dsack.is_none()
-            && self.can_ingest(skb)
             && cx.host.memory.plenty_of(i64::from(pages)).is_some()
     }
 }

@@ -203,14 +203,20 @@ impl Receiver {
     }
 
     /// Whether the budget has room for `skb` (`tcp_can_ingest` and its forerunners).
+    #[inline]
     pub(super) fn can_ingest(&self, skb: &Skb) -> bool {
-        match self.kernel.ingest {
-            IngestTest::Overshoot => self.rmem <= self.rcvbuf,
-            IngestTest::Payload => i64::from(self.rmem) + i64::from(skb.len) <= i64::from(self.rcvbuf),
-            IngestTest::Truesize => {
-                i64::from(self.rmem) + i64::from(skb.buf.truesize) <= i64::from(self.rcvbuf)
-            }
-        }
+        i64::from(self.rmem) <= self.ingests_up_to(skb)
+    }
+
+    /// Up to which charge the budget has room for `skb`, bytes.
+    #[inline]
+    pub(super) fn ingests_up_to(&self, skb: &Skb) -> i64 {
+        let counts = match self.kernel.ingest {
+            IngestTest::Overshoot => 0,
+            IngestTest::Payload => skb.len,
+            IngestTest::Truesize => skb.buf.truesize,
+        };
+        i64::from(self.rcvbuf) - i64::from(counts)
     }
 
     /// Makes room for `skb`, pruning if need be (`tcp_try_rmem_schedule`).

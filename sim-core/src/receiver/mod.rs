@@ -63,6 +63,7 @@ use rbtree::{NIL, SkbTree};
 
 pub(crate) use account::SendAccount;
 pub use ack::TimerDue;
+pub(crate) use in_a_row::Alike;
 pub(crate) use memory::PAGE;
 pub use memory::{SendMemory, moderated};
 

@@ -70,6 +70,30 @@ pub fn try_coalesce(
     Ok(delta)
 }
 
+/// How many skbs like `from`, each beginning where the one before ends, [`try_coalesce`] would merge one after the other into
+/// `to`, and by how much each would make its truesize grow. None if `to` has no fragments yet; it is not shared.
+#[inline]
+pub(crate) fn coalesces(to: &Skb, from: &Skb, layout: SkbLayout) -> (u32, u32) {
+    let (into, buf) = (&to.buf, &from.buf);
+    if into.nr_frags == 0 || into.frag_list || buf.frag_list || (buf.linear > 0 && !buf.head_frag) {
+        return (0, 0);
+    }
+    let (frags, freed) = match buf.linear {
+        0 => (buf.nr_frags, layout.truesize(buf.head_size)),
+        _ => (buf.nr_frags + 1, layout.sk_buff()),
+    };
+    let room = layout.max_frags().saturating_sub(into.nr_frags);
+    (u32::from(room / frags.max(1)), buf.truesize - freed)
+}
+
+/// Merges `count` of them, as many as [`coalesces`] says or fewer.
+#[inline]
+pub(crate) fn coalesce_many(to: &mut Skb, from: &Skb, count: u32, delta: u32) {
+    to.buf.nr_frags += count as u16 * (from.buf.nr_frags + u16::from(from.buf.linear > 0));
+    to.buf.truesize += count * delta;
+    to.len += count * from.len;
+}
+
 /// Pulls page fragments into the head if they fit there, and gives back what they cost (`skb_condense`).
 /// `shared` says whether the data is cloned.
 pub fn condense(skb: &mut Skb, shared: bool, layout: SkbLayout) {

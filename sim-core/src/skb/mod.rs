@@ -7,5 +7,6 @@ mod layout;
 mod record;
 
 pub use coalesce::{MergeRefusal, condense, try_coalesce};
+pub(crate) use coalesce::{coalesce_many, coalesces};
 pub use layout::SkbLayout;
 pub use record::{Buffer, Share, Skb};
