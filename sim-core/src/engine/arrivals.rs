@@ -78,7 +78,8 @@ impl Ready {
 impl<O: Observer> Simulation<'_, O> {
     /// A packet leaves the link of `link`: an interrupt hands it up.
     pub(super) fn dequeue(&mut self, waiting: &mut VecDeque<Ready>, link: Side, time: SimTime) {
-        let woken = if self.config.host.calls.threaded_softirqs { self.woken_program(time) } else { None };
+        let threaded = !self.plain && self.config.host.calls.threaded_softirqs;
+        let woken = if threaded { self.woken_program(time) } else { None };
         if let Some((flow, thread)) = woken.filter(|_| self.uninterrupted) {
             return self.run_thread(flow, thread, self.cpu.begin(time));
         }
@@ -136,9 +137,31 @@ impl<O: Observer> Simulation<'_, O> {
         of: u32,
         woken: Option<(FlowId, u8)>,
     ) {
+        if !self.plain {
+            return self.packet_interrupts(waiting, link, time, popped, of, woken);
+        }
         let idle = waiting.is_empty();
-        let paid = self.turns.was_moved(time);
-        self.turns.dequeued(idle, if paid { SimDuration::ZERO } else { self.cpu.taking_pieces(of) });
+        if self.was_moved(time, idle, of) {
+            self.cpu.was_interrupted(idle);
+        } else {
+            self.cpu.interrupt(time, of, idle);
+        }
+        self.waits(waiting, link, popped, of);
+    }
+
+    /// The same where soft interrupts, programs and sleeps share a processor as a recorded machine's do.
+    #[inline(never)]
+    fn packet_interrupts(
+        &mut self,
+        waiting: &mut VecDeque<Ready>,
+        link: Side,
+        time: SimTime,
+        popped: Option<&Packet>,
+        of: u32,
+        woken: Option<(FlowId, u8)>,
+    ) {
+        let idle = waiting.is_empty();
+        let paid = self.was_moved(time, idle, of);
         let first = if woken.is_none() { self.rouse(time) } else { None };
         self.softirqs_are_woken(time);
         if first.is_none() && woken.is_none() {
@@ -167,6 +190,25 @@ impl<O: Observer> Simulation<'_, O> {
         }
         let memory = self.memory_for_pieces(of);
         self.cpu.gets(memory);
+        self.waits(waiting, link, popped, of);
+        if let Some((flow, thread)) = woken {
+            self.goes_first(flow, thread, time);
+        } else if let Some((flow, thread, begin)) = first {
+            self.runs_first(flow, thread, begin);
+        }
+    }
+
+    /// A packet of `of` pieces is taken off a link, with nothing waiting if `idle`; returns whether that was part of sending others.
+    #[inline(always)]
+    fn was_moved(&mut self, time: SimTime, idle: bool, of: u32) -> bool {
+        let moved = self.turns.was_moved(time);
+        self.turns.dequeued(idle, if moved { SimDuration::ZERO } else { self.cpu.taking_pieces(of) });
+        moved
+    }
+
+    /// It waits for the stack, `popped` or the next one of `link`, as far as there is room.
+    #[inline(always)]
+    fn waits(&mut self, waiting: &mut VecDeque<Ready>, link: Side, popped: Option<&Packet>, of: u32) {
         let kept = self.input.add(of);
         if kept > 0
             && let Some(packet) = popped.or_else(|| self.links[link.at()].next_plain())
@@ -176,11 +218,6 @@ impl<O: Observer> Simulation<'_, O> {
         }
         if popped.is_none() {
             self.links[link.at()].leaves();
-        }
-        if let Some((flow, thread)) = woken {
-            self.goes_first(flow, thread, time);
-        } else if let Some((flow, thread, begin)) = first {
-            self.runs_first(flow, thread, begin);
         }
     }
 
@@ -230,10 +267,9 @@ impl<O: Observer> Simulation<'_, O> {
         if let Some(front) = waiting.front_mut() {
             let (flow, to) = (front.packet.flow, front.to);
             self.cpu.entered();
-            self.let_in = None;
-            self.enters_call = false;
-            (self.call_over, self.call_back) = (None, None);
-            self.softirqs_run(time);
+            if !self.plain {
+                self.softirqs_have_begun(time);
+            }
             self.turns.begin();
             let ringed = self.ports[front.to.at()].ring.is_some();
             if !ringed {
@@ -255,8 +291,10 @@ impl<O: Observer> Simulation<'_, O> {
                 let empty = front.packet.seg.len == 0;
                 let first = !empty && !socket.has_data(front.packet.seg.seq);
                 let alone = empty || first;
-                let rouses = first && socket.wakes_for(front.packet.seg.len) && self.reader_sleeps(flow, to);
-                let called = self.config.host.calls.threaded_softirqs && self.interrupted_call.is_some();
+                let wakes = !self.plain && first && socket.wakes_for(front.packet.seg.len);
+                let rouses = wakes && self.reader_sleeps(flow, to);
+                let threaded = !self.plain && self.config.host.calls.threaded_softirqs;
+                let called = threaded && self.interrupted_call.is_some();
                 let in_call = called && (self.direct || !self.preempted);
                 let cost = if held {
                     self.cpu.backlog(socket.backlog_waiting() > 0)
@@ -283,7 +321,7 @@ impl<O: Observer> Simulation<'_, O> {
                 }
             }
             front.done += 1;
-            if self.slabs.are_counted() && (front.of > 1 || matches!(front.packet.payload, Payload::Ack)) {
+            if !self.plain && (front.of > 1 || matches!(front.packet.payload, Payload::Ack)) {
                 self.slabs.processed();
             }
             if ringed {
@@ -301,20 +339,18 @@ impl<O: Observer> Simulation<'_, O> {
                     self.timers_resume(time, left_some);
                 }
             }
-            if left_some && self.config.host.calls.threaded_softirqs {
+            if left_some && !self.plain && self.config.host.calls.threaded_softirqs {
                 self.applications_preempt();
             }
             self.go_on_in_a_row(waiting, flow, to);
         }
         if !self.busy {
-            self.accounts.softirqs_sleep(self.cpu.begin(time));
-            self.softirqs_sleep(self.cpu.begin(time));
-            if std::mem::take(&mut self.roused) {
-                self.cpu.busy_until(self.cpu.begin(time) + self.config.host.calls.room_entry);
+            if !self.plain {
+                self.softirqs_are_done(time);
             }
             for to in [Side::Receiver, Side::Sender] {
-                while let Some((flow, seg, buffer)) = self.ports[to.at()].poll_ends() {
-                    self.deliver(flow, to, time, &seg, &buffer);
+                if self.ports[to.at()].joins() {
+                    self.poll_ends(to, time);
                 }
             }
             while let Some((flow, side)) = self.tasklets.pop_front() {
@@ -322,6 +358,23 @@ impl<O: Observer> Simulation<'_, O> {
                 self.on(flow, side, time, |cx, end| end.small_queue(cx));
             }
             self.applications_resume();
+        }
+    }
+
+    /// Soft interrupts have the processor: whatever let them in is past.
+    fn softirqs_have_begun(&mut self, time: SimTime) {
+        self.let_in = None;
+        self.enters_call = false;
+        (self.call_over, self.call_back) = (None, None);
+        self.softirqs_run(time);
+    }
+
+    /// They have nothing more to do.
+    fn softirqs_are_done(&mut self, time: SimTime) {
+        self.accounts.softirqs_sleep(self.cpu.begin(time));
+        self.softirqs_sleep(self.cpu.begin(time));
+        if std::mem::take(&mut self.roused) {
+            self.cpu.busy_until(self.cpu.begin(time) + self.config.host.calls.room_entry);
         }
     }
 

@@ -138,6 +138,8 @@ pub(super) struct Simulation<'a, O: Observer> {
     pub(super) raised: bool,
     /// Soft interrupts have woken a program that waited for room.
     pub(super) roused: bool,
+    /// Soft interrupts, programs and sleeps share the processor in no way but in turns: see [`is_plain`].
+    pub(super) plain: bool,
     /// Packets arrive in the moment in which they are sent.
     pub(super) direct: bool,
     /// A link is the queueing discipline of its own host, or has one in front of it.
@@ -196,6 +198,37 @@ fn eevdf(config: &RunConfig) -> Option<Eevdf> {
     let calls = &config.host.calls;
     let shows = calls.threaded_softirqs && calls.slack > SimDuration::ZERO;
     (shows && !config.kernel.softirqs_wait_for_thread && !is_direct(config)).then(|| Eevdf::new(calls.slice))
+}
+
+/// Whether nothing is asked for of how a recorded machine's soft interrupts, programs and sleeps share its processor and its
+/// memory: what they leave to each other need not be looked at then.
+fn is_plain(config: &RunConfig) -> bool {
+    let (calls, steps) = (&config.host.calls, &config.host.steps);
+    let delayed = |l: &LinkConfig| l.delay > SimDuration::ZERO;
+    let apart = delayed(&config.forward) && (config.forward.both_ways || delayed(&config.reverse));
+    apart
+        && !calls.threaded_softirqs
+        && calls.slabs.heads.per_slab == 0
+        && calls.slack == SimDuration::ZERO
+        && calls.drain == [SimDuration::ZERO; 2]
+        && calls.lock == SimDuration::ZERO
+        && !calls.free_lets_in
+        && calls.room_entry == SimDuration::ZERO
+        && steps.rousing == 0
+}
+
+#[cfg(test)]
+thread_local! {
+    /// Runs of this thread look at everything even where nothing of it is asked for.
+    pub(super) static LOOKS_EVERYWHERE: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };
+}
+
+/// Whether a test wants nothing to be left out.
+fn looks_everywhere() -> bool {
+    #[cfg(test)]
+    return LOOKS_EVERYWHERE.get();
+    #[cfg(not(test))]
+    false
 }
 
 /// The connections of a run, closed, in the memory of those of an earlier one.
@@ -274,6 +307,7 @@ impl<'a, O: Observer> Simulation<'a, O> {
             context: Context::Thread,
             opened: false,
             enters_call: false,
+            plain: is_plain(config) && !looks_everywhere(),
             direct: is_direct(config),
             uninterrupted: waits_for_calls(config),
             preempted: false,
