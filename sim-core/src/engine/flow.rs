@@ -56,7 +56,7 @@ impl Side {
 pub(super) type FlowId = u32;
 
 /// What the connections of a run have in common at one end, as far as it is not their own.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Shared {
     sysctl: Arc<Sysctls>,
     write: Arc<WriteConfig>,
@@ -64,14 +64,19 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    /// What ends configured as `end` share.
-    pub(super) fn of(end: &EndpointConfig) -> Self {
+    /// What ends configured as `end` share: as much as possible of what those of `earlier` shared.
+    pub(super) fn of(end: &EndpointConfig, earlier: Option<&Self>) -> Self {
         Self {
-            sysctl: Arc::new(end.sysctl.clone()),
-            write: Arc::new(end.write.clone()),
-            read: Arc::new(end.read.clone()),
+            sysctl: kept(earlier.map(|e| &e.sysctl), &end.sysctl),
+            write: kept(earlier.map(|e| &e.write), &end.write),
+            read: kept(earlier.map(|e| &e.read), &end.read),
         }
     }
+}
+
+/// What there was, if it is the same.
+fn kept<T: PartialEq + Clone>(there: Option<&Arc<T>>, wanted: &T) -> Arc<T> {
+    there.filter(|there| ***there == *wanted).map_or_else(|| Arc::new(wanted.clone()), Arc::clone)
 }
 
 /// What is common to all, if `own` is the same; `same` says that it must be.

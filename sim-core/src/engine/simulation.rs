@@ -60,6 +60,8 @@ pub(super) enum Source {
 #[derive(Debug)]
 pub(super) struct Storage {
     queue: EventQueue<Event>,
+    /// What the ends of the last run shared, by [`Side::at`].
+    common: Option<[Shared; 2]>,
     flows: Vec<Flow>,
     waiting: VecDeque<Ready>,
     apps_waiting: VecDeque<(FlowId, u8)>,
@@ -71,6 +73,7 @@ impl Default for Storage {
     fn default() -> Self {
         Self {
             queue: EventQueue::new(0),
+            common: None,
             flows: Vec::new(),
             waiting: VecDeque::new(),
             apps_waiting: VecDeque::new(),
@@ -91,6 +94,8 @@ pub(super) struct Simulation<'a, O: Observer> {
     pub(super) links: [Link; 2],
     pub(super) ports: [Port; 2],
     pub(super) hosts: [Host; 2],
+    /// What the ends of the connections share, by [`Side::at`].
+    common: [Shared; 2],
     pub(super) flows: Vec<Flow>,
     /// What devices have handed up and the stack has not processed; lent to the event loop.
     waiting: VecDeque<Ready>,
@@ -231,10 +236,11 @@ fn looks_everywhere() -> bool {
     false
 }
 
-/// The connections of a run, closed, in the memory of those of an earlier one.
-fn open_flows(flows: &mut Vec<Flow>, config: &RunConfig) {
+/// The connections of a run, closed, in the memory of those of an earlier one, and what they share.
+fn open_flows(flows: &mut Vec<Flow>, earlier: Option<[Shared; 2]>, config: &RunConfig) -> [Shared; 2] {
     let count = config.flows.count();
-    let common = [&config.sender, &config.receiver].map(Shared::of);
+    let end = |end, side: Side| Shared::of(end, earlier.as_ref().map(|e| &e[side.at()]));
+    let common = [end(&config.sender, Side::Sender), end(&config.receiver, Side::Receiver)];
     flows.truncate(count as usize);
     for (id, old) in (0..).zip(flows.iter_mut()) {
         let mut new = Flow::new(config, id, &common);
@@ -243,16 +249,17 @@ fn open_flows(flows: &mut Vec<Flow>, config: &RunConfig) {
     }
     let there = u32::try_from(flows.len()).unwrap_or(u32::MAX);
     flows.extend((there..count).map(|id| Flow::new(config, id, &common)));
+    common
 }
 
 impl<'a, O: Observer> Simulation<'a, O> {
     /// A run that has not begun, in the memory of an earlier one.
     #[inline(always)]
     pub(super) fn new(config: &'a RunConfig, obs: &'a mut O, storage: &mut Storage) -> Self {
-        let Storage { mut queue, mut flows, mut waiting, mut apps_waiting, mut out, lanes } =
+        let Storage { mut queue, common, mut flows, mut waiting, mut apps_waiting, mut out, lanes } =
             std::mem::take(storage);
         queue.reset(config.stop.max_events);
-        open_flows(&mut flows, config);
+        let common = open_flows(&mut flows, common, config);
         let fair = |link: &LinkConfig| matches!(link.shaper, Some(Shaper::Fair(_)));
         let reverse = if config.forward.both_ways { &config.forward } else { &config.reverse };
         let paced = [fair(&config.forward), fair(reverse)];
@@ -283,6 +290,7 @@ impl<'a, O: Observer> Simulation<'a, O> {
             links,
             ports,
             hosts: [host(config, Side::Sender), host(config, Side::Receiver)],
+            common,
             flows,
             waiting,
             cpu: Cpu::new(config.host.packet_cost, &config.host.steps),
@@ -362,8 +370,9 @@ impl<'a, O: Observer> Simulation<'a, O> {
 
     /// Leaves the memory to the next run.
     pub(super) fn give_back(self, storage: &mut Storage) {
-        let Self { queue, flows, waiting, apps_waiting, out, links, .. } = self;
-        *storage = Storage { queue, flows, waiting, apps_waiting, out, lanes: links.map(Link::into_lane) };
+        let Self { queue, common, flows, waiting, apps_waiting, out, links, .. } = self;
+        let (common, lanes) = (Some(common), links.map(Link::into_lane));
+        *storage = Storage { queue, common, flows, waiting, apps_waiting, out, lanes };
     }
 
     /// Lets everything happen until the run is over; returns when that is.

@@ -159,7 +159,15 @@ impl InputQueue {
 
     /// So many are.
     pub(super) fn take_many(&mut self, segments: u32) {
-        (0..segments).for_each(|_| self.take());
+        let mut left = segments;
+        while left > 0 && self.taken + self.gathered > 0 {
+            if self.taken == 0 {
+                self.taken = std::mem::take(&mut self.gathered);
+            }
+            let now = left.min(self.taken);
+            self.taken -= now;
+            left -= now;
+        }
     }
 }
 
@@ -180,6 +188,19 @@ mod tests {
         assert!(turns.receives(), "what it has moved belongs to the same turn");
         turns.processed(true, us(31));
         assert!(!turns.receives());
+    }
+
+    #[test]
+    fn taking_many_from_the_input_queue_is_taking_one_by_one() {
+        for (taken, gathered) in [(0, 5), (3, 4), (7, 0), (0, 0)] {
+            for n in 0..10 {
+                let queue = InputQueue { taken, gathered, dropped: 0 };
+                let (mut many, mut single) = (queue, queue);
+                many.take_many(n);
+                (0..n).for_each(|_| single.take());
+                assert_eq!((many.taken, many.gathered), (single.taken, single.gathered));
+            }
+        }
     }
 
     #[test]

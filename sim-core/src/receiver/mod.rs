@@ -226,6 +226,7 @@ const SMALL_HEAD: u32 = 704;
 
 impl Receiver {
     /// A closed socket with the defaults of its kernel and host. The sockets of a host may share its sysctls.
+    #[inline(always)]
     pub fn new(kernel: &'static KernelProfile, sysctl: impl Into<Arc<Sysctls>>, route: Route) -> Self {
         let sysctl = sysctl.into();
         let ratio = match kernel.ratio {

@@ -230,6 +230,7 @@ impl Sender {
     }
 
     /// As [`Sender::new`], with the sysctls of `config` that other sockets have, too.
+    #[inline(always)]
     pub(crate) fn with_sysctls(
         kernel: &KernelProfile,
         config: &EndpointConfig,
