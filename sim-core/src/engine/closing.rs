@@ -18,7 +18,7 @@ pub(super) struct Closing {
     /// The lateness of the last sleep is part of `stop_at`.
     overslept: bool,
     /// What had come of the run when the programs had done what they had to do. They make no more calls.
-    outcome: Option<Result<RunOutcome, RunError>>,
+    outcome: Option<Box<Result<RunOutcome, RunError>>>,
 }
 
 impl Closing {
@@ -34,7 +34,7 @@ impl Closing {
 
     /// What had come of the run, if that was asked before its end.
     pub(super) fn take_outcome(&mut self) -> Option<Result<RunOutcome, RunError>> {
-        self.outcome.take()
+        self.outcome.take().map(|outcome| *outcome)
     }
 }
 
@@ -65,7 +65,7 @@ impl<O: Observer> Simulation<'_, O> {
             return true;
         }
         if !self.closing.is_over() {
-            self.closing.outcome = Some(self.finish(time));
+            self.closing.outcome = Some(Box::new(self.finish(time)));
             self.stop_at = time + closing.looks;
         }
         false

@@ -79,11 +79,6 @@ fn kept<T: PartialEq + Clone>(there: Option<&Arc<T>>, wanted: &T) -> Arc<T> {
     there.filter(|there| ***there == *wanted).map_or_else(|| Arc::new(wanted.clone()), Arc::clone)
 }
 
-/// What is common to all, if `own` is the same; `same` says that it must be.
-fn shared<T: PartialEq + Clone>(common: &Arc<T>, own: &T, same: bool) -> Arc<T> {
-    if same || **common == *own { Arc::clone(common) } else { Arc::new(own.clone()) }
-}
-
 /// One connection.
 #[derive(Debug)]
 pub(super) struct Flow {
@@ -117,21 +112,39 @@ pub(super) struct Flow {
     pub(super) wrote: Option<Side>,
 }
 
+/// What one end of a connection is made of.
+struct Parts<'a> {
+    config: &'a EndpointConfig,
+    shared: Shared,
+}
+
+impl<'a> Parts<'a> {
+    fn of(config: &'a RunConfig, id: FlowId, side: Side, common: &[Shared; 2]) -> Self {
+        let (end, of_all) = match side {
+            Side::Sender => (config.sender_of(id), &config.sender),
+            Side::Receiver => (config.receiver_of(id), &config.receiver),
+        };
+        let common = &common[side.at()];
+        let same = std::ptr::eq(end, of_all);
+        Self { config: end, shared: if same { common.clone() } else { Shared::of(end, Some(common)) } }
+    }
+
+    fn end(&self, run: &RunConfig) -> Endpoint {
+        Endpoint::new(run.kernel, self.config, &run.host, &self.shared.sysctl)
+    }
+
+    fn program(self) -> Program {
+        Program::new(self.shared.write, self.shared.read)
+    }
+}
+
 impl Flow {
     /// Connection `id` of the run, closed. `common` is what most have in common, by [`Side::at`].
     pub(super) fn new(config: &RunConfig, id: FlowId, common: &[Shared; 2]) -> Self {
-        let [sender, receiver] = common;
-        let (tx, rx) = (config.sender_of(id), config.receiver_of(id));
-        let same = [std::ptr::eq(tx, &config.sender), std::ptr::eq(rx, &config.receiver)];
-        let end = |end: &EndpointConfig, common: &Shared, same| {
-            Endpoint::new(config.kernel, end, &config.host, &shared(&common.sysctl, &end.sysctl, same))
-        };
-        let program = |end: &EndpointConfig, common: &Shared, same| {
-            Program::new(shared(&common.write, &end.write, same), shared(&common.read, &end.read, same))
-        };
+        let parts = [Side::Sender, Side::Receiver].map(|side| Parts::of(config, id, side, common));
         Self {
-            ends: [end(tx, sender, same[0]), end(rx, receiver, same[1])],
-            programs: [program(tx, sender, same[0]), program(rx, receiver, same[1])],
+            ends: parts.each_ref().map(|p| p.end(config)),
+            programs: parts.map(Parts::program),
             threads: [Thread::default(), Thread::default()],
             syn_sent: SimTime::ZERO,
             syn_ack_sent: SimTime::ZERO,
@@ -148,11 +161,41 @@ impl Flow {
         }
     }
 
-    /// Takes over the memory of a connection of an earlier run, which is lost.
-    pub(super) fn take_memory(&mut self, old: &mut Self) {
-        for (new, old) in self.ends.iter_mut().zip(&mut old.ends) {
-            new.take_memory(old);
+    /// Becomes connection `id` of another run, as [`Flow::new`] makes it, in the memory that it has.
+    pub(super) fn reopen(&mut self, config: &RunConfig, id: FlowId, common: &[Shared; 2]) {
+        let Self {
+            ends,
+            programs,
+            threads,
+            syn_sent,
+            syn_ack_sent,
+            offered,
+            tries,
+            ecn,
+            connected,
+            early,
+            established,
+            started,
+            segments,
+            blocked,
+            wrote,
+        } = self;
+        for (side, (end, program)) in
+            [Side::Sender, Side::Receiver].into_iter().zip(ends.iter_mut().zip(programs))
+        {
+            let parts = Parts::of(config, id, side, common);
+            let mut new = parts.end(config);
+            new.take_memory(end);
+            *end = new;
+            *program = parts.program();
         }
+        *threads = Default::default();
+        (*syn_sent, *syn_ack_sent) = (SimTime::ZERO, SimTime::ZERO);
+        (*offered, *tries, *early) = ([None; 2], [0; 2], [None; 2]);
+        (*ecn, *connected) = (false, false);
+        (*established, *started, *wrote) = (None, None, None);
+        *segments = 0;
+        *blocked = BlockedTime::default();
     }
 
     /// What has become of it.

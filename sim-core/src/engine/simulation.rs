@@ -242,10 +242,8 @@ fn open_flows(flows: &mut Vec<Flow>, earlier: Option<[Shared; 2]>, config: &RunC
     let end = |end, side: Side| Shared::of(end, earlier.as_ref().map(|e| &e[side.at()]));
     let common = [end(&config.sender, Side::Sender), end(&config.receiver, Side::Receiver)];
     flows.truncate(count as usize);
-    for (id, old) in (0..).zip(flows.iter_mut()) {
-        let mut new = Flow::new(config, id, &common);
-        new.take_memory(old);
-        *old = new;
+    for (id, flow) in (0..).zip(flows.iter_mut()) {
+        flow.reopen(config, id, &common);
     }
     let there = u32::try_from(flows.len()).unwrap_or(u32::MAX);
     flows.extend((there..count).map(|id| Flow::new(config, id, &common)));
@@ -365,7 +363,10 @@ impl<'a, O: Observer> Simulation<'a, O> {
         let ended = self.events(&mut waiting);
         self.waiting = waiting;
         let ended = ended?;
-        self.closing.take_outcome().unwrap_or_else(|| self.finish(ended))
+        match self.closing.take_outcome() {
+            Some(outcome) => outcome,
+            None => self.finish(ended),
+        }
     }
 
     /// Leaves the memory to the next run.
