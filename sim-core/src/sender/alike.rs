@@ -4,6 +4,7 @@
 //! length of the skb can stop the next ones, how many there are is known beforehand, and each differs from the one before in
 //! its place, its time and its page fragments. It comes to what [`Sender::write_xmit`] does one by one; observers see that.
 
+use super::output::MAX_BREAKS;
 use super::timers::TimerKind;
 use super::write_queue::{Marks, TxSkb};
 use super::{Emitted, Sender};
@@ -11,6 +12,7 @@ use crate::observer::Observer;
 use crate::receiver::Receiver;
 use crate::segment::Flags;
 use crate::send_half::Cx;
+use crate::seq::Seq;
 
 impl Sender {
     /// How many packets of `segs` segments follow the one just sent, each cut from the first unsent skb as that one was.
@@ -62,6 +64,9 @@ impl Sender {
             ..*before
         };
         let gso_size = if segs > 1 { mss } else { 0 };
+        let end = Seq(skb.seq.0 + i64::from(len) * i64::from(count + 1));
+        let in_one = self.queue.in_one_fragment(skb.seq + len, end);
+        cx.out.reserve(count as usize);
         for _ in 0..count {
             skb.seq = skb.seq + len;
             self.queue.account_split();
@@ -69,7 +74,8 @@ impl Sender {
             self.lsndtime = cx.now.jiffies;
             rx.data_sent(cx.now);
             packet.seg.seq = skb.seq;
-            let (skb_end, breaks) = (skb.seq + len, self.queue.breaks(skb.seq, len));
+            let skb_end = skb.seq + len;
+            let breaks = if in_one { [0; MAX_BREAKS] } else { self.queue.breaks(skb.seq, len) };
             packet.data = Some(Emitted { seq: skb.seq, len, gso_size, skb_end, at: cx.now.time, breaks });
             cx.out.push(packet);
             self.spend(cx, self.costs.sending());

@@ -341,6 +341,11 @@ impl WriteQueue {
         1 + self.frag_starts.between(seq, end).min(u32::from(u16::MAX - 1)) as u16
     }
 
+    /// Whether what is between is known to lie in one page fragment.
+    pub fn in_one_fragment(&self, seq: Seq, end: Seq) -> bool {
+        self.frag_starts.none_within(seq, end)
+    }
+
     /// Offsets in the `len` bytes from `seq` at which a new page fragment begins; unused places hold 0.
     pub fn breaks(&self, seq: Seq, len: u32) -> [u32; MAX_BREAKS] {
         let mut out = [0; MAX_BREAKS];
