@@ -49,29 +49,37 @@ impl Ready {
         }
     }
 
-    /// Whether the next piece begins at `seq` and differs from `seg`, which lay in one fragment, in nothing else but PSH; says
-    /// whether it has that.
+    /// Whether no piece is left.
     #[inline(always)]
-    pub(super) fn next_is_like(&self, seg: &Segment, seq: Seq) -> Option<bool> {
+    pub(super) fn is_done(&self) -> bool {
+        self.done == self.of
+    }
+
+    /// How many of the next pieces, `most` at most, follow each other from `seq` on and differ from `seg`, which lay in one
+    /// fragment, in nothing else but PSH; and whether the last one of the packet has that.
+    #[inline(always)]
+    pub(super) fn next_like(&self, seg: &Segment, seq: Seq, most: u32) -> (u32, bool) {
         let (Packet { seg: own, payload: Payload::Data(e), .. }, (start, len, flags)) =
             (&self.packet, self.whole)
         else {
-            return None;
+            return (0, false);
         };
-        let past = if self.of > 1 { self.done * e.gso_size } else { 0 };
-        let left = len - past;
-        let is_last = self.done + 1 == self.of;
-        let as_long = if is_last { left == seg.len } else { e.gso_size == seg.len };
-        let from = (start - e.seq) as u32 + past;
-        let in_one = e.breaks.iter().all(|b| *b <= from || *b >= from + seg.len);
-        let follows = start + past == seq
+        let (past, size) = if self.of > 1 { (self.done * e.gso_size, e.gso_size) } else { (0, len) };
+        let follows = size == seg.len
+            && start + past == seq
             && flags.without(Flags::PSH) == seg.flags.without(Flags::PSH)
             && own.ack == seg.ack
             && own.window == seg.window
             && own.ts == seg.ts
             && own.ecn == seg.ecn
             && own.sack.is_empty();
-        (as_long && in_one && follows).then_some(is_last && flags.has(Flags::PSH))
+        if !follows {
+            return (0, false);
+        }
+        // Up to where the next fragment begins; the last piece may be shorter.
+        let from = (start - e.seq) as u32 + past;
+        let count = most.min(e.until_break(from).min(len - past) / size);
+        (count, flags.has(Flags::PSH))
     }
 }
 

@@ -14,7 +14,7 @@ use crate::observer::Observer;
 use crate::path::Payload;
 use crate::receiver::Alike;
 use crate::send_half::Cx;
-use crate::time::{Now, SimTime};
+use crate::time::{Now, SimDuration, SimTime};
 
 #[cfg(test)]
 thread_local! {
@@ -78,11 +78,19 @@ impl<O: Observer> Simulation<'_, O> {
                 if taken == most || time > until {
                     break 'row;
                 }
-                if like.goes_on()
-                    && let Some(pushed) = front.next_is_like(&like.seg, like.next)
-                {
-                    like.came(pushed);
+                let (mut alike, pushed) = match like.room().min(most - taken).min(pieces - front.done) {
+                    0 => (0, false),
+                    room => front.next_like(&like.seg, like.next, room),
+                };
+                if alike > 1 && cost > SimDuration::ZERO {
+                    let by_then = until.since(time).as_nanos() / cost.as_nanos();
+                    alike = alike.min(u32::try_from(by_then).unwrap_or(u32::MAX).saturating_add(1));
+                }
+                if alike > 0 {
+                    front.done += alike;
+                    like.came(alike, pushed && front.is_done());
                 } else {
+                    alike = 1;
                     end.rx.take_alike(&mut cx, &mut end.tx, &mut like, cost);
                     let buffer = front.next_piece(&self.ports[to.at()]);
                     cx.now.time = time;
@@ -90,10 +98,10 @@ impl<O: Observer> Simulation<'_, O> {
                         break 'row;
                     }
                     end.rx.alike(&cx, &end.tx, &front.packet.seg, buffer, &mut like);
+                    front.done += 1;
                 }
-                front.done += 1;
-                taken += 1;
-                time += cost;
+                taken += alike;
+                time += SimDuration::from_nanos(cost.as_nanos() * u64::from(alike));
             }
             if !others {
                 break;

@@ -37,17 +37,17 @@ pub(crate) struct Alike {
 }
 
 impl Alike {
-    /// Whether more of them may come.
+    /// How many more may come.
     #[inline(always)]
-    pub(crate) fn goes_on(&self) -> bool {
-        self.count < self.most
+    pub(crate) fn room(&self) -> u32 {
+        self.most - self.count
     }
 
-    /// Another one has come.
+    /// So many have come; `pushed`: the last of them with PSH.
     #[inline(always)]
-    pub(crate) fn came(&mut self, pushed: bool) {
-        self.count += 1;
-        self.next = self.next + self.seg.len;
+    pub(crate) fn came(&mut self, count: u32, pushed: bool) {
+        self.count += count;
+        self.next = self.next + count * self.seg.len;
         self.pushed |= pushed;
     }
 }
@@ -225,7 +225,7 @@ impl Receiver {
             assert_eq!(cx.now, now);
             self.compare((snd, cx.host), (&rx, &tx, &host));
         }
-        like.count = 0;
+        (like.count, like.most) = (0, 0);
     }
 
     fn are_taken<O: Observer>(

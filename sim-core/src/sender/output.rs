@@ -49,6 +49,15 @@ impl Emitted {
         1 + self.breaks.iter().filter(|&&b| b > from && b < from + len).count() as u16
     }
 
+    /// From offset `from` of the payload to where the next page fragment begins, bytes; the largest number if none does.
+    #[inline]
+    pub(crate) fn until_break(&self, from: u32) -> u32 {
+        if self.breaks == [0; MAX_BREAKS] {
+            return u32::MAX;
+        }
+        self.breaks.iter().filter(|b| **b > from).min().map_or(u32::MAX, |b| b - from)
+    }
+
     /// The `len` bytes at offset `from` of the payload, cut off before the wire.
     pub(crate) fn part(&self, from: u32, len: u32) -> Self {
         let breaks = self.breaks.map(|b| b.saturating_sub(from));
