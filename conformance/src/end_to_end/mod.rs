@@ -14,7 +14,8 @@
 //!     (`coal_fail` not on 5.10, where it is undefined);
 //!   * ACKs: `flags ack win_raw sack len`, PSH aside;
 //!   * packets of the client: `seq len flags ack win_raw`, PSH aside, and beyond what the recorder compares
-//!     `cwnd snd_ssthresh packets_out ca_state`;
+//!     `cwnd snd_ssthresh packets_out ca_state`, where [further passes](crate::recording::FurtherPasses) are known up to
+//!     the first packet at which they differ in these;
 //! * **as a whole**: counters, final state, maxima and the numbers of rows, ACKs and packets lie within what the
 //!   passes gave, from the least to the greatest.
 //!

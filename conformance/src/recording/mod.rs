@@ -5,6 +5,7 @@
 //! kernel went through them.
 
 pub(crate) mod cell;
+mod further;
 mod line;
 pub(crate) mod raw;
 mod raw_write;
@@ -13,6 +14,7 @@ mod store;
 mod summary;
 
 pub use cell::{Hex32, flag_letters};
+pub use further::{FILE as FURTHER_FILE, Further, FurtherPasses};
 pub use line::{
     AckCause, AckRow, AppAction, AppEvent, AppWhat, Entry, MergeRow, MergeWhy, RecordedQueue, Row,
     RowSegment, Step, TxRow,
@@ -94,6 +96,8 @@ pub struct Recording {
     pub steps: Vec<Step>,
     /// Packets that the client sent (loop cases).
     pub tx: Vec<TxRow>,
+    /// What passes that are not part of the recording say of it, if there are any.
+    pub further: Option<FurtherPasses>,
 }
 
 /// A line of any file.
@@ -215,6 +219,11 @@ impl Recording {
     pub fn first_divergence(&self) -> (Option<u64>, Option<u64>, Option<u64>) {
         let least = |f: fn(&Determinism) -> Option<u64>| self.summary.determinism.iter().filter_map(f).min();
         (least(|d| d.first_row), least(|d| d.first_ack), least(|d| d.first_tx))
+    }
+
+    /// The first packet of the client, from 1, at which the sender's state was not the same in every pass, if one is known.
+    pub fn first_other_state(&self) -> Option<u64> {
+        self.further.and_then(|f| f.first_tx)
     }
 }
 

@@ -43,6 +43,7 @@ pub(crate) fn read_case(dir: &Path, kernel: &str, case: &str) -> Result<Recordin
         merges: table(&base, LineKind::Merge)?,
         steps: table(&base, LineKind::Step)?,
         tx: table(&base, LineKind::Tx)?,
+        further: None,
     };
     place_steps(&mut rec);
     Ok(rec)

@@ -4,6 +4,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::further::{FILE, Further};
 use super::{KernelVersion, Recording, raw};
 use crate::compact;
 
@@ -101,6 +102,7 @@ pub struct Store {
     dir: PathBuf,
     form: Form,
     cases: Vec<CaseId>,
+    further: Further,
 }
 
 impl Store {
@@ -108,7 +110,7 @@ impl Store {
     /// forms are there, the raw one wins.
     ///
     /// # Errors
-    /// If the directory cannot be read or holds no recording.
+    /// If the directory cannot be read or holds no recording, or if what it says of further passes is not as it should be.
     pub fn open(dir: impl Into<PathBuf>) -> Result<Self, LoadError> {
         let dir = dir.into();
         let (mut raw, mut packed) = (Vec::new(), Vec::new());
@@ -134,7 +136,8 @@ impl Store {
         }
         cases.sort_by(|a, b| a.key().cmp(&b.key()));
         cases.dedup();
-        Ok(Self { dir, form, cases })
+        let further = further(&dir.join(FILE))?;
+        Ok(Self { dir, form, cases, further })
     }
 
     /// Which form the directory is in.
@@ -152,6 +155,11 @@ impl Store {
     /// # Errors
     /// If a file of the case cannot be read or is damaged; other cases are not affected.
     pub fn load(&self, id: &CaseId) -> Result<Recording, LoadError> {
+        let rec = self.load_recording(id)?;
+        Ok(Recording { further: self.further.get(id), ..rec })
+    }
+
+    fn load_recording(&self, id: &CaseId) -> Result<Recording, LoadError> {
         match self.form {
             Form::Raw => raw::read_case(&self.dir, &id.kernel, &id.case),
             Form::Compact => {
@@ -174,6 +182,18 @@ impl Store {
 pub fn load(dir: impl Into<PathBuf>) -> Result<Vec<Recording>, LoadError> {
     let store = Store::open(dir)?;
     store.cases().iter().map(|id| store.load(id)).collect()
+}
+
+/// What the file at `path` says of further passes; nothing if there is none.
+fn further(path: &Path) -> Result<Further, LoadError> {
+    let text = match fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Further::default()),
+        Err(source) => return Err(LoadError::Io { path: path.to_owned(), source }),
+    };
+    let wrong =
+        |(line, message)| LoadError::Cell { path: path.to_owned(), line, column: String::new(), message };
+    Further::parse(&text).map_err(wrong)
 }
 
 /// Names and paths in `dir`, sorted; names that are not text are left out.
