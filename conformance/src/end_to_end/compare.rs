@@ -29,6 +29,9 @@ const STATE: [&str; 16] = [
     "num_sacks",
 ];
 
+/// What the recorder's probes take of a segment at most, microseconds.
+const PROBES_US: u32 = 19;
+
 /// Compares everything that comes before the divergence.
 pub(super) fn lines(rec: &Recording, trace: &Trace, score: &mut CaseScore) {
     let (row, ack, tx) = rec.first_divergence();
@@ -50,6 +53,9 @@ pub(super) fn lines(rec: &Recording, trace: &Trace, score: &mut CaseScore) {
         let own = rec.first_other_state().is_none_or(|first| (i as u64) + 1 < first);
         let d = compare_tx(r, trace, i, own);
         score.steps.add(d.is_empty());
+        if own {
+            score.srtt.add(has_srtt(r, trace, i));
+        }
         keep(&mut differences, LineKind::Tx, r.ev, r.time_ns, d);
     }
     // Whatever comes first in time is the cause of the rest.
@@ -62,6 +68,12 @@ pub(super) fn lines(rec: &Recording, trace: &Trace, score: &mut CaseScore) {
         if divergence.is_none() { model.saturating_sub(all) as u64 } else { 0 }
     };
     score.unexpected = extra(rec.acks.len(), trace.acks.len(), ack) + extra(rec.tx.len(), trace.tx.len(), tx);
+}
+
+/// Whether the smoothed round-trip time is the recorded one but for what the recorder's probes take of each segment
+/// ([`PROBES_US`]): samples are taken where these are.
+fn has_srtt(r: &TxRow, trace: &Trace, i: usize) -> bool {
+    trace.tx.get(i).is_some_and(|(_, sender)| r.srtt8.abs_diff(sender.srtt8) <= 8 * PROBES_US)
 }
 
 /// How many packets of the client are the recorded ones, to the end of the recording and whatever its other passes did;

@@ -15,7 +15,8 @@
 //!   * ACKs: `flags ack win_raw sack len`, PSH aside;
 //!   * packets of the client: `seq len flags ack win_raw`, PSH aside, and beyond what the recorder compares
 //!     `cwnd snd_ssthresh packets_out ca_state`, where [further passes](crate::recording::FurtherPasses) are known up to
-//!     the first packet at which they differ in these;
+//!     the first packet at which they differ in these. `srtt` must lie within the 19 us that probes take of a
+//!     segment; it is counted by itself;
 //! * **as a whole**: counters, final state, maxima and the numbers of rows, ACKs and packets lie within what the
 //!   passes gave, from the least to the greatest.
 //!

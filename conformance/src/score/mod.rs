@@ -164,6 +164,10 @@ pub struct CaseScore {
     pub merges: Tally,
     /// Counters (`nstat`); end to end, all figures of the whole.
     pub counters: Tally,
+    /// End to end, packets of the client at which `srtt_us` is the recorded one but for what the recorder's probes take. Whether a
+    /// case is exact does not depend on it.
+    #[serde(default)]
+    pub srtt: Tally,
     /// Packets that the model sent and the kernel did not. A case with any is not exact.
     #[serde(default)]
     pub unexpected: u64,
@@ -279,6 +283,9 @@ pub struct Totals {
     pub merges: Tally,
     /// Counters (`nstat`).
     pub counters: Tally,
+    /// Packets at which `srtt_us` is the recorded one but for what probes take.
+    #[serde(default)]
+    pub srtt: Tally,
     /// Packets that the model sent and the kernels did not.
     #[serde(default)]
     pub unexpected: u64,
@@ -297,6 +304,7 @@ impl Totals {
             t.app = t.app.plus(c.app);
             t.merges = t.merges.plus(c.merges);
             t.counters = t.counters.plus(c.counters);
+            t.srtt = t.srtt.plus(c.srtt);
             t.unexpected += c.unexpected;
         }
         t

@@ -61,9 +61,10 @@ pub fn total_line(board: &Scoreboard, sum: &Totals) -> String {
         Mode::EndToEnd => (
             "tx",
             format!(
-                "; figures within the passes {}, all of them in {} cases",
+                "; figures within the passes {}, all of them in {} cases; srtt within 19 us {}",
                 with_share(sum.counters),
-                show(sum.figures_hold)
+                show(sum.figures_hold),
+                with_share(sum.srtt)
             ),
         ),
     };
@@ -177,13 +178,16 @@ mod tests {
         let mut b = board();
         b.mode = Mode::EndToEnd;
         b.cases[1].counters = Tally { exact: 55, compared: 56 };
+        b.cases[1].srtt = Tally { exact: 3, compared: 4 };
         let text = render(&b);
         let head: Vec<_> = text.lines().next().unwrap().split_whitespace().collect();
         assert_eq!(head, ["kernel", "case", "rows", "acks", "tx", "figures", "first", "difference"]);
         let last = text.lines().last().unwrap();
         // One case could not run, of one a figure is outside.
         assert!(
-            last.ends_with("figures within the passes 55/56 (98.2 %), all of them in 1/3 cases"),
+            last.ends_with(
+                "figures within the passes 55/56 (98.2 %), all of them in 1/3 cases; srtt within 19 us 3/4 (75.0 %)"
+            ),
             "{last}"
         );
     }
