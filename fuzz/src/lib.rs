@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::OnceLock;
 
 use conformance::compact::{decode, encode};
-use conformance::recording::{LineKind, Recording, Store, write_raw};
+use conformance::recording::{Further, LineKind, Recording, Store, write_raw};
 use conformance::replay::{Oracle, replay};
 use scenarios::{Overrides, Scenario, Source, injection_yaml, resolve, resolved_yaml};
 use sim_core::config::LiveOption;
@@ -241,6 +241,13 @@ fn sample() -> &'static Recording {
 /// The packed sample, for a corpus.
 pub fn packed_sample() -> Vec<u8> {
     encode(sample()).expect("a committed recording")
+}
+
+/// Any text as what is known of further passes. What is accepted comes back as it was.
+pub fn further_passes(text: &str) {
+    if let Ok(further) = Further::parse(text) {
+        assert_eq!(Further::parse(&further.render()), Ok(further));
+    }
 }
 
 /// One of the recorder's files replaced by any bytes; the first byte says which. What is accepted can be replayed

@@ -92,3 +92,17 @@ proptest! {
         skmem_fuzz::raw_recording(&data);
     }
 }
+
+proptest! {
+    #![proptest_config(config(2_000))]
+
+    #[test]
+    fn any_lines_about_further_passes(lines in prop::collection::vec("[0-9.]{0,3},[a-z,]{0,2},[0-9x]{0,3},[0-9]{0,3}", 0..4)) {
+        skmem_fuzz::further_passes(&format!("kernel,case,passes,first_tx\n{}\n", lines.join("\n")));
+    }
+
+    #[test]
+    fn any_text_about_further_passes(text in "[a-z_0-9,.\n-]{0,80}") {
+        skmem_fuzz::further_passes(&text);
+    }
+}

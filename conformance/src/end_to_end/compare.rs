@@ -50,10 +50,10 @@ pub(super) fn lines(rec: &Recording, trace: &Trace, score: &mut CaseScore) {
         keep(&mut differences, LineKind::Ack, r.ev, r.time_ns, d);
     }
     for (i, r) in before(&rec.tx, tx).iter().enumerate() {
-        let own = rec.first_other_state().is_none_or(|first| (i as u64) + 1 < first);
-        let d = compare_tx(r, trace, i, own);
+        let repeats = rec.first_other_state().is_none_or(|first| (i as u64) + 1 < first);
+        let d = compare_tx(r, trace, i, repeats);
         score.steps.add(d.is_empty());
-        if own {
+        if repeats {
             score.srtt.add(has_srtt(r, trace, i));
         }
         keep(&mut differences, LineKind::Tx, r.ev, r.time_ns, d);

@@ -319,7 +319,7 @@ impl<O: Observer> Simulation<'_, O> {
                 self.lags = if held { Default::default() } else { self.cpu.reactions(first, rouses) };
                 (self.data_left, self.let_go) = (None, LetGo::default());
                 self.segment_ready(time, front);
-                if self.config.host.calls.threaded_softirqs && !in_call {
+                if threaded && !in_call {
                     self.softirqs_wake_program(flow, to, time);
                 }
                 self.lags = Default::default();

@@ -193,18 +193,23 @@ fn segments_taken_in_a_row_are_row_by_row_what_single_turns_come_to() {
 
 #[test]
 fn where_nothing_of_a_recorded_machine_is_asked_for_it_need_not_be_looked_at() {
-    use super::simulation::LOOKS_EVERYWHERE;
-    let (mut rows, mut segments) = (0, 0);
-    for n in 0..120 {
-        for config in [slow_reader(n), writer(n)] {
+    use super::simulation::{LOOKS_EVERYWHERE, is_plain};
+    let (mut plainly, mut segments) = (0, 0);
+    for n in 0..160 {
+        for mut config in [slow_reader(n), writer(n)] {
+            config.host.calls.threaded_softirqs = false;
+            if !is_plain(&config) {
+                continue;
+            }
             let (plain, silent) = (told(&config, false), run(&config, &mut Silent));
             LOOKS_EVERYWHERE.set(true);
             let (all, all_silent) = (told(&config, false), run(&config, &mut Silent));
             LOOKS_EVERYWHERE.set(false);
             assert_eq!(plain.0.iter().zip(&all.0).position(|(a, b)| a != b), None, "{n}");
             assert_eq!((plain, &silent), (all, &all_silent), "{n}");
-            (rows, segments) = (rows + 1, segments + silent.map_or(0, |o| o.segments));
+            plainly += 1;
+            segments += silent.map_or(0, |o| o.segments);
         }
     }
-    assert!(rows == 240 && segments > 10_000, "{segments} segments");
+    assert!(plainly > 200 && segments > 10_000, "{plainly} runs, {segments} segments");
 }

@@ -207,7 +207,7 @@ fn eevdf(config: &RunConfig) -> Option<Eevdf> {
 
 /// Whether nothing is asked for of how a recorded machine's soft interrupts, programs and sleeps share its processor and its
 /// memory: what they leave to each other need not be looked at then.
-fn is_plain(config: &RunConfig) -> bool {
+pub(super) fn is_plain(config: &RunConfig) -> bool {
     let (calls, steps) = (&config.host.calls, &config.host.steps);
     let delayed = |l: &LinkConfig| l.delay > SimDuration::ZERO;
     let apart = delayed(&config.forward) && (config.forward.both_ways || delayed(&config.reverse));
