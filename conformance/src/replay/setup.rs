@@ -271,23 +271,52 @@ impl Setup {
                         *v != 0
                     };
                     self.options.extend([rcvbuf, clamp, lowat].into_iter().flatten().filter(set));
-                    let marks = rest.first().copied().unwrap_or("");
-                    let scale: i32 = scale.parse().ok()?;
-                    let ts = marks.contains('t') && self.sysctl.tcp_timestamps;
                     // The script's peer counts its TSval up from 5000, one per segment.
                     let first = rec.rows.first().and_then(|r| r.segment.as_ref()).and_then(|s| s.tsval);
-                    self.syn = SynOptions {
-                        mss: mss.parse().ok()?,
-                        window_scale: u8::try_from(scale).ok(),
-                        sack: marks.contains('s'),
-                        ts: ts.then(|| Timestamps { val: first.unwrap_or(1).wrapping_sub(1), ecr: 0 }),
-                        window: 65_535,
-                    };
+                    let marks = rest.first().copied().unwrap_or("");
+                    self.syn = peer_syn(mss, scale, marks, &self.sysctl, first)?;
                     return Some(());
                 }
                 _ => {}
             }
         }
         None
+    }
+}
+
+/// The SYN of a script's peer, with what the server takes of it: `marks` says whether it offers SACK (`s`) and timestamps
+/// (`t`), `first_tsval` is the TSval of its next segment.
+fn peer_syn(
+    mss: &str,
+    scale: &str,
+    marks: &str,
+    sysctl: &Sysctls,
+    first_tsval: Option<u32>,
+) -> Option<SynOptions> {
+    let scale: i32 = scale.parse().ok()?;
+    let ts = marks.contains('t') && sysctl.tcp_timestamps;
+    Some(SynOptions {
+        mss: mss.parse().ok()?,
+        window_scale: u8::try_from(scale).ok(),
+        sack: marks.contains('s') && sysctl.tcp_sack,
+        ts: ts.then(|| Timestamps { val: first_tsval.unwrap_or(1).wrapping_sub(1), ecr: 0 }),
+        window: 65_535,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_peer_uses_sack_and_timestamps_only_if_the_server_does() {
+        let k = sim_core::linux::by_name("6.1").unwrap();
+        let mut sysctl = k.default_sysctls();
+        let both = peer_syn("1460", "7", "st", &sysctl, Some(5_001)).unwrap();
+        assert!(both.sack && both.ts.is_some_and(|t| t.val == 5_000));
+        assert_eq!((both.mss, both.window_scale), (1_460, Some(7)));
+        (sysctl.tcp_sack, sysctl.tcp_timestamps) = (false, false);
+        let none = peer_syn("1460", "-1", "st", &sysctl, None).unwrap();
+        assert!(!none.sack && none.ts.is_none() && none.window_scale.is_none());
     }
 }
