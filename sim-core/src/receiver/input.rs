@@ -415,13 +415,14 @@ impl Receiver {
             self.close_now(cx, snd);
             return;
         }
-        if ignored {
-            self.count_drop(skb);
-        } else {
+        if !ignored {
             self.data_queue(cx, snd, seg, skb);
         }
         snd.push_pending(cx, self);
         self.ack_check(cx, snd, true);
+        if ignored {
+            self.count_drop(skb);
+        }
     }
 
     /// Answers a segment with a reset (`tcp_v4_send_reset`).
