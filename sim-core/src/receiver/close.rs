@@ -51,6 +51,7 @@ impl Receiver {
     /// program closes the socket, also what is out of order.
     pub fn close_now<S: SendHalf, O: Observer>(&mut self, cx: &mut Cx<'_, O>, snd: &mut S) {
         snd.purge(cx, self);
+        self.reclaim_early(cx);
         self.state = TcpState::Close;
         self.ack.pending = AckPending::default();
         self.ack.timer = None;
@@ -70,7 +71,8 @@ impl Receiver {
         self.reclaim(cx);
     }
 
-    /// Before 6.0 a socket that is closed gives back what it does not need (`sk_mem_reclaim` in `tcp_close`).
+    /// Before 6.0 a socket that is closed gives back what it does not need (`sk_mem_reclaim` in `tcp_close` and
+    /// `tcp_write_queue_purge`).
     pub fn reclaim_early<O: Observer>(&mut self, cx: &mut Cx<'_, O>) {
         if self.kernel.reclaim == Reclaim::Above2MiB {
             self.reclaim(cx);

@@ -540,7 +540,7 @@ impl SendHalf for Sender {
         rx.settle_send(cx, self.queue.wmem_queued);
         self.packets_out = 0;
         self.loss.forget_in_flight();
-        self.timer.clear();
+        self.timer.stop();
     }
 
     fn note_predicted(&mut self, seq: Seq) {

@@ -56,6 +56,11 @@ impl XmitTimer {
         self.idle = self.armed.take().map(|a| a.fires).or(self.idle);
     }
 
+    /// Takes the timer out of the wheel: the connection is over (`inet_csk_clear_xmit_timers` in `tcp_done`).
+    pub fn stop(&mut self) {
+        (self.armed, self.idle) = (None, None);
+    }
+
     /// When a cancelled timer still runs.
     pub fn idle(&self) -> Option<Jiffies> {
         self.idle
@@ -120,5 +125,17 @@ mod tests {
         assert!(t.idle().is_some());
         t.idle_ran();
         assert_eq!(t.idle(), None);
+    }
+
+    #[test]
+    fn nothing_runs_when_the_connection_is_over() {
+        let mut t = XmitTimer::new(TimerWheel::new(0));
+        t.arm(TimerKind::Retransmit, Jiffies(0), 10);
+        t.clear();
+        t.stop();
+        assert_eq!((t.fires(), t.idle()), (None, None));
+        t.arm(TimerKind::LossProbe, Jiffies(0), 10);
+        t.stop();
+        assert_eq!((t.fires(), t.idle()), (None, None));
     }
 }
