@@ -1,10 +1,10 @@
 //! A server's socket that is driven from outside: what an attacker could have sent is not believed (RFC 5961), and the
 //! timeout of its own data is the kernel's.
 
-use sim_core::config::{NicModel, Route};
+use sim_core::config::{LiveOption, NicModel, Route};
 use sim_core::host::Host;
 use sim_core::linux::{KernelProfile, by_name};
-use sim_core::observer::{AckReason, Silent, Transmit};
+use sim_core::observer::{AckReason, Observer, Silent, Transmit};
 use sim_core::path::{Device, Direction, Packet, Payload};
 use sim_core::receiver::Receiver;
 use sim_core::segment::{Flags, Segment, SynOptions, Timestamps};
@@ -12,8 +12,8 @@ use sim_core::send_half::{Cx, SendHalf as _};
 use sim_core::sender::{Emitted, Handshake, PassiveSender};
 use sim_core::seq::Seq;
 use sim_core::skb::SkbLayout;
-use sim_core::state::TcpState;
-use sim_core::time::{JiffyClock, SimDuration, SimTime};
+use sim_core::state::{SocketState, TcpState};
+use sim_core::time::{JiffyClock, Now, SimDuration, SimTime};
 
 const MSS: u32 = 1_460;
 
@@ -43,7 +43,11 @@ impl Socket {
 
     /// One on which 1000 bytes have arrived and been acknowledged.
     fn with_1000_bytes() -> Self {
-        let mut s = Self::on(by_name("6.1").unwrap(), Route::default());
+        Self::with_1000_bytes_on("6.1")
+    }
+
+    fn with_1000_bytes_on(kernel: &str) -> Self {
+        let mut s = Self::on(by_name(kernel).unwrap(), Route::default());
         let syn = SynOptions { mss: MSS as u16, window_scale: Some(7), sack: true, ts: None, window: 65_535 };
         s.with(|rx, _, cx| rx.passive_open(cx, &syn, MSS, None));
         s.snd.established(&Handshake {
@@ -65,8 +69,16 @@ impl Socket {
     }
 
     fn with<R>(&mut self, f: impl FnOnce(&mut Receiver, &mut PassiveSender, &mut Cx<'_, Silent>) -> R) -> R {
+        self.watched(&mut Silent, f)
+    }
+
+    fn watched<O: Observer, R>(
+        &mut self,
+        obs: &mut O,
+        f: impl FnOnce(&mut Receiver, &mut PassiveSender, &mut Cx<'_, O>) -> R,
+    ) -> R {
         let now = self.clock.now(self.now);
-        let mut cx = Cx { now, out: &mut self.out, host: &mut self.host, obs: &mut Silent };
+        let mut cx = Cx { now, out: &mut self.out, host: &mut self.host, obs };
         f(&mut self.rx, &mut self.snd, &mut cx)
     }
 
@@ -76,13 +88,17 @@ impl Socket {
     }
 
     fn arrives_after(&mut self, gap: SimDuration, seg: Segment) -> Vec<Transmit> {
+        self.arrives_watched(gap, seg, &mut Silent)
+    }
+
+    fn arrives_watched<O: Observer>(&mut self, gap: SimDuration, seg: Segment, obs: &mut O) -> Vec<Transmit> {
         self.now += gap;
         let device = Device::new(NicModel::Page.into(), by_name("6.1").unwrap(), SkbLayout::default());
         let mut data = Emitted::default();
         (data.seq, data.len, data.skb_end) = (seg.seq, seg.len, seg.end_seq());
         let packet = Packet { flow: 0, way: Direction::Forward, seg, payload: Payload::Data(data) };
         let (seg, buffer) = device.piece(&packet, 0, 1);
-        self.with(|rx, snd, cx| rx.segment_arrives(cx, snd, &seg, buffer));
+        self.watched(obs, |rx, snd, cx| rx.segment_arrives(cx, snd, &seg, buffer));
         std::mem::take(&mut self.out)
     }
 }
@@ -179,6 +195,75 @@ fn the_timeout_doubles_after_a_loss_probe_and_stays_until_new_data_is_acknowledg
     s.out.clear();
     assert!(s.arrives_after(soon, ack(3)).is_empty());
     assert_eq!(s.snd.rto_ticks(), first);
+}
+
+#[test]
+fn after_a_loss_probe_whose_answer_is_ambiguous_the_next_packet_waits_for_the_timeout() {
+    let mut s = Socket::with_1000_bytes();
+    let piece = |seq: i64| Segment { seq: Seq(seq), len: 100, ..Segment::default() };
+    let send = |s: &mut Socket, seq: i64| {
+        s.with(|rx, snd, cx| {
+            snd.written(cx, rx, 100);
+            snd.transmit(cx, rx, piece(seq));
+        });
+    };
+    let timer = |s: &mut Socket, seq: i64| {
+        s.now += SimDuration::from_millis(212);
+        s.with(|rx, snd, cx| snd.write_timer_sends(cx, rx, piece(seq)));
+        s.out.clear();
+        s.snd.rto_ticks()
+    };
+    let first = s.snd.rto_ticks();
+    send(&mut s, 1);
+    assert_eq!(timer(&mut s, 1), first, "the loss probe");
+    // The packet was sent twice, and one acknowledgement comes: its episode goes on.
+    let soon = SimDuration::from_millis(1);
+    assert!(s.arrives_after(soon, segment(Flags::ACK, 1_001, 0, 101)).is_empty());
+    send(&mut s, 101);
+    assert_eq!(timer(&mut s, 101), 2 * first, "the timeout");
+    assert!(s.arrives_after(soon, segment(Flags::ACK, 1_001, 0, 201)).is_empty());
+    send(&mut s, 201);
+    assert_eq!(timer(&mut s, 201), 2 * first, "a loss probe again");
+}
+
+/// How many segments were dropped when each packet was sent.
+#[derive(Default)]
+struct DropsWhenSent(Vec<u32>);
+
+impl Observer for DropsWhenSent {
+    fn transmit(&mut self, _: Now, _: &Transmit, state: &SocketState) {
+        self.0.push(state.drops);
+    }
+}
+
+#[test]
+fn what_comes_behind_a_fin_is_counted_as_dropped_once_it_is_answered() {
+    let mut s = Socket::with_1000_bytes();
+    let soon = SimDuration::from_millis(1);
+    assert!(s.arrives_after(soon, segment(Flags::ACK.with(Flags::FIN), 1_001, 0, 1)).is_empty());
+    assert_eq!(s.rx.tcp_state(), TcpState::CloseWait);
+    s.with(|rx, snd, cx| rx.set_option(cx, snd, LiveOption::QuickAck(1)));
+    s.out.clear();
+    let drops = s.rx.state(&s.snd).drops;
+    let mut seen = DropsWhenSent::default();
+    s.arrives_watched(soon, segment(Flags::ACK, 1_002, 0, 1), &mut seen);
+    assert_eq!((seen.0, s.rx.state(&s.snd).drops), (vec![drops], drops + 1));
+}
+
+#[test]
+fn a_reset_gives_back_the_pages_of_what_was_not_acknowledged() {
+    for kernel in ["5.10", "6.1", "7.2"] {
+        let mut s = Socket::with_1000_bytes_on(kernel);
+        s.with(|rx, snd, cx| {
+            snd.written(cx, rx, 5_000);
+            snd.transmit(cx, rx, Segment { seq: Seq(1), len: MSS, ..Segment::default() });
+        });
+        assert!(s.snd.write_timer_due().is_some());
+        s.arrives(segment(Flags::RST, 1_001, 0, 0));
+        assert_eq!(s.rx.tcp_state(), TcpState::Close);
+        assert!(s.rx.forward_allocated() < 4_096, "{kernel}: {}", s.rx.forward_allocated());
+        assert_eq!(s.snd.write_timer_due(), None, "{kernel}: its timers are stopped");
+    }
 }
 
 #[test]

@@ -5,6 +5,7 @@ mod timer;
 
 use std::collections::VecDeque;
 
+use self::timer::Probed;
 use super::rtt::Rtt;
 use super::rules::SenderRules;
 use super::window::{AckRange, SendWindow};
@@ -55,8 +56,8 @@ pub struct PassiveSender {
     sack: bool,
     /// Whether the write timer stands for a loss probe rather than for the timeout.
     probe_armed: bool,
-    /// One after what was sent when a loss probe went out that is not acknowledged yet (`tlp_high_seq`).
-    probed: Option<Seq>,
+    /// The loss probe whose episode is not over.
+    probed: Option<Probed>,
     /// One after what was sent when a timeout began that is not repaired yet (`high_seq` in the Loss state).
     lost_below: Option<Seq>,
 }
@@ -395,6 +396,7 @@ impl SendHalf for PassiveSender {
         while let Some(w) = self.queue.pop_front() {
             rx.uncharge_send(cx, w.truesize);
         }
+        self.write_timer = None;
     }
 
     fn note_predicted(&mut self, seq: Seq) {
@@ -426,6 +428,7 @@ impl SendHalf for PassiveSender {
             AckRange::Unsent => return AckOutcome::Unsent,
             AckRange::Valid => {}
         }
+        let window = self.window.snd_wnd;
         if path == AckPath::Fast && seg.ack > self.window.snd_una {
             self.window.note_predicted(seg.seq);
             cx.host.counters.hp_acks += 1;
@@ -434,6 +437,8 @@ impl SendHalf for PassiveSender {
             self.window.update(seg.seq, seg.ack, seg.window);
         }
         let acked = self.window.advance(seg.ack);
+        let tells = acked > 0 || seg.len > 0 || window != self.window.snd_wnd;
+        self.probed = self.probed.filter(|p| !p.answered_by(seg.ack, tells));
         let sent = self.free_acked(cx, rx, seg.ack);
         if acked > 0 {
             let now_us = cx.now.time.as_micros();
@@ -442,7 +447,6 @@ impl SendHalf for PassiveSender {
             if let Some(us) = sample.or(echoed) {
                 self.rtt.sample(us, self.window.snd_una, self.window.snd_nxt);
             }
-            self.probed = self.probed.filter(|&p| seg.ack < p);
             self.lost_below = self.lost_below.filter(|&l| seg.ack < l);
             if self.window.snd_una < self.window.snd_nxt {
                 self.arm_write_timer(cx.now);

@@ -1,5 +1,6 @@
 //! From a sending half that follows its own rules to one whose packets are known from outside.
 
+use super::timer::Probed;
 use super::{PassiveSender, Written};
 use crate::send_half::SendHalf as _;
 use crate::sender::timers::TimerKind;
@@ -34,8 +35,8 @@ impl PassiveSender {
         self.fin = sender.fin;
         self.write_timer = sender.timer.fires();
         self.sack = sender.sack_ok;
-        self.probe_armed = sender.timer.kind() == Some(TimerKind::LossProbe);
-        self.probed = sender.loss.tlp_high_seq;
+        self.probed = sender.loss.tlp_high_seq.map(|end| Probed { end, again: sender.loss.tlp_retrans });
+        self.probe_armed = self.probed.is_none() && sender.timer.kind() == Some(TimerKind::LossProbe);
         self.lost_below = (sender.loss.ca_state == CaState::Loss).then_some(sender.loss.high_seq);
         self
     }
