@@ -183,9 +183,14 @@ impl Drive<'_> {
     /// to a free socket. The clock in the socket tells whether the call had taken it even then, and pushed: pushing reads
     /// the clock, whether or not anything can be sent. Segments that follow one another leave the program no time.
     pub(super) fn send_has_begun(&mut self, event: &EventRef<'_>) {
-        let Some((entered, judged)) = self.send_begins else { return };
+        let Some((entered, judged)) = self.send_begins else {
+            self.send_has_ended(event);
+            return;
+        };
         match event {
             EventRef::Merge(_) | EventRef::Tx(_) => return,
+            // The answer to a segment that came to a free socket.
+            EventRef::Ack(a) if a.state.owned == Some(false) => return,
             EventRef::Row(r) if r.state.owned == Some(false) => {
                 self.send_begins = Some((entered, true));
                 if judged {
@@ -205,6 +210,18 @@ impl Drive<'_> {
         if !self.m.snd.is_own() {
             self.write_until_push(entered);
             self.with(entered, |rx, _, cx| rx.refresh_clock(cx));
+        }
+    }
+
+    /// A `send` that had the socket has copied everything if a segment comes to a free socket: what the call still does is
+    /// to return.
+    fn send_has_ended(&mut self, event: &EventRef<'_>) {
+        let free = matches!(event, EventRef::Row(r) if r.state.owned == Some(false));
+        if free && self.in_send {
+            let pushed = self.clocks.read_before(self.at, event, self.m.rx.cached_clock());
+            let now = self.clocks.now(self.at, event);
+            self.write(Now { time: pushed.unwrap_or(now.time), ..now }, u32::MAX);
+            self.with(now, |rx, snd, cx| rx.release(cx, snd));
         }
     }
 

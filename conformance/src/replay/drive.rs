@@ -216,7 +216,7 @@ impl<'a> Drive<'a> {
             EventRef::Row(row) => self.row(at, now, row),
             EventRef::Ack(ack) => self.ack(now, ack),
             EventRef::App(app) => self.app(at, now, ev, app),
-            EventRef::Step(step) => self.script_step(step),
+            EventRef::Step(step) => self.script_step(now, step),
             EventRef::Merge(m) => self.merge(m),
             EventRef::Tx(_) => {}
         }

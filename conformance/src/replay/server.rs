@@ -276,15 +276,34 @@ impl Drive<'_> {
                 self.own_write_goes_on(now);
             }
         }
-        if self.m.watch.sent.is_empty()
-            && !self.m.rx.is_owned()
-            && self.m.snd.own_timer().is_some_and(|j| j <= now.jiffies)
-        {
-            self.own_timer_fires(now);
+        if self.m.watch.sent.is_empty() && !self.m.rx.is_owned() {
+            self.own_timers_that_send_nothing(now);
+            if self.own_timer_is_due(now) {
+                self.own_timer_fires(now);
+            }
         }
     }
 
-    fn own_timer_fires(&mut self, now: Now) {
+    /// Whether the timer of a server with rules of its own may fire now.
+    pub(super) fn own_timer_is_due(&self, now: Now) -> bool {
+        !self.m.rx.is_owned() && self.m.snd.own_timer().is_some_and(|j| j <= now.jiffies)
+    }
+
+    /// Timers that were due before the tick of `now` and only arm another one, as a loss probe does while an older one is
+    /// not answered: the one that sends is behind them.
+    fn own_timers_that_send_nothing(&mut self, now: Now) {
+        while let Some(j) = self.m.snd.own_timer().filter(|j| *j < now.jiffies) {
+            let before = self.m.clone();
+            let then = self.clocks.ticks().now(self.clocks.ticks().begin(j));
+            self.own_timer_fires(then);
+            if !self.m.watch.sent.is_empty() {
+                self.m = before;
+                return;
+            }
+        }
+    }
+
+    pub(super) fn own_timer_fires(&mut self, now: Now) {
         self.with(now, |rx, snd, cx| {
             if let Server::Own(s) = snd {
                 s.timers_fire(cx, rx);

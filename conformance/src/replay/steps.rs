@@ -1,5 +1,7 @@
 //! Script steps of injection cases.
 
+use sim_core::time::Now;
+
 use super::drive::Drive;
 use crate::compare::Difference;
 use crate::recording::{LineKind, Step};
@@ -10,7 +12,8 @@ use crate::score::LineDifference;
 const POLL_NS: u64 = 150_000;
 
 impl Drive<'_> {
-    pub(super) fn script_step(&mut self, step: &Step) {
+    pub(super) fn script_step(&mut self, now: Now, step: &Step) {
+        self.write_timer_before_step(now, step);
         let mut model = self.m.rx.state(&self.m.snd);
         // A timer that fired while the traffic program was about to read the state came before or after it.
         if let Some((t, before)) = self.before_timer
@@ -58,5 +61,18 @@ impl Drive<'_> {
             step.time_ns,
             differences,
         ));
+    }
+
+    /// A write timer that is due, and sends nothing, has run before the state was read if that shows in it.
+    fn write_timer_before_step(&mut self, now: Now, step: &Step) {
+        let agrees = |drive: &Self| drive.compare(&step.state, &drive.m.rx.state(&drive.m.snd)).is_empty();
+        if !self.own_timer_is_due(now) || agrees(self) {
+            return;
+        }
+        let before = self.m.clone();
+        self.own_timer_fires(now);
+        if !self.m.watch.sent.is_empty() || !agrees(self) {
+            self.m = before;
+        }
     }
 }
