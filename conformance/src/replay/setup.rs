@@ -310,7 +310,7 @@ mod tests {
 
     #[test]
     fn a_peer_uses_sack_and_timestamps_only_if_the_server_does() {
-        let k = sim_core::linux::by_name("6.1").unwrap();
+        let k = linux::by_name("6.1").unwrap();
         let mut sysctl = k.default_sysctls();
         let both = peer_syn("1460", "7", "st", &sysctl, Some(5_001)).unwrap();
         assert!(both.sack && both.ts.is_some_and(|t| t.val == 5_000));
