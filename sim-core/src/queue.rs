@@ -251,16 +251,6 @@ impl<T> Lane<T> {
         self.items.pop_front().map(|(_, t)| t)
     }
 
-    /// The first item.
-    pub fn front(&self) -> Option<&T> {
-        self.items.front().map(|(_, t)| t)
-    }
-
-    /// Forgets the first item.
-    pub fn drop_front(&mut self) {
-        drop(self.items.pop_front());
-    }
-
     /// Items in the lane.
     pub fn len(&self) -> usize {
         self.items.len()

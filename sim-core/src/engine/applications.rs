@@ -193,6 +193,7 @@ impl<O: Observer> Simulation<'_, O> {
     ///
     /// Only those are looked at to whom something has happened since the last poll. Whoever is not due then waits no longer:
     /// his time comes, or what makes him due lets him wait again.
+    #[inline(never)]
     pub(super) fn applications_preempt(&mut self) {
         self.applications_come_due();
         if (self.uninterrupted || self.eevdf.is_some()) && !self.softirqs_give_way() {

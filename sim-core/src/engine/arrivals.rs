@@ -7,7 +7,7 @@ use super::departures::Context;
 use super::flow::{FlowId, Side};
 use super::simulation::Simulation;
 use crate::observer::Observer;
-use crate::path::{Packet, Payload, Port};
+use crate::path::{Packet, Payload, Place, Port};
 use crate::segment::{Flags, Segment};
 use crate::seq::Seq;
 use crate::skb::Buffer;
@@ -16,9 +16,11 @@ use crate::time::{SimDuration, SimTime};
 /// A packet that a device has handed up and that the stack has not processed.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Ready {
+    pub(super) flow: FlowId,
     pub(super) to: Side,
-    /// From the first piece on, the piece that is being processed.
-    pub(super) packet: Packet,
+    /// The link that it has left, and where it still lies; from the first piece on as the piece that is being processed.
+    pub(super) link: Side,
+    pub(super) place: Place,
     /// Sequence number, length and flags of the whole.
     whole: (Seq, u32, Flags),
     pub(super) done: u32,
@@ -28,24 +30,26 @@ pub(super) struct Ready {
 }
 
 impl Ready {
-    pub(super) fn new(to: Side, packet: &Packet, of: u32, kept: u32) -> Self {
+    /// `packet`, which lies at `place` of a link.
+    pub(super) fn new((link, place): (Side, Place), packet: &Packet, of: u32, kept: u32) -> Self {
         let whole = (packet.seg.seq, packet.seg.len, packet.seg.flags);
-        Self { to, packet: *packet, whole, done: 0, of, kept }
+        let to = Side::sends(packet.way).peer();
+        Self { flow: packet.flow, to, link, place, whole, done: 0, of, kept }
     }
 
-    /// The packet becomes its next piece; returns the memory that this has on `port`.
+    /// Its packet becomes its next piece; returns the memory that this has on `port`.
     #[inline(always)]
-    pub(super) fn next_piece(&mut self, port: &Port) -> Buffer {
+    pub(super) fn next_piece(&self, packet: &mut Packet, port: &Port) -> Buffer {
         if self.of > 1 {
-            self.packet.become_segment(self.whole, self.done);
+            packet.become_segment(self.whole, self.done);
         }
-        port.device().buffer(&self.packet, &self.packet.seg, self.of == 1)
+        port.device().buffer(packet, &packet.seg, self.of == 1)
     }
 
-    /// The packet becomes the piece that was done last, if one was.
-    pub(super) fn become_last_done(&mut self) {
+    /// Its packet becomes the piece that was done last, if one was.
+    pub(super) fn become_last_done(&self, packet: &mut Packet) {
         if self.of > 1 && self.done > 0 {
-            self.packet.become_segment(self.whole, self.done - 1);
+            packet.become_segment(self.whole, self.done - 1);
         }
     }
 
@@ -55,12 +59,11 @@ impl Ready {
         self.done == self.of
     }
 
-    /// How many of the next pieces, `most` at most, follow each other from `seq` on and differ from `seg`, which lay in one
-    /// fragment, in nothing else but PSH; and whether the last one of the packet has that.
+    /// How many of the next pieces of its packet, `most` at most, follow each other from `seq` on and differ from `seg`, which
+    /// lay in one fragment, in nothing else but PSH; and whether the last one of the packet has that.
     #[inline(always)]
-    pub(super) fn next_like(&self, seg: &Segment, seq: Seq, most: u32) -> (u32, bool) {
-        let (Packet { seg: own, payload: Payload::Data(e), .. }, (start, len, flags)) =
-            (&self.packet, self.whole)
+    pub(super) fn next_like(&self, packet: &Packet, seg: &Segment, seq: Seq, most: u32) -> (u32, bool) {
+        let (Packet { seg: own, payload: Payload::Data(e), .. }, (start, len, flags)) = (packet, self.whole)
         else {
             return (0, false);
         };
@@ -91,36 +94,25 @@ impl<O: Observer> Simulation<'_, O> {
         if let Some((flow, thread)) = woken.filter(|_| self.uninterrupted) {
             return self.run_thread(flow, thread, self.cpu.begin(time));
         }
-        if let Some(packet) = self.links[link.at()].next_plain()
-            && !self.in_host
-            && self.ports[Side::sends(packet.way).peer().at()].ring.is_none()
-        {
-            let from = Side::sends(packet.way);
-            let of = self.pieces(from, packet);
-            if O::ACTIVE {
-                let packet = *packet;
-                self.report_crossing(from, time, &packet);
-            }
-            self.packet_arrives(waiting, link, time, None, of, woken);
-            return;
-        }
-        let popped = self.links[link.at()].pop(&mut self.queue);
+        let left = self.links[link.at()].leaves(&mut self.queue);
         self.packets_freed(link, time);
-        if let Some(packet) = popped {
-            let from = Side::sends(packet.way);
-            let to = from.peer();
-            self.report_crossing(from, time, &packet);
-            if self.links[link.at()].in_host() {
-                self.flows[packet.flow as usize].ends[from.at()].tx.left_host(packet.seg.seq);
+        let Some(place) = left else {
+            if let Some((flow, thread)) = woken {
+                self.run_thread(flow, thread, self.cpu.begin(time));
             }
-            let of = self.pieces(from, &packet);
-            if self.ports[to.at()].ring.is_some() {
-                self.frames_arrive(waiting, to, time, packet, of);
-                return;
-            }
-            self.packet_arrives(waiting, link, time, Some(&packet), of, woken);
-        } else if let Some((flow, thread)) = woken {
-            self.run_thread(flow, thread, self.cpu.begin(time));
+            return;
+        };
+        let packet = self.links[link.at()].packet(place);
+        let from = Side::sends(packet.way);
+        let of = self.pieces(from, packet);
+        if O::ACTIVE || self.in_host {
+            self.has_crossed(link, place, from, time);
+        }
+        if self.ports[from.peer().at()].ring.is_some() {
+            let packet = self.links[link.at()].gives_away(place);
+            self.frames_arrive(waiting, from.peer(), time, &packet, of);
+        } else {
+            self.packet_arrives(waiting, (link, place), time, of, woken);
         }
     }
 
@@ -133,20 +125,19 @@ impl<O: Observer> Simulation<'_, O> {
         self.ports[from.peer().at()].device().pieces(packet, offload)
     }
 
-    /// A packet of `of` pieces reaches a processor whose device has no ring: `popped`, or the next one of `link`;
-    /// `woken` goes before it.
+    /// A packet of `of` pieces, which lies `at` a place of a link, reaches a processor whose device has no ring; `woken` goes
+    /// before it.
     #[inline(always)]
     fn packet_arrives(
         &mut self,
         waiting: &mut VecDeque<Ready>,
-        link: Side,
+        at: (Side, Place),
         time: SimTime,
-        popped: Option<&Packet>,
         of: u32,
         woken: Option<(FlowId, u8)>,
     ) {
         if !self.plain {
-            return self.packet_interrupts(waiting, link, time, popped, of, woken);
+            return self.packet_interrupts(waiting, at, time, of, woken);
         }
         let idle = waiting.is_empty();
         if self.was_moved(time, idle, of) {
@@ -154,7 +145,7 @@ impl<O: Observer> Simulation<'_, O> {
         } else {
             self.cpu.interrupt(time, of, idle);
         }
-        self.waits(waiting, link, popped, of);
+        self.waits(waiting, at, of);
     }
 
     /// The same where soft interrupts, programs and sleeps share a processor as a recorded machine's do.
@@ -162,9 +153,8 @@ impl<O: Observer> Simulation<'_, O> {
     fn packet_interrupts(
         &mut self,
         waiting: &mut VecDeque<Ready>,
-        link: Side,
+        at: (Side, Place),
         time: SimTime,
-        popped: Option<&Packet>,
         of: u32,
         woken: Option<(FlowId, u8)>,
     ) {
@@ -194,11 +184,11 @@ impl<O: Observer> Simulation<'_, O> {
             }
         }
         if idle && self.calling > 0 && self.config.host.calls.drain[1] > SimDuration::ZERO {
-            self.goes_into_backlog(popped.or_else(|| self.links[link.at()].next_plain()).copied());
+            self.goes_into_backlog(at);
         }
         let memory = self.memory_for_pieces(of);
         self.cpu.gets(memory);
-        self.waits(waiting, link, popped, of);
+        self.waits(waiting, at, of);
         if let Some((flow, thread)) = woken {
             self.goes_first(flow, thread, time);
         } else if let Some((flow, thread, begin)) = first {
@@ -214,18 +204,15 @@ impl<O: Observer> Simulation<'_, O> {
         moved
     }
 
-    /// It waits for the stack, `popped` or the next one of `link`, as far as there is room.
+    /// It waits for the stack, as far as there is room.
     #[inline(always)]
-    fn waits(&mut self, waiting: &mut VecDeque<Ready>, link: Side, popped: Option<&Packet>, of: u32) {
+    fn waits(&mut self, waiting: &mut VecDeque<Ready>, (link, place): (Side, Place), of: u32) {
         let kept = self.input.add(of);
-        if kept > 0
-            && let Some(packet) = popped.or_else(|| self.links[link.at()].next_plain())
-        {
-            waiting.push_back(Ready::new(Side::sends(packet.way).peer(), packet, of, kept));
+        if kept > 0 {
+            waiting.push_back(Ready::new((link, place), self.links[link.at()].packet(place), of, kept));
             self.busy = true;
-        }
-        if popped.is_none() {
-            self.links[link.at()].leaves();
+        } else {
+            self.links[link.at()].is_over(place);
         }
     }
 
@@ -250,30 +237,41 @@ impl<O: Observer> Simulation<'_, O> {
     }
 
     /// The first packet that waits is sooner where it is to be if a call holds its socket.
-    fn goes_into_backlog(&mut self, packet: Option<Packet>) {
-        let Some(packet) = packet else { return };
+    #[inline(never)]
+    fn goes_into_backlog(&mut self, (link, place): (Side, Place)) {
+        let packet = self.links[link.at()].packet(place);
         let to = Side::sends(packet.way).peer();
         if self.flows[packet.flow as usize].ends[to.at()].rx.is_owned() {
             self.cpu.enters_backlog(self.config.host.calls.into_backlog);
         }
     }
 
-    /// Tells the observer how long data was on its way.
-    fn report_crossing(&mut self, from: Side, time: SimTime, packet: &Packet) {
+    /// A packet of `from` has left a link: the observer is told how long data was on its way, and a socket in whose own host
+    /// that was.
+    #[inline(never)]
+    fn has_crossed(&mut self, link: Side, place: Place, from: Side, time: SimTime) {
+        let packet = self.links[link.at()].packet(place);
+        let (flow, seq, bytes) = (packet.flow, packet.seg.seq, packet.wire_bytes());
         if O::ACTIVE
             && from == Side::Sender
             && let Payload::Data(e) = packet.payload
         {
-            self.watch(packet.flow);
-            self.obs.crossed(self.clock.now(time), e.at, packet.wire_bytes());
+            self.watch(flow);
+            self.obs.crossed(self.clock.now(time), e.at, bytes);
+        }
+        if self.links[link.at()].in_host() {
+            self.flows[flow as usize].ends[from.at()].tx.left_host(seq);
         }
     }
 
     /// The stack processes the next segment that waits.
+    #[inline(always)]
     pub(super) fn process_ready(&mut self, waiting: &mut VecDeque<Ready>, time: SimTime) {
         let others = waiting.len() > 1;
         if let Some(front) = waiting.front_mut() {
-            let (flow, to) = (front.packet.flow, front.to);
+            let (flow, to, link, place) = (front.flow, front.to, front.link, front.place);
+            let packet = self.links[link.at()].packet(place);
+            let (seq, len) = (packet.seg.seq, packet.seg.len);
             self.cpu.entered();
             if !self.plain {
                 self.softirqs_have_begun(time);
@@ -289,17 +287,16 @@ impl<O: Observer> Simulation<'_, O> {
                 self.cpu.busy_until(time + self.cpu.dropped());
                 if front.of == 1 {
                     let from = front.to.peer();
-                    let seq = front.packet.seg.seq;
-                    self.flows[front.packet.flow as usize].ends[from.at()].tx.dropped_on_the_way(seq);
+                    self.flows[flow as usize].ends[from.at()].tx.dropped_on_the_way(seq);
                 }
             } else {
-                let socket = &self.flows[front.packet.flow as usize].ends[front.to.at()].rx;
+                let socket = &self.flows[flow as usize].ends[to.at()].rx;
                 let held = self.calling > 0 && socket.is_owned();
                 // Nothing to merge, or nothing to be merged with.
-                let empty = front.packet.seg.len == 0;
-                let first = !empty && !socket.has_data(front.packet.seg.seq);
+                let empty = len == 0;
+                let first = !empty && !socket.has_data(seq);
                 let alone = empty || first;
-                let wakes = !self.plain && first && socket.wakes_for(front.packet.seg.len);
+                let wakes = !self.plain && first && socket.wakes_for(len);
                 let rouses = wakes && self.reader_sleeps(flow, to);
                 let threaded = !self.plain && self.config.host.calls.threaded_softirqs;
                 let called = threaded && self.interrupted_call.is_some();
@@ -329,13 +326,16 @@ impl<O: Observer> Simulation<'_, O> {
                 }
             }
             front.done += 1;
-            if !self.plain && (front.of > 1 || matches!(front.packet.payload, Payload::Ack)) {
+            if !self.plain
+                && (front.of > 1 || matches!(self.links[link.at()].packet(place).payload, Payload::Ack))
+            {
                 self.slabs.processed();
             }
             if ringed {
                 self.frame_taken(front.to, time);
             }
             if last {
+                self.links[link.at()].is_over(place);
                 waiting.pop_front();
             }
             let [forward, reverse] = &self.links;
@@ -370,6 +370,7 @@ impl<O: Observer> Simulation<'_, O> {
     }
 
     /// Soft interrupts have the processor: whatever let them in is past.
+    #[inline(never)]
     fn softirqs_have_begun(&mut self, time: SimTime) {
         self.let_in = None;
         self.enters_call = false;
@@ -378,6 +379,7 @@ impl<O: Observer> Simulation<'_, O> {
     }
 
     /// They have nothing more to do.
+    #[inline(never)]
     fn softirqs_are_done(&mut self, time: SimTime) {
         self.accounts.softirqs_sleep(self.cpu.begin(time));
         self.softirqs_sleep(self.cpu.begin(time));
@@ -387,21 +389,23 @@ impl<O: Observer> Simulation<'_, O> {
     }
 
     /// The stack processes one segment of a packet.
-    fn segment_ready(&mut self, time: SimTime, ready: &mut Ready) {
-        let to = ready.to;
-        if let Payload::Handshake(options) = ready.packet.payload {
-            self.handshake_packet(ready.packet.flow, to, time, &ready.packet.seg, options);
+    fn segment_ready(&mut self, time: SimTime, ready: &Ready) {
+        let (flow, to) = (ready.flow, ready.to);
+        let packet = self.links[ready.link.at()].packet_mut(ready.place);
+        if let Payload::Handshake(options) = packet.payload {
+            let seg = packet.seg;
+            self.handshake_packet(flow, to, time, &seg, options);
             return;
         }
         let port = &mut self.ports[to.at()];
-        let buffer = ready.next_piece(port);
-        let packet = &ready.packet;
+        let buffer = ready.next_piece(packet, port);
+        let seg = packet.seg;
         if port.joins() {
-            for (flow, seg, buffer) in port.receive(packet.flow, packet.seg, buffer).into_iter().flatten() {
+            for (flow, seg, buffer) in port.receive(flow, seg, buffer).into_iter().flatten() {
                 self.deliver(flow, to, time, &seg, &buffer);
             }
         } else {
-            self.deliver(packet.flow, to, time, &packet.seg, &buffer);
+            self.deliver(flow, to, time, &seg, &buffer);
         }
     }
 

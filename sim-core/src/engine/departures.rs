@@ -21,11 +21,12 @@ pub(super) enum Context {
 
 impl<O: Observer> Simulation<'_, O> {
     /// Whose link packets of `from` enter.
-    fn link_of(&self, from: Side) -> Side {
+    pub(super) fn link_of(&self, from: Side) -> Side {
         if self.config.forward.both_ways { Side::Sender } else { from }
     }
 
     /// Puts a packet on the link away from `from`, which may be that of both.
+    #[inline(always)]
     pub(super) fn put(&mut self, from: Side, at: SimTime, packet: &Packet) {
         let (flow, seq) = (packet.flow, packet.seg.seq);
         let data = matches!(packet.payload, Payload::Data(_));
@@ -69,6 +70,7 @@ impl<O: Observer> Simulation<'_, O> {
     // --- calls into the two ends ----------------------------------------------------------------------------
 
     /// What a socket has sent leaves it.
+    #[inline(always)]
     pub(super) fn send_out(&mut self, flow: FlowId, side: Side, time: SimTime) {
         let mut out = std::mem::take(&mut self.out);
         for (i, t) in out.iter().enumerate() {
@@ -123,6 +125,7 @@ impl<O: Observer> Simulation<'_, O> {
     }
 
     /// A packet leaves a socket; `more` follow at the same time.
+    #[inline(always)]
     fn leave(&mut self, flow: FlowId, from: Side, time: SimTime, t: &Transmit, more: usize) {
         self.transmitted += 1;
         let [data_lag, ack_lag] = self.lags;

@@ -104,6 +104,7 @@ impl Endpoint {
     }
 
     /// A segment arrives. Where no socket is left, whoever still sends is told so.
+    #[inline(always)]
     pub(super) fn segment_arrives<O: Observer>(
         &mut self,
         cx: &mut Cx<'_, O>,

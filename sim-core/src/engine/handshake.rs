@@ -98,6 +98,7 @@ impl<O: Observer> Simulation<'_, O> {
     }
 
     /// A SYN or SYN-ACK arrives.
+    #[cold]
     pub(super) fn handshake_packet(
         &mut self,
         flow: FlowId,
@@ -158,6 +159,7 @@ impl<O: Observer> Simulation<'_, O> {
 
     /// The handshake has not come further since the timer was armed: what was lost is sent again
     /// (`tcp_retransmit_timer`, `reqsk_timer_handler`).
+    #[cold]
     pub(super) fn handshake_timeout(&mut self, flow: FlowId, side: Side, time: SimTime) {
         let f = &mut self.flows[flow as usize];
         let done = f.established.is_some() || (side == Side::Sender && f.connected);
@@ -313,6 +315,7 @@ impl<O: Observer> Simulation<'_, O> {
     }
 
     /// The handshake's last segment reaches the reading end: its socket comes into being.
+    #[cold]
     pub(super) fn passive_side_established(&mut self, flow: FlowId, time: SimTime, seg: &Segment) {
         let f = &mut self.flows[flow as usize];
         let Some(syn) = f.offered[Side::Sender.at()] else { return };
@@ -347,6 +350,7 @@ impl<O: Observer> Simulation<'_, O> {
     }
 
     /// The connection is accepted: the program sets what it sets then, and the applications get ready.
+    #[cold]
     pub(super) fn accepted(&mut self, flow: FlowId, time: SimTime) {
         if let Some(v) = self.config.receiver_of(flow).sockopt.quickack {
             self.set_option(flow, Side::Receiver, time, LiveOption::QuickAck(v));

@@ -66,10 +66,8 @@ impl<O: Observer> Simulation<'_, O> {
         'row: while taken < most && time <= until {
             let others = waiting.len() > 1;
             let Some(front) = waiting.front_mut() else { break };
-            if front.packet.flow != flow
-                || front.to != to
-                || !matches!(front.packet.payload, Payload::Data(_))
-            {
+            let packet = self.links[front.link.at()].packet_mut(front.place);
+            if front.flow != flow || front.to != to || !matches!(packet.payload, Payload::Data(_)) {
                 break;
             }
             // Behind the last segment of all others have their turn.
@@ -80,7 +78,7 @@ impl<O: Observer> Simulation<'_, O> {
                 }
                 let (mut alike, pushed) = match like.room().min(most - taken).min(pieces - front.done) {
                     0 => (0, false),
-                    room => front.next_like(&like.seg, like.next, room),
+                    room => front.next_like(packet, &like.seg, like.next, room),
                 };
                 if alike > 1 && cost > SimDuration::ZERO {
                     let by_then = until.since(time).as_nanos() / cost.as_nanos();
@@ -92,12 +90,12 @@ impl<O: Observer> Simulation<'_, O> {
                 } else {
                     alike = 1;
                     end.rx.take_alike(&mut cx, &mut end.tx, &mut like, cost);
-                    let buffer = front.next_piece(&self.ports[to.at()]);
+                    let buffer = front.next_piece(packet, &self.ports[to.at()]);
                     cx.now.time = time;
-                    if !end.rx.take_in_a_row(&mut cx, &mut end.tx, &front.packet.seg, buffer) {
+                    if !end.rx.take_in_a_row(&mut cx, &mut end.tx, &packet.seg, buffer) {
                         break 'row;
                     }
-                    end.rx.alike(&cx, &end.tx, &front.packet.seg, buffer, &mut like);
+                    end.rx.alike(&cx, &end.tx, &packet.seg, buffer, &mut like);
                     front.done += 1;
                 }
                 taken += alike;
@@ -106,6 +104,7 @@ impl<O: Observer> Simulation<'_, O> {
             if !others {
                 break;
             }
+            self.links[front.link.at()].is_over(front.place);
             waiting.pop_front();
         }
         end.rx.take_alike(&mut cx, &mut end.tx, &mut like, cost);
@@ -113,7 +112,7 @@ impl<O: Observer> Simulation<'_, O> {
             return;
         }
         if let Some(front) = waiting.front_mut() {
-            front.become_last_done();
+            front.become_last_done(self.links[front.link.at()].packet_mut(front.place));
         }
         self.reading = Now { time: SimTime::from_nanos(time.as_nanos() - cost.as_nanos()), ..self.reading };
         self.cpu.busy_until(time);

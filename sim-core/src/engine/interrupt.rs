@@ -11,20 +11,22 @@ use crate::time::SimTime;
 
 impl<O: Observer> Simulation<'_, O> {
     /// A packet of `of` frames reaches the ring of `to`.
+    #[inline(never)]
     pub(super) fn frames_arrive(
         &mut self,
         waiting: &mut VecDeque<Ready>,
         to: Side,
         time: SimTime,
-        packet: Packet,
+        packet: &Packet,
         of: u32,
     ) {
         let Some(ring) = &mut self.ports[to.at()].ring else { return };
-        match ring.arrive(time, &packet, of) {
+        match ring.arrive(time, packet, of) {
             Arrived::Wait(Some(at)) => self.queue.push(at, Event::Interrupt(to)),
             Arrived::Wait(None) | Arrived::Polled(0) => {}
             Arrived::Polled(kept) => {
-                waiting.push_back(Ready::new(to, &packet, of, kept));
+                let ready = self.polled(to, packet, of, kept);
+                waiting.push_back(ready);
                 self.busy = true;
             }
         }
@@ -39,7 +41,14 @@ impl<O: Observer> Simulation<'_, O> {
         }
         self.cpu.interrupt(time, 1, !self.busy);
         self.busy = true;
-        waiting.extend(polled.into_iter().map(|(packet, of, kept)| Ready::new(to, &packet, of, kept)));
+        waiting.extend(polled.into_iter().map(|(packet, of, kept)| self.polled(to, &packet, of, kept)));
+    }
+
+    /// A packet of which `kept` frames were polled waits for the stack.
+    fn polled(&mut self, to: Side, packet: &Packet, of: u32, kept: u32) -> Ready {
+        let link = self.link_of(to.peer());
+        let place = self.links[link.at()].gets_back(packet);
+        Ready::new((link, place), packet, of, kept)
     }
 
     /// A frame of a device with a ring was handed to the stack: joined frames go up when its poll ends.

@@ -18,8 +18,8 @@ use super::views::View;
 use crate::config::{LinkConfig, RunConfig, Shaper};
 use crate::host::Host;
 use crate::observer::{Observer, Transmit};
-use crate::path::{Direction, Link, Packet, Port};
-use crate::queue::{EventQueue, Key, Lane};
+use crate::path::{Direction, Link, LinkMemory, Port};
+use crate::queue::{EventQueue, Key};
 use crate::rng;
 use crate::send_half::{Cx, SendHalf};
 use crate::time::{JiffyClock, Now, SimDuration, SimTime};
@@ -66,7 +66,7 @@ pub(super) struct Storage {
     waiting: VecDeque<Ready>,
     apps_waiting: VecDeque<(FlowId, u8)>,
     out: Vec<Transmit>,
-    lanes: [Lane<Packet>; 2],
+    links: [LinkMemory; 2],
 }
 
 impl Default for Storage {
@@ -78,7 +78,7 @@ impl Default for Storage {
             waiting: VecDeque::new(),
             apps_waiting: VecDeque::new(),
             out: Vec::new(),
-            lanes: Default::default(),
+            links: Default::default(),
         }
     }
 }
@@ -254,7 +254,7 @@ impl<'a, O: Observer> Simulation<'a, O> {
     /// A run that has not begun, in the memory of an earlier one.
     #[inline(always)]
     pub(super) fn new(config: &'a RunConfig, obs: &'a mut O, storage: &mut Storage) -> Self {
-        let Storage { mut queue, common, mut flows, mut waiting, mut apps_waiting, mut out, lanes } =
+        let Storage { mut queue, common, mut flows, mut waiting, mut apps_waiting, mut out, links } =
             std::mem::take(storage);
         queue.reset(config.stop.max_events);
         let common = open_flows(&mut flows, common, config);
@@ -271,7 +271,7 @@ impl<'a, O: Observer> Simulation<'a, O> {
         out.clear();
         let port = |end| Port::new(config.kernel, end, &config.host);
         let ports = [port(&config.sender), port(&config.receiver)];
-        let [forward, reverse] = lanes;
+        let [forward, reverse] = links;
         let apart = ports.iter().any(|p| p.ring.is_some());
         let links = [
             Link::in_memory_of(forward, &config.forward, config.seed, Direction::Forward)
@@ -372,8 +372,8 @@ impl<'a, O: Observer> Simulation<'a, O> {
     /// Leaves the memory to the next run.
     pub(super) fn give_back(self, storage: &mut Storage) {
         let Self { queue, common, flows, waiting, apps_waiting, out, links, .. } = self;
-        let (common, lanes) = (Some(common), links.map(Link::into_lane));
-        *storage = Storage { queue, common, flows, waiting, apps_waiting, out, lanes };
+        let (common, links) = (Some(common), links.map(Link::into_memory));
+        *storage = Storage { queue, common, flows, waiting, apps_waiting, out, links };
     }
 
     /// Lets everything happen until the run is over; returns when that is.

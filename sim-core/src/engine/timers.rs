@@ -33,6 +33,7 @@ impl<O: Observer> Simulation<'_, O> {
     /// A receiving turn is over: timers that came due meanwhile fire, for soft interrupts do not interrupt each other. Those
     /// of the wheel come before the next turn (`TIMER_SOFTIRQ`), those of high resolution behind it (`HRTIMER_SOFTIRQ`);
     /// `again` says that there is one.
+    #[inline(never)]
     pub(super) fn timers_resume(&mut self, time: SimTime, again: bool) {
         for (flow, side, due, new) in std::mem::take(&mut self.timers_waiting) {
             let compressed = self.flows[flow as usize].ends[side.at()].rx.compressed_ack_due();

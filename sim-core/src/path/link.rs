@@ -6,6 +6,7 @@ use rand_chacha::rand_core::RngCore;
 use super::Packet;
 use super::bottleneck::{Bottleneck, QueueStats, transmission};
 use super::netem::{Departure, Direction, Netem};
+use super::packets::{Packets, Place};
 use super::shaping::{HostQueue, Shaping};
 use super::tbf::Verdict;
 use crate::config::{LinkConfig, Overhead};
@@ -50,10 +51,17 @@ struct Special {
     queue: Option<Bottleneck>,
     shaper: Option<Shaping>,
     /// Packets on their way, if their order can change; otherwise they are in the lane.
-    sorted: Option<Sorted<Packet>>,
+    sorted: Option<Sorted<Place>>,
     lost: u64,
     duplicated: u64,
     reordered: u64,
+}
+
+/// What one link leaves to another.
+#[derive(Clone, Default, Debug)]
+pub(crate) struct LinkMemory {
+    packets: Packets,
+    lane: Lane<Place>,
 }
 
 /// One direction of the path.
@@ -67,7 +75,9 @@ pub struct Link {
     drop_run: u64,
     /// Segments that left the link.
     left: u64,
-    lane: Lane<Packet>,
+    /// The packets on their way, and those that have left and are not over.
+    packets: Packets,
+    lane: Lane<Place>,
     /// The place of the next thing to happen.
     next: Key,
     /// When the last packet leaves.
@@ -91,21 +101,23 @@ pub struct Link {
 impl Link {
     /// An empty link, with the random streams of `seed` and its direction.
     pub fn new(config: &LinkConfig, seed: u64, direction: Direction) -> Self {
-        Self::in_memory_of(Lane::default(), config, seed, direction)
+        Self::in_memory_of(LinkMemory::default(), config, seed, direction)
     }
 
-    /// The lane of a link that is no longer needed.
-    pub(crate) fn into_lane(self) -> Lane<Packet> {
-        self.lane
+    /// The memory of a link that is no longer needed.
+    pub(crate) fn into_memory(self) -> LinkMemory {
+        LinkMemory { packets: self.packets, lane: self.lane }
     }
 
-    /// As [`Link::new`], in the memory of a lane that is no longer needed.
+    /// As [`Link::new`], in the memory of a link that is no longer needed.
     pub(crate) fn in_memory_of(
-        mut lane: Lane<Packet>,
+        memory: LinkMemory,
         config: &LinkConfig,
         seed: u64,
         direction: Direction,
     ) -> Self {
+        let LinkMemory { mut packets, mut lane } = memory;
+        packets.clear();
         lane.clear();
         let netem = Netem::new(config, seed, direction);
         let hash = match direction {
@@ -128,6 +140,7 @@ impl Link {
             drop_every: u64::from(config.drop_every),
             drop_run: u64::from(config.drop_run.max(1)),
             left: 0,
+            packets,
             lane,
             next: Key::NEVER,
             last: SimTime::ZERO,
@@ -154,6 +167,7 @@ impl Link {
     ///
     /// With a rate, a packet takes its transmission time after the one before has left, and the delay counts
     /// from its entry: waiting for the one before is part of the delay (`netem_enqueue`).
+    #[inline(always)]
     pub fn send<E>(&mut self, at: SimTime, packet: &Packet, order: &mut EventQueue<E>) -> bool {
         if self.cuts && packet.segments() > 1 {
             let mut all = true;
@@ -165,6 +179,7 @@ impl Link {
         self.send_one(at, packet, order)
     }
 
+    #[inline(always)]
     fn send_one<E>(&mut self, at: SimTime, packet: &Packet, order: &mut EventQueue<E>) -> bool {
         if self.special.is_some() {
             let before = self.waiting();
@@ -184,22 +199,36 @@ impl Link {
         self.last = due;
         let key = order.key(due);
         self.next = self.next.min(key);
-        self.lane.push(key, *packet);
+        self.lane.push(key, self.packets.keep(packet));
         true
     }
 
-    /// The next packet to leave, if the link is plain: that is then the next thing to happen.
+    /// A packet that has left the link and is not over.
     #[inline]
-    pub(crate) fn next_plain(&self) -> Option<&Packet> {
-        if self.special.is_some() { None } else { self.lane.front() }
+    pub(crate) fn packet(&self, place: Place) -> &Packet {
+        self.packets.at(place)
     }
 
-    /// The packet that [`Link::next_plain`] gave leaves.
+    /// The same, to become its next piece.
     #[inline]
-    pub(crate) fn leaves(&mut self) {
-        self.delivered += 1;
-        self.lane.drop_front();
-        self.next = self.lane.peek();
+    pub(crate) fn packet_mut(&mut self, place: Place) -> &mut Packet {
+        self.packets.at_mut(place)
+    }
+
+    /// A packet that has left the link is over.
+    #[inline]
+    pub(crate) fn is_over(&mut self, place: Place) {
+        self.packets.forget(place);
+    }
+
+    /// A packet that has left the link comes back from where it lay meanwhile.
+    pub(crate) fn gets_back(&mut self, packet: &Packet) -> Place {
+        self.packets.keep(packet)
+    }
+
+    /// A packet that has left the link goes on somewhere else.
+    pub(crate) fn gives_away(&mut self, place: Place) -> Packet {
+        self.packets.take(place)
     }
 
     /// How many packets leave it by `time`, if it is plain.
@@ -257,27 +286,21 @@ impl Link {
 
     /// The next thing happens: a packet leaves the link, or nothing that the other end would see (`None`).
     pub fn pop<E>(&mut self, order: &mut EventQueue<E>) -> Option<Packet> {
-        let popped = self.take_first(order);
-        self.next = self.first();
-        popped
+        self.leaves(order).map(|place| self.packets.take(place))
     }
 
-    fn take_first<E>(&mut self, order: &mut EventQueue<E>) -> Option<Packet> {
-        if let Some(s) = &mut self.special {
-            let packet = s.sorted.as_ref().map_or_else(|| self.lane.peek(), Sorted::peek);
-            if self.next < packet {
-                self.advance(self.next.time, order);
-                return None;
-            }
-            if let Some(sorted) = &mut s.sorted {
-                let packet = sorted.pop();
-                self.delivered += u64::from(packet.is_some());
-                return packet;
-            }
+    /// As [`Link::pop`], but the packet stays in its place until it [is over](Self::is_over).
+    #[inline]
+    pub(crate) fn leaves<E>(&mut self, order: &mut EventQueue<E>) -> Option<Place> {
+        if self.special.is_some() {
+            let left = self.leaves_special(order);
+            self.next = self.first();
+            return left;
         }
-        let packet = self.lane.pop();
-        self.delivered += u64::from(packet.is_some());
-        packet
+        let left = self.lane.pop()?;
+        self.delivered += 1;
+        self.next = self.lane.peek();
+        Some(left)
     }
 
     /// The link goes down, or up again: what leaves it meanwhile does not arrive.
@@ -343,6 +366,23 @@ impl Link {
 
     // --- links with a queue or impairments ------------------------------------------------------------------
 
+    #[inline(never)]
+    fn leaves_special<E>(&mut self, order: &mut EventQueue<E>) -> Option<Place> {
+        let s = self.special.as_mut()?;
+        let packet = s.sorted.as_ref().map_or_else(|| self.lane.peek(), Sorted::peek);
+        if self.next < packet {
+            self.advance(self.next.time, order);
+            return None;
+        }
+        let left = match &mut s.sorted {
+            Some(sorted) => sorted.pop(),
+            None => self.lane.pop(),
+        };
+        self.delivered += u64::from(left.is_some());
+        left
+    }
+
+    #[inline(never)]
     fn send_special<E>(&mut self, at: SimTime, packet: &Packet, order: &mut EventQueue<E>) -> bool {
         // Two processors may put packets on one link: what has happened stays.
         self.entered = self.entered.max(at);
@@ -432,15 +472,11 @@ impl Link {
                 due.max(at)
             }
         };
+        self.last = self.last.max(due);
+        let place = self.packets.keep(packet);
         match &mut s.sorted {
-            Some(sorted) => {
-                self.last = self.last.max(due);
-                sorted.push(order.key(due), *packet);
-            }
-            None => {
-                self.last = self.last.max(due);
-                self.lane.push(order.key(self.last), *packet);
-            }
+            Some(sorted) => sorted.push(order.key(due), place),
+            None => self.lane.push(order.key(self.last), place),
         }
     }
 }

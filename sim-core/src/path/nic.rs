@@ -53,10 +53,12 @@ impl Device {
 
     /// In how many pieces the device gets `packet`. `offload` is the sending device's.
     pub fn pieces(&self, packet: &Packet, offload: Offload) -> u32 {
+        let segments = packet.segments();
+        if segments == 1 || self.nic.model != NicModel::Loopback || !(offload.tso || offload.gso) {
+            return segments;
+        }
         let frame = ETHERNET + IPV4 + packet.seg.header_len() + packet.seg.len;
-        let fits = frame < GSO_MAX_SIZE || !matches!(packet.payload, Payload::Data(_));
-        let whole = self.nic.model == NicModel::Loopback && (offload.tso || offload.gso) && fits;
-        if whole { 1 } else { packet.segments() }
+        if frame < GSO_MAX_SIZE { 1 } else { segments }
     }
 
     /// The `n`th of `of` pieces of a packet, with its memory.
@@ -66,6 +68,7 @@ impl Device {
     }
 
     /// The memory of one received segment of `packet`. `own` says that it is the sender's own skb, not a piece of it.
+    #[inline(always)]
     pub fn buffer(&self, packet: &Packet, seg: &Segment, own: bool) -> Buffer {
         let NicConfig { model, xdp, outer_headers, ring: _ } = self.nic;
         if model == NicModel::Loopback {

@@ -97,6 +97,7 @@ impl Receiver {
     /// Puts this half's part into an outgoing segment: acknowledgement, window, timestamp, SACK blocks; and
     /// does what sending an ACK does (`tcp_select_window`, `tcp_established_options`, `tcp_event_ack_sent`).
     /// Returns the window offered, in bytes.
+    #[inline(always)]
     pub fn stamp<O: Observer>(&mut self, cx: &mut Cx<'_, O>, seg: &mut Segment) -> u32 {
         let (raw, window) = self.select_window(cx);
         seg.flags = seg.flags.with(Flags::ACK).with(self.ecn_echo());
@@ -176,6 +177,7 @@ impl Receiver {
     // --- deciding -------------------------------------------------------------------------------------------
 
     /// Decides about the ACK after a segment (`tcp_ack_snd_check`, `__tcp_ack_snd_check`).
+    #[inline(always)]
     pub(super) fn ack_check<S: SendHalf, O: Observer>(
         &mut self,
         cx: &mut Cx<'_, O>,

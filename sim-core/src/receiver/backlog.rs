@@ -14,6 +14,7 @@ impl Receiver {
     }
 
     /// Puts a segment into the backlog (`tcp_add_backlog`).
+    #[inline(never)]
     pub(super) fn backlog_add<S: SendHalf, O: Observer>(
         &mut self,
         cx: &mut Cx<'_, O>,

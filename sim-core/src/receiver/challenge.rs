@@ -23,6 +23,7 @@ impl Receiver {
     }
 
     /// The peer has reset the connection (`tcp_reset`): the next `recv` that finds no data fails.
+    #[cold]
     pub(super) fn reset_by_peer<S: SendHalf, O: Observer>(&mut self, cx: &mut Cx<'_, O>, snd: &mut S) {
         self.error = true;
         self.close_now(cx, snd);
@@ -41,6 +42,7 @@ impl Receiver {
     }
 
     /// Asks the peer with an ACK, unless it was answered a moment ago (`tcp_send_challenge_ack`).
+    #[cold]
     pub(super) fn challenge<S: SendHalf, O: Observer>(&mut self, cx: &mut Cx<'_, O>, snd: &S) {
         if self.answer_is_too_soon(cx.now) {
             cx.host.counters.ack_skipped_challenge += 1;
@@ -51,6 +53,7 @@ impl Receiver {
     }
 
     /// A SYN on a connection that exists (RFC 5961 section 4.2).
+    #[cold]
     pub(super) fn challenge_syn<S: SendHalf, O: Observer>(&mut self, cx: &mut Cx<'_, O>, snd: &S, skb: &Skb) {
         cx.host.counters.syn_challenge += 1;
         self.challenge(cx, snd);

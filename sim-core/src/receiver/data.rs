@@ -14,6 +14,7 @@ use crate::time::{Jiffies, SimTime};
 
 impl Receiver {
     /// Where the payload goes (`tcp_data_queue`).
+    #[inline(always)]
     pub(super) fn data_queue<S: SendHalf, O: Observer>(
         &mut self,
         cx: &mut Cx<'_, O>,
@@ -119,6 +120,7 @@ impl Receiver {
     }
 
     /// Takes the segment at `rcv_nxt` (`queue_and_out` of `tcp_data_queue`).
+    #[inline(always)]
     fn accept_in_order<S: SendHalf, O: Observer>(
         &mut self,
         cx: &mut Cx<'_, O>,

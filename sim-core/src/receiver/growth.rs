@@ -80,6 +80,7 @@ impl Receiver {
 
     /// Opens `rcv_ssthresh` if memory and the quality of `skb` allow it (`tcp_grow_window`). `adjust` takes the
     /// head out of the price of an skb whose payload is in fragments.
+    #[inline(always)]
     pub(super) fn grow_window<O: Observer>(&mut self, cx: &mut Cx<'_, O>, skb: &Skb, adjust: bool) {
         let room = i64::from(self.window_clamp as i32).min(self.free_space()) - i64::from(self.rcv_ssthresh);
         if room <= 0 {

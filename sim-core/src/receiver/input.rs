@@ -146,6 +146,7 @@ impl Receiver {
     }
 
     /// The ACK field in the slow path; an error means that the segment was discarded.
+    #[inline(always)]
     pub(super) fn process_ack_slow<S: SendHalf, O: Observer>(
         &mut self,
         cx: &mut Cx<'_, O>,
@@ -207,6 +208,7 @@ impl Receiver {
     // --- acceptability ---------------------------------------------------------------------------------------
 
     /// Whether the segment may be processed (`tcp_validate_incoming`); answers it if not.
+    #[inline(always)]
     fn validate<S: SendHalf, O: Observer>(
         &mut self,
         cx: &mut Cx<'_, O>,
@@ -376,6 +378,7 @@ impl Receiver {
     // --- other states ----------------------------------------------------------------------------------------
 
     /// A segment in the handshake's last step or after a FIN (`tcp_rcv_state_process`).
+    #[cold]
     pub(super) fn rcv_state_process<S: SendHalf, O: Observer>(
         &mut self,
         cx: &mut Cx<'_, O>,
@@ -426,6 +429,7 @@ impl Receiver {
     }
 
     /// Answers a segment with a reset (`tcp_v4_send_reset`).
+    #[cold]
     pub fn reset_in_answer<S: SendHalf, O: Observer>(&mut self, cx: &mut Cx<'_, O>, snd: &S, seg: &Segment) {
         let mut rst = Segment { flags: Flags::RST, ..Segment::default() };
         if seg.flags.has(Flags::ACK) {
@@ -470,6 +474,7 @@ impl Receiver {
     }
 
     /// Counts a discarded segment.
+    #[inline(never)]
     pub(super) fn discard<O: Observer>(&mut self, cx: &mut Cx<'_, O>, skb: &Skb, reason: DropReason) {
         self.count_drop(skb);
         let seq = skb.seq;

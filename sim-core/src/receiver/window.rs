@@ -51,6 +51,7 @@ impl Receiver {
     /// The window that memory, `rcv_ssthresh` and the peer's segment size suggest, before the promise already
     /// made is looked at (`__tcp_select_window`). Below half of the space it ends quick-ACK mode, even when
     /// nothing is sent.
+    #[inline(always)]
     pub(super) fn raw_window<O: Observer>(&mut self, cx: &Cx<'_, O>) -> (u32, WindowBound) {
         let free = self.free_space();
         let allowed = self.full_space();

@@ -119,6 +119,7 @@ impl CongestionWindow {
     }
 
     /// New data was acknowledged: `acked` packets (`cong_avoid`).
+    #[inline(always)]
     pub fn on_acked(&mut self, mut acked: u32, cx: &AckContext) {
         if !self.is_limited() {
             return;
@@ -153,6 +154,7 @@ impl CongestionWindow {
     }
 
     /// An RTT sample for the algorithm (`pkts_acked`), microseconds.
+    #[inline(always)]
     pub fn on_rtt(&mut self, rtt_us: u32, cx: &AckContext) {
         let (cwnd, slow_start) = (self.cwnd, self.in_slow_start());
         if let Algorithm::Cubic(c) = &mut self.algorithm

@@ -12,6 +12,7 @@ use crate::time::Now;
 impl Sender {
     /// Arms the tail-loss probe (`tcp_schedule_loss_probe`); whether it applies. `advancing` says that an ACK
     /// has just moved the retransmission timeout.
+    #[inline(always)]
     pub(super) fn schedule_loss_probe(&mut self, now: Now, advancing: bool) -> bool {
         let on = matches!(self.sysctl.tcp_early_retrans, 3 | 4);
         if !on || self.packets_out == 0 || !self.sack_ok || !self.loss.ca_state.allows_loss_probe() {
@@ -62,6 +63,7 @@ impl Sender {
 
     /// Arms the retransmission timer for the rest of the oldest packet's timeout: another timer took its place
     /// for a while.
+    #[inline(always)]
     pub(super) fn resume_rto(&mut self, now: Now) {
         if self.packets_out == 0 {
             self.timer.clear();

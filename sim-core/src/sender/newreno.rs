@@ -25,6 +25,7 @@ impl Sender {
 
     /// `acked` packets were acknowledged: one filled the hole, the others are those that the duplicates stood for
     /// (`tcp_remove_reno_sacks`).
+    #[inline(never)]
     pub(super) fn remove_duplicate_acks<O: Observer>(
         &mut self,
         cx: &mut Cx<'_, O>,

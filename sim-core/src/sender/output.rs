@@ -250,6 +250,7 @@ impl Sender {
     }
 
     /// Sends the first unsent skb as it is; the number of segments, 0 if the host's own queue is full.
+    #[inline(always)]
     pub(super) fn send_head<O: Observer>(&mut self, cx: &mut Cx<'_, O>, rx: &mut Receiver, mss: u32) -> u32 {
         let Some(head) = self.queue.unsent.front_mut() else { return 0 };
         head.set_segs(mss);
@@ -287,6 +288,7 @@ impl Sender {
 
     /// Hands a packet to the device. Returns whether the host's queueing discipline took it; if not, the window is
     /// reduced.
+    #[inline(always)]
     pub(super) fn transmit<O: Observer>(
         &mut self,
         cx: &mut Cx<'_, O>,

@@ -59,6 +59,7 @@ impl Rtt {
 
     /// Takes a sample of `sample_us` microseconds. `snd_una` and `snd_nxt` are those after the ACK that gave
     /// the sample; the deviation is relaxed once per window.
+    #[inline(always)]
     pub fn sample(&mut self, sample_us: u32, snd_una: Seq, snd_nxt: Seq) {
         let m = sample_us.clamp(1, 1 << 27);
         if self.srtt8 == 0 {
@@ -98,6 +99,7 @@ impl Rtt {
 
     /// Takes a sample for the smallest RTT only, microseconds (`tcp_update_rtt_min`). One that a delayed ACK may have
     /// made longer (`maybe_delayed`) counts only if it is smaller than all others.
+    #[inline(always)]
     pub fn note_min(&mut self, us: u32, at: Jiffies, maybe_delayed: bool) {
         if !maybe_delayed || us <= self.min_us.get() {
             self.min_us.note(at, us.max(1));

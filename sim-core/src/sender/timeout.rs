@@ -165,6 +165,7 @@ impl Sender {
     }
 
     /// F-RTO could not send anything new: the ordinary recovery goes on.
+    #[cold]
     pub(super) fn loss_was_real(&mut self) {
         self.loss.frto = false;
     }

@@ -146,6 +146,7 @@ impl Sender {
     }
 
     /// Remembers that the path reorders, and by how much (`tcp_check_sack_reordering`).
+    #[inline(never)]
     pub(super) fn note_reordering<O: Observer>(&mut self, cx: &mut Cx<'_, O>, low: Seq, by_timestamp: bool) {
         let high = self.loss.highest_arrived(self.window.snd_una);
         if low >= high {

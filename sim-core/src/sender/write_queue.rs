@@ -390,6 +390,7 @@ impl WriteQueue {
     }
 
     /// Frees the acknowledged front of an skb (`tcp_trim_head`): its bytes, not its head.
+    #[inline(never)]
     pub fn trim_front(&mut self, una: Seq) {
         if let Some(skb) = self.rtx.front_mut() {
             let n = (una - skb.seq).clamp(0, i64::from(skb.len)) as u32;
@@ -406,6 +407,7 @@ impl WriteQueue {
     }
 
     /// Moves the first unsent skb to the retransmit queue.
+    #[inline(always)]
     pub fn head_sent(&mut self) {
         if let Some(skb) = self.unsent.pop_front() {
             self.rtx.push_back(skb);
