@@ -39,8 +39,6 @@ const ACCEPTED_OPTIONS: [&str; 3] = ["sclamp", "slowat", "srcvbuf"];
 const SET_NS: u64 = 6_400;
 /// A page that an echo server reads into for the first time: its first `recv` takes 20 to 24 us longer with 12 KiB, 26 to 30 with 16, 53 with 32.
 const TOUCH_NS: u64 = 5_500;
-/// From the wake-up of a reader to its `recv`, ns.
-const RECV_ENTRY_NS: u64 = 6_200;
 /// What the first `send` takes longer than others of its kind.
 const FIRST_SEND_NS: u64 = 34_000;
 /// `getsockopt(TCP_INFO)`, until soft interrupts may run again, and from there to the first packet of a small `send`.
@@ -127,7 +125,7 @@ impl Around {
             since: rec.tx.first().map_or(SYN_NS, |syn| syn.time_ns),
             start: machine.start(),
             first_send,
-            entry: SimDuration::from_nanos(RECV_ENTRY_NS),
+            entry: machine.read_entry(),
             late: SimDuration::ZERO,
             steps: machine.steps(waits),
             calls: CallConfig {
@@ -308,7 +306,14 @@ pub fn run_config_with(rec: &Recording, times: Times) -> Result<RunConfig, Confi
             max_events: MAX_EVENTS,
             closing: Some(ClosingConfig {
                 // What is due at the end is still done.
-                oversleep: (late + calls.slack + calls.rouse).max(first_send) + entry,
+                oversleep: (late
+                    + calls.slack
+                    + calls.rouse
+                    + calls.load
+                    + calls.idle_tick
+                    + calls.idle_tick)
+                    .max(first_send)
+                    + entry,
                 looks: SimDuration::from_nanos(packet_cost * LOOK_PERMILLE / 1_000),
             }),
         },

@@ -73,11 +73,20 @@ pub(super) struct Machine {
     send_entry: [u32; 2],
     /// From the interrupt that ends a sleep to the program: medians over 110 to 5600 sleeps between chunks.
     rouse: u32,
-    /// Whether the tick ends sleeps that are shorter. Packets of writers of chunks gather 20 to 30 us behind it where it does, and are
+    /// Whether an idle processor lets the next tick come, which ends sleeps. Packets of writers of chunks gather 20 to 30 us behind it where it does, and are
     /// spread evenly where it does not.
     tick_rouses: bool,
-    /// What a tick takes of a program: by how much a packet leaves later than others if the tick comes in the 24 us before it.
+    /// What a tick takes of a program: by how much a packet leaves later than others if the tick comes in the 24 us before it, where it wakes
+    /// nobody else.
     tick: u32,
+    /// By how much longer rounds of a writer of chunks are in which nothing happens but a tick.
+    idle_tick: u32,
+    /// By how much longer rounds of 2 ms take to begin than rounds of 200 us, and a third more.
+    load: u32,
+    /// What an interrupt that wakes the thread takes of a program behind its `recv`, beyond taking a packet off a link.
+    woken: u32,
+    /// From where a sleep ends to the `recv` of a program that reads at fixed times, beyond that.
+    read_entry: u32,
     /// How long the program has run before the thread of soft interrupts takes the processor when a call returns, us.
     slice: u32,
     /// The same in the middle of a `send`; nothing if only a tick does.
@@ -128,9 +137,13 @@ const LINUX_5_10: Machine = Machine {
     first_call: 19_400,
     way_back: 4_200,
     send_entry: [4_800, 9_400],
-    rouse: 5_550,
+    rouse: 5_510,
     tick_rouses: false,
     tick: 2_000,
+    idle_tick: 580,
+    load: 200,
+    woken: 2_500,
+    read_entry: 3_640,
     slice: 1_000,
     slice_in_call: Some(1_000),
     tick_preempts: false,
@@ -169,9 +182,13 @@ const LINUX_6_1: Machine = Machine {
     first_call: 25_800,
     way_back: 4_900,
     send_entry: [5_600, 10_600],
-    rouse: 5_200,
+    rouse: 5_000,
     tick_rouses: true,
-    tick: 12_000,
+    tick: 2_400,
+    idle_tick: 570,
+    load: 80,
+    woken: 3_000,
+    read_entry: 4_720,
     slice: 1_000,
     slice_in_call: Some(1_000),
     tick_preempts: false,
@@ -210,9 +227,13 @@ const LINUX_6_12: Machine = Machine {
     first_call: 22_100,
     way_back: 9_000,
     send_entry: [4_100, 9_900],
-    rouse: 5_450,
+    rouse: 5_350,
     tick_rouses: true,
     tick: 2_400,
+    idle_tick: 600,
+    load: 110,
+    woken: 3_200,
+    read_entry: 4_090,
     slice: 750,
     slice_in_call: Some(750),
     tick_preempts: false,
@@ -251,9 +272,13 @@ const LINUX_6_18: Machine = Machine {
     first_call: 23_000,
     way_back: 9_000,
     send_entry: [4_700, 10_600],
-    rouse: 6_400,
+    rouse: 6_260,
     tick_rouses: false,
     tick: 2_800,
+    idle_tick: 720,
+    load: 250,
+    woken: 3_200,
+    read_entry: 3_740,
     slice: 700,
     slice_in_call: None,
     tick_preempts: true,
@@ -292,9 +317,13 @@ const LINUX_7_2: Machine = Machine {
     first_call: 22_300,
     way_back: 9_000,
     send_entry: [4_100, 11_600],
-    rouse: 5_450,
+    rouse: 5_280,
     tick_rouses: true,
     tick: 2_700,
+    idle_tick: 450,
+    load: 280,
+    woken: 2_600,
+    read_entry: 4_690,
     slice: 700,
     slice_in_call: Some(1_400),
     tick_preempts: true,
@@ -371,6 +400,11 @@ impl Machine {
         SimDuration::from_nanos(u64::from(self.start))
     }
 
+    /// From where a sleep ends to the `recv` of a program that reads at fixed times.
+    pub(super) fn read_entry(&self) -> SimDuration {
+        SimDuration::from_nanos(u64::from(self.read_entry))
+    }
+
     /// From the mark START to the program's loop.
     pub(super) fn first_round(&self) -> SimDuration {
         SimDuration::from_nanos(u64::from(self.first_round))
@@ -416,9 +450,12 @@ impl Machine {
             into_backlog: SimDuration::from_nanos(INTO_BACKLOG_NS),
             rouse,
             way_back: SimDuration::from_nanos(u64::from(self.way_back)),
+            woken: SimDuration::from_nanos(u64::from(self.woken)),
             switch: SimDuration::from_nanos(u64::from(THREAD_NS)),
             tick_rouses: self.tick_rouses,
             tick: SimDuration::from_nanos(u64::from(self.tick)),
+            idle_tick: SimDuration::from_nanos(u64::from(self.idle_tick)),
+            load: SimDuration::from_nanos(u64::from(self.load)),
             slice: SimDuration::from_micros(u64::from(self.slice)),
             slice_in_call: self.slice_in_call.map(|us| SimDuration::from_micros(u64::from(us))),
             tick_preempts: self.tick_preempts,

@@ -233,15 +233,25 @@ pub struct CallConfig {
     /// From the last look of a `send` at its device's queue to where the way back to its program lets in what has come due since: the
     /// socket is unlocked, or another thread is to run (`need_resched`). Zero: nothing is let in there.
     pub way_back: SimDuration,
+    /// By how much later the thread of soft interrupts has the processor if it is woken in a program's time behind a `recv`: the interrupt
+    /// and waking it, beyond taking a packet off a link.
+    pub woken: SimDuration,
     /// From an interrupt of an idle processor to the thread of soft interrupts that it wakes: nobody's time.
     pub switch: SimDuration,
     /// By how much a sleep may be too long: whatever interrupts the processor in that time ends it (`timer_slack_ns`; a
     /// sleep longer than 50 ms may be too long by a thousandth, `select_estimate_accuracy`). Zero: sleeps are exact.
     pub slack: SimDuration,
-    /// Whether the tick goes on while the processor sleeps for less than one, so that it ends sleeps too.
+    /// Whether an idle processor lets the next tick come, which may end a sleep, and stops those behind it only.
     pub tick_rouses: bool,
     /// What a tick takes of a program that has just woken, or asks for the state of its socket.
     pub tick: SimDuration,
+    /// By how much later a sleep ends for a tick that has passed since the processor fell idle: the interrupt that ends the sleep brings
+    /// the jiffies up to date, and starts a tick again that the idle loop has stopped. Where the first tick is left to come
+    /// ([`Self::tick_rouses`]) the one is due behind that, the other behind the next; elsewhere it was stopped in any case.
+    pub idle_tick: SimDuration,
+    /// By how much later a sleep ends that is as long as a period of the scheduler's load (1024 us), of a shorter one as large a part: for each
+    /// period that has begun since, its average has to be worked out anew.
+    pub load: SimDuration,
     /// From the interrupt that ends a sleep to the program.
     pub rouse: SimDuration,
     /// How long after the time of a packet, and of a tick, their interrupt reads the clock: sleeps whose time has come by then end with
@@ -299,10 +309,13 @@ impl CallConfig {
             drained: [SimDuration::ZERO; 2],
             into_backlog: SimDuration::ZERO,
             way_back: SimDuration::ZERO,
+            woken: SimDuration::ZERO,
             switch: SimDuration::ZERO,
             slack: SimDuration::ZERO,
             tick_rouses: false,
             tick: SimDuration::ZERO,
+            idle_tick: SimDuration::ZERO,
+            load: SimDuration::ZERO,
             rouse: SimDuration::ZERO,
             reads_clock: [SimDuration::ZERO; 2],
             rouse_first: [SimDuration::ZERO; 2],

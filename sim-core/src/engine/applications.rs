@@ -374,6 +374,7 @@ impl<O: Observer> Simulation<'_, O> {
         }
         if self.config.host.calls.threaded_softirqs && !self.busy && !self.direct {
             self.call_over = Some(time);
+            self.recv_over = matches!(call.call(), Call::Recv(_));
         }
         // Calls that were planned for a moment at which the socket was not to be had.
         let changes = std::mem::take(&mut self.changes_waiting);

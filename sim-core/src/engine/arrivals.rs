@@ -228,7 +228,11 @@ impl<O: Observer> Simulation<'_, O> {
                 }
                 match self.call_back {
                     Some(back) => time.max(back),
-                    None => self.cpu.after_program(time.max(over), free),
+                    None => {
+                        let woken = self.config.host.calls.woken;
+                        let longer = if self.recv_over { woken } else { SimDuration::ZERO };
+                        self.cpu.after_program(time.max(over), free) + longer
+                    }
                 }
             }
         };

@@ -40,6 +40,8 @@ mod timers;
 #[cfg(test)]
 mod untimely_tests;
 mod views;
+#[cfg(test)]
+mod waking_tests;
 mod who_runs;
 #[cfg(test)]
 mod writing_tests;

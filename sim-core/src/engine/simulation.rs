@@ -119,6 +119,8 @@ pub(super) struct Simulation<'a, O: Observer> {
     pub(super) call_over: Option<SimTime>,
     /// From when on the way back of that call to its program let soft interrupts in, if it did.
     pub(super) call_back: Option<SimTime>,
+    /// Whether it was a `recv`.
+    pub(super) recv_over: bool,
     /// When a call last took a segment out of its backlog.
     pub(super) drained_at: SimTime,
     /// What the present segment has let go.
@@ -304,6 +306,7 @@ impl<'a, O: Observer> Simulation<'a, O> {
             roused: false,
             call_over: None,
             call_back: None,
+            recv_over: false,
             drained_at: SimTime::ZERO,
             last_data: None,
             let_go: LetGo::default(),

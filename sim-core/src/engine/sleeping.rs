@@ -2,7 +2,7 @@
 //!
 //! A sleep has two ends. From the time that was asked for, any interrupt of the processor's timers ends it; at the latest
 //! its own does, [`CallConfig::slack`] later (`hrtimer_set_expires_range_ns`). Other timers are the tick, which on some
-//! kernels runs while the processor's sleeps are shorter than one ([`CallConfig::tick_rouses`]), and that of a queueing
+//! kernels comes once when the processor has fallen idle ([`CallConfig::tick_rouses`]), and that of a queueing
 //! discipline whose next packet comes due. The latter raises soft interrupts too. Up to 6.4 their thread has the processor
 //! first; later it is whoever is owed more of it ([`Eevdf`](super::eevdf::Eevdf)). If that is the program, its first call
 //! runs the soft interrupts.
@@ -17,6 +17,8 @@ use crate::time::{SimDuration, SimTime};
 
 /// A sleep may be too long by this part of it (`select_estimate_accuracy`).
 const PART_OF_SLEEP: u64 = 1_000;
+/// A period of the scheduler's load average (PELT), ns.
+const LOAD_PERIOD: u64 = 1_024_000;
 /// And by no more than this (`MAX_SLACK`).
 const MAX_SLACK: SimDuration = SimDuration::from_millis(100);
 
@@ -27,18 +29,26 @@ impl<O: Observer> Simulation<'_, O> {
         let asked = due.since(since).as_nanos();
         let part = SimDuration::from_nanos(asked / PART_OF_SLEEP).min(MAX_SLACK);
         let last = due + calls.slack.max(part);
-        if calls.tick_rouses && asked < self.clock.tick_ns() {
-            let from = SimTime::from_nanos(due.as_nanos().saturating_sub(calls.reads_clock[1].as_nanos()));
-            let jiffy = self.clock.at(from);
-            let tick = if self.clock.begin(jiffy) == from { from } else { self.clock.begin(jiffy + 1) };
-            if tick <= last {
-                // The tick has more to do than to wake a program.
-                let work = SimDuration::from_nanos(calls.rouse.as_nanos() / 2);
-                return (tick + calls.rouse + work).min(last + calls.rouse);
-            }
+        // When the processor fell idle, as far as is known.
+        let idle = self.clock.at(self.cpu.begin(since));
+        let from = SimTime::from_nanos(due.as_nanos().saturating_sub(calls.reads_clock[1].as_nanos()));
+        let tick = self.clock.begin(idle + 1);
+        if calls.tick_rouses && (from..=last).contains(&tick) {
+            // The tick has more to do than to wake a program.
+            let work = SimDuration::from_nanos(calls.rouse.as_nanos() / 2);
+            return (tick + calls.rouse + work).min(last + calls.rouse);
         }
-        let runs = last + calls.rouse;
+        let load = calls.load.as_nanos() * asked.min(LOAD_PERIOD) / LOAD_PERIOD;
+        let rouse = calls.rouse + SimDuration::from_nanos(load);
+        let runs = last + rouse + self.idle_ticks(self.clock.at(last) - idle);
         runs + self.ticks(last, runs)
+    }
+
+    /// By how much longer an idle processor takes to wake a program if `ticks` have passed since it fell idle.
+    fn idle_ticks(&self, ticks: i64) -> SimDuration {
+        let calls = &self.config.host.calls;
+        let most = if calls.tick_rouses { 2 } else { 1 };
+        SimDuration::from_nanos(calls.idle_tick.as_nanos() * ticks.clamp(0, most) as u64)
     }
 
     /// What the tick takes of a program between `from` and `to`, if it comes then.
