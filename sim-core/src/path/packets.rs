@@ -15,10 +15,12 @@ pub(crate) struct Packets {
 }
 
 impl Packets {
-    /// Forgets all, and keeps the memory.
+    /// Forgets all, and keeps memory for as many as a link mostly has.
     pub(crate) fn clear(&mut self) {
         self.all.clear();
         self.free.clear();
+        self.all.reserve(64);
+        self.free.reserve(64);
     }
 
     /// Keeps a packet until it is [taken](Self::take) or [forgotten](Self::forget).
