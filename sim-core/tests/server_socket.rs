@@ -267,6 +267,52 @@ fn a_reset_gives_back_the_pages_of_what_was_not_acknowledged() {
 }
 
 #[test]
+fn a_connection_that_ends_with_the_peers_fin_or_the_answer_to_its_own_has_no_timers() {
+    let shut = |s: &mut Socket| {
+        s.with(|rx, snd, cx| {
+            rx.shutdown_write();
+            snd.fin_written(cx, rx);
+            let fin = Segment { seq: Seq(1), flags: Flags::FIN, ..Segment::default() };
+            snd.transmit(cx, rx, fin);
+        });
+        s.out.clear();
+    };
+    let soon = SimDuration::from_millis(1);
+    let fin = Flags::ACK.with(Flags::FIN);
+    // The peer's FIN comes last.
+    let mut s = Socket::with_1000_bytes();
+    shut(&mut s);
+    s.with(|rx, snd, cx| rx.set_option(cx, snd, LiveOption::QuickAck(0)));
+    s.arrives_after(soon, segment(Flags::ACK, 1_001, 100, 2));
+    assert_eq!(s.rx.tcp_state(), TcpState::FinWait2);
+    assert!(s.rx.delayed_ack_due().is_some());
+    s.arrives_after(soon, segment(fin, 1_101, 0, 2));
+    assert_eq!(s.rx.tcp_state(), TcpState::TimeWait);
+    assert_eq!((s.rx.delayed_ack_due(), s.snd.write_timer_due()), (None, None));
+    // The answer to the own FIN comes last.
+    let mut s = Socket::with_1000_bytes();
+    s.arrives_after(soon, segment(fin, 1_001, 0, 1));
+    assert!(s.rx.delayed_ack_due().is_some());
+    shut(&mut s);
+    s.arrives_after(soon, segment(Flags::ACK, 1_002, 0, 2));
+    assert_eq!(s.rx.tcp_state(), TcpState::Close);
+    assert_eq!((s.rx.delayed_ack_due(), s.snd.write_timer_due()), (None, None));
+}
+
+#[test]
+fn the_answer_of_a_record_has_the_lower_bits_of_a_window_without_a_scale() {
+    let mut s = Socket::on(by_name("7.2").unwrap(), Route::default());
+    s.with(|rx, snd, cx| rx.set_option(cx, snd, LiveOption::RcvBufForce(131_072)));
+    let syn = SynOptions { mss: MSS as u16, window_scale: None, sack: true, ts: None, window: 65_535 };
+    s.with(|rx, _, cx| rx.passive_open(cx, &syn, MSS, None));
+    s.with(|rx, snd, cx| rx.child_created(cx, snd, &segment(Flags::ACK, 1, 0, 1)));
+    let window = s.rx.state(&s.snd).rcv_wnd;
+    assert!(window > 65_535, "{window}");
+    s.with(|rx, snd, cx| rx.answer_in_time_wait(cx, snd));
+    assert_eq!(u32::from(s.out[0].seg.window), window % 65_536);
+}
+
+#[test]
 fn a_route_may_advertise_segments_smaller_than_their_timestamps() {
     // Recorded with `ip route ... advmss N`: MSS and window of the SYN-ACK, and `advmss` once the connection stands.
     let cases = [

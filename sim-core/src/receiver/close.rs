@@ -50,12 +50,17 @@ impl Receiver {
     /// The connection ends here and now (`tcp_reset`, `tcp_done`); nothing is sent. What was received stays until the
     /// program closes the socket, also what is out of order.
     pub fn close_now<S: SendHalf, O: Observer>(&mut self, cx: &mut Cx<'_, O>, snd: &mut S) {
-        snd.purge(cx, self);
+        self.stop_timers(cx, snd);
         self.reclaim_early(cx);
         self.state = TcpState::Close;
         self.ack.pending = AckPending::default();
-        self.ack.timer = None;
         self.ack.compressed_timer = None;
+    }
+
+    /// The connection is over: its timers are stopped, and what it had to send is forgotten (`tcp_done`).
+    pub(super) fn stop_timers<S: SendHalf, O: Observer>(&mut self, cx: &mut Cx<'_, O>, snd: &mut S) {
+        snd.purge(cx, self);
+        self.ack.timer = None;
     }
 
     /// Nobody holds the socket and TCP has finished with it: all its memory goes back (`inet_sock_destruct`). The state

@@ -241,7 +241,7 @@ impl Receiver {
     }
 
     /// A FIN in order (`tcp_fin`).
-    pub(super) fn fin_received<S: SendHalf, O: Observer>(&mut self, cx: &mut Cx<'_, O>, snd: &S) {
+    pub(super) fn fin_received<S: SendHalf, O: Observer>(&mut self, cx: &mut Cx<'_, O>, snd: &mut S) {
         self.ack.pending.set(AckPending::SCHED);
         self.read_shutdown = true;
         match self.state {
@@ -257,6 +257,7 @@ impl Receiver {
             TcpState::FinWait2 => {
                 self.send_ack(cx, snd, AckReason::Now);
                 self.state = TcpState::TimeWait;
+                self.stop_timers(cx, snd);
             }
             _ => {}
         }

@@ -400,6 +400,7 @@ impl Receiver {
             self.fin_was_acked();
             if matches!(self.state, TcpState::TimeWait | TcpState::Close) {
                 // The last segment of the connection; whatever else it carries is of no use.
+                self.stop_timers(cx, snd);
                 self.count_last_segment(skb);
                 return;
             }
@@ -450,7 +451,8 @@ impl Receiver {
     /// A connection in TIME-WAIT answers a segment that is not its last one (`tcp_timewait_state_process`): the numbers
     /// and the window are those it ended with.
     pub fn answer_in_time_wait<S: SendHalf, O: Observer>(&mut self, cx: &mut Cx<'_, O>, snd: &S) {
-        let window = (self.rcv_wnd >> self.rcv_wscale).min(65_535) as u16;
+        // Without a scale the window may have more bits than its field, which takes the lower ones.
+        let window = (self.rcv_wnd >> self.rcv_wscale) as u16;
         let seg = Segment {
             seq: snd.snd_nxt(),
             flags: Flags::ACK,

@@ -160,7 +160,7 @@ impl Receiver {
     }
 
     /// Moves what has become in order to the receive queue (`tcp_ofo_queue`).
-    pub(super) fn drain_ofo<S: SendHalf, O: Observer>(&mut self, cx: &mut Cx<'_, O>, snd: &S) {
+    pub(super) fn drain_ofo<S: SendHalf, O: Observer>(&mut self, cx: &mut Cx<'_, O>, snd: &mut S) {
         let mut dsack_high = self.rcv_nxt;
         loop {
             let n = self.ofo.first();
