@@ -3,14 +3,15 @@
 //! An event of the backlog tells sequence numbers only, and the row in which the segment came out has the
 //! acknowledgement, the window and the timestamps of the last one that joined. Whether two segments join depends on
 //! those of each: the client's own packets, which loop cases record, have them. They arrive in the order in which they
-//! were sent.
+//! were sent. So do the SACK blocks of ACKs that are alike in all that a row tells.
 
 use std::collections::{BTreeMap, VecDeque};
 
-use sim_core::segment::{Flags, Segment, Timestamps};
+use sim_core::segment::{Flags, SackList, Segment, Timestamps};
 use sim_core::seq::Seq;
+use sim_core::time::SimDuration;
 
-use crate::recording::{AppWhat, EventRef, Recording, RowSegment};
+use crate::recording::{AppWhat, EventRef, Recording, RowSegment, TxRow};
 
 /// What a packet of the client carried beside its data.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -20,48 +21,77 @@ struct Carrier {
     wnd: u16,
     tsval: Option<u32>,
     tsecr: Option<u32>,
+    sack: SackList,
+    sent_ns: u64,
 }
 
 impl Carrier {
+    fn of(t: &TxRow) -> Self {
+        let TxRow { seq, ack, win_raw: wnd, tsval, tsecr, sack, time_ns: sent_ns, .. } = *t;
+        Self { seq, ack, wnd, tsval, tsecr, sack, sent_ns }
+    }
+
     fn is(&self, s: &RowSegment) -> bool {
         self.seq == s.seq && self.ack == s.ack && self.wnd == s.wnd && self.tsval == s.tsval
     }
 }
 
-/// By position of a backlog event without data: the client's packet.
+/// The client's packets without data, as they arrived.
 #[derive(Clone, Default, Debug)]
-pub(super) struct Carriers(BTreeMap<u64, Carrier>);
+pub(super) struct Carriers {
+    /// By position of a backlog event.
+    waiting: BTreeMap<u64, Carrier>,
+    /// By the time of a row whose segment came directly: its SACK blocks.
+    sacks: BTreeMap<u64, SackList>,
+}
 
 impl Carriers {
-    pub(super) fn of(rec: &Recording, events: &[(u64, EventRef<'_>)]) -> Self {
-        let mut out = BTreeMap::new();
+    /// `delay` is that of the path.
+    pub(super) fn of(rec: &Recording, events: &[(u64, EventRef<'_>)], delay: SimDuration) -> Self {
+        let mut out = Self::default();
         let mut under_way: VecDeque<Carrier> = VecDeque::new();
+        // Some may overtake others: these are told apart by what a row tells of them, if it is enough.
+        let mut with_sack: Vec<Carrier> = Vec::new();
         if rec.tx.is_empty() {
-            return Self::default();
+            return out;
         }
         for (ev, e) in events {
             match e {
                 EventRef::Tx(t) if t.len == 0 && !t.flags.has(Flags::SYN) && !t.flags.has(Flags::FIN) => {
-                    let (tsval, tsecr) = (t.tsval, t.tsecr);
-                    under_way.push_back(Carrier { seq: t.seq, ack: t.ack, wnd: t.win_raw, tsval, tsecr });
+                    under_way.push_back(Carrier::of(t));
+                    with_sack.extend((!t.sack.is_empty()).then(|| Carrier::of(t)));
                 }
                 EventRef::Row(r) if r.state.owned != Some(true) => {
-                    if let Some(s) = &r.segment
-                        && s.seq == s.end_seq
-                        && let Some(i) = under_way.iter().position(|c| c.is(s))
-                    {
+                    let Some(s) = &r.segment else { continue };
+                    if s.seq != s.end_seq {
+                        continue;
+                    }
+                    if let Some(i) = under_way.iter().position(|c| c.is(s)) {
                         under_way.drain(..=i);
+                    }
+                    if s.sack_opt
+                        && let Some(i) = came_as(&with_sack, s, r.time_ns, delay)
+                    {
+                        out.sacks.insert(r.time_ns, with_sack.remove(i).sack);
                     }
                 }
                 EventRef::App(a) if a.what == AppWhat::Backlog && a.seq.is_some() && a.seq == a.end_seq => {
-                    if let Some(i) = under_way.iter().position(|c| Some(c.seq) == a.seq) {
-                        out.extend(under_way.drain(..=i).next_back().map(|c| (*ev, c)));
+                    if let Some(i) = under_way.iter().position(|c| Some(c.seq) == a.seq)
+                        && let Some(c) = under_way.drain(..=i).next_back()
+                    {
+                        with_sack.retain(|w| *w != c);
+                        out.waiting.insert(*ev, c);
                     }
                 }
                 _ => {}
             }
         }
-        Self(out)
+        out
+    }
+
+    /// The SACK blocks of the pure ACK that came directly at `time_ns`, if its packet is known.
+    pub(super) fn sack(&self, time_ns: u64) -> Option<SackList> {
+        self.sacks.get(&time_ns).copied()
     }
 
     /// How many of those `waiting` came out in the row of `s`, if they are known: the backlog is a queue, and the
@@ -71,30 +101,41 @@ impl Carriers {
             return None;
         }
         if s.seq == s.end_seq {
-            let mut known = waiting.iter().map_while(|ev| self.0.get(ev));
+            let mut known = waiting.iter().map_while(|ev| self.waiting.get(ev));
             return known.position(|c| c.is(s)).map(|i| i as u32 + 1);
         }
         // The recorder counts by sequence numbers: an ACK behind the data belongs to it only if it says the same.
         let counted = &waiting[..waiting.len().min(s.bl_segs as usize)];
-        let behind = |ev: &u64| self.0.get(ev).is_some_and(|c| c.ack > s.ack || c.tsval != s.tsval);
+        let behind = |ev: &u64| self.waiting.get(ev).is_some_and(|c| c.ack > s.ack || c.tsval != s.tsval);
         counted.iter().position(behind).filter(|&i| i > 0).map(|i| i as u32)
     }
 
     /// Gives a segment that went into the backlog what its own packet carried.
     pub(super) fn correct(&self, ev: u64, seg: &mut Segment) {
-        let Some(c) = self.0.get(&ev) else { return };
+        let Some(c) = self.waiting.get(&ev) else { return };
         seg.ack = Seq(c.ack);
         seg.window = c.wnd;
+        seg.sack = c.sack;
         if let (Some(val), Some(ecr)) = (c.tsval, c.tsecr) {
             seg.ts = Some(Timestamps { val, ecr });
         }
     }
 }
 
+/// Which of `sent` arrived as the row of `s`: the first one that is like it and has been under way for as long as the path
+/// takes, or the last one if it has overtaken others.
+fn came_as(sent: &[Carrier], s: &RowSegment, time_ns: u64, delay: SimDuration) -> Option<usize> {
+    let whole_way = |c: &Carrier| c.sent_ns + delay.as_nanos() <= time_ns;
+    sent.iter()
+        .position(|c| c.is(s) && whole_way(c))
+        .or_else(|| sent.iter().rposition(|c| c.is(s) && c.sent_ns <= time_ns))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::recording::{AppEvent, RecordedState, Row, TxRow};
+    use crate::recording::{AppEvent, RecordedState, Row};
+    use sim_core::segment::SackBlock;
 
     fn sent(ev: u64, ack: i64, win_raw: u16, tsval: u32) -> TxRow {
         TxRow {
@@ -125,7 +166,7 @@ mod tests {
             app: vec![waits(5), waits(6)],
             ..Recording::default()
         };
-        let carriers = Carriers::of(&rec, &rec.events());
+        let carriers = Carriers::of(&rec, &rec.events(), SimDuration::ZERO);
         let mut seg = Segment::default();
         carriers.correct(5, &mut seg);
         assert_eq!((seg.ack, seg.window, seg.ts), (Seq(200), 9, Some(Timestamps { val: 7, ecr: 1 })));
@@ -136,5 +177,39 @@ mod tests {
         // Data that came before them does not take what acknowledges more.
         let data = RowSegment { seq: 1, end_seq: 5, ack: 100, bl_segs: 2, ..last };
         assert_eq!(carriers.joined(&data, true, &[4, 5]), Some(1));
+    }
+
+    #[test]
+    fn acks_that_are_alike_have_their_own_blocks_in_the_order_in_which_they_were_sent() {
+        let block = |end: i64| {
+            let mut list = SackList::EMPTY;
+            list.push(SackBlock { start: Seq(500), end: Seq(end) });
+            list
+        };
+        let tx = |time_ns: u64, end: i64| TxRow { time_ns, sack: block(end), ..sent(time_ns, 100, 9, 7) };
+        let row = |time_ns: u64| {
+            let segment = RowSegment {
+                seq: 5,
+                end_seq: 5,
+                ack: 100,
+                wnd: 9,
+                tsval: Some(7),
+                sack_opt: true,
+                ..RowSegment::default()
+            };
+            let state = RecordedState { owned: Some(false), ..RecordedState::default() };
+            Row { ev: time_ns, time_ns, segment: Some(segment), state, ..Row::default() }
+        };
+        // The third one overtakes both.
+        let rec = Recording {
+            tx: vec![tx(10, 600), tx(20, 700), tx(30, 800)],
+            rows: vec![row(35), row(1_011), row(1_021)],
+            ..Recording::default()
+        };
+        let carriers = Carriers::of(&rec, &rec.events(), SimDuration::from_nanos(1_000));
+        assert_eq!(carriers.sack(35), Some(block(800)));
+        assert_eq!(carriers.sack(1_011), Some(block(600)));
+        assert_eq!(carriers.sack(1_021), Some(block(700)));
+        assert_eq!(carriers.sack(1_031), None);
     }
 }

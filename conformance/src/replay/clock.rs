@@ -36,8 +36,12 @@ struct Next {
     expiry: Option<i64>,
     /// When the next event was read, ns.
     event_ns: u64,
+    /// When the next full state was read, ns.
+    state_ns: u64,
     /// When the last probe before the decision about an ACK ran, ns; 0 if none did.
     deciding_ns: u64,
+    /// Whether a queue is collapsed or pruned before that, which may take a millisecond.
+    collapses: bool,
 }
 
 fn state_of<'a>(e: &EventRef<'a>) -> Option<&'a RecordedState> {
@@ -68,19 +72,20 @@ impl Clocks {
         let since_tick = SimDuration::from_nanos(c.jiffy0_time_ns.min(0).unsigned_abs());
         let mut next = vec![Next::default(); events.len()];
         let mut latest = Next::default();
-        let mut deciding_ns = 0;
+        let (mut deciding_ns, mut collapses) = (0, false);
         let mut event_ns = u64::MAX;
         for (at, (_, e)) in events.iter().enumerate().rev() {
-            next[at] = Next { deciding_ns, event_ns, ..latest };
+            next[at] = Next { deciding_ns, collapses, event_ns, ..latest };
             event_ns = time_of(e);
             match e {
                 // Merging, collapsing and pruning come before the decision about an ACK.
                 EventRef::Merge(m) => deciding_ns = deciding_ns.max(m.time_ns),
                 EventRef::App(a) if matches!(a.what, AppWhat::Collapse | AppWhat::PruneOfo) => {
                     deciding_ns = deciding_ns.max(a.time_ns);
+                    collapses = true;
                 }
                 EventRef::Ack(_) | EventRef::Tx(_) => {}
-                _ => deciding_ns = 0,
+                _ => (deciding_ns, collapses) = (0, false),
             }
             if let Some(s) = state_of(e).filter(|s| s.is_full()) {
                 latest = Next {
@@ -90,6 +95,7 @@ impl Clocks {
                     data: s.lrcvtime,
                     ack: s.rcv_tstamp,
                     expiry: s.delack_expires,
+                    state_ns: time_of(e),
                     ..Next::default()
                 };
             }
@@ -124,7 +130,8 @@ impl Clocks {
         }
         // The tick may fall between the probe and one of the kernel's own readings.
         let following = now.jiffies + 1;
-        if self.ticks.begin(following).as_nanos() <= ns + MAX_LAG_NS {
+        let last = if next.collapses { next.state_ns.max(ns + MAX_LAG_NS) } else { ns + MAX_LAG_NS };
+        if self.ticks.begin(following).as_nanos() <= last {
             let before_ack = self.next[at].ack == Some(following.0);
             let before_data = self.next[at].data == Some(following.0);
             let late = self.next[at].deciding_ns >= self.ticks.begin(following).as_nanos();

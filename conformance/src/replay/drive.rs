@@ -126,8 +126,8 @@ impl<'a> Drive<'a> {
         let clocks = Clocks::new(rec, events);
         let headers = setup.kernel.max_tcp_header;
         let hindsight = match oracle {
-            Oracle::With => Hindsight::of(rec, events, headers),
-            Oracle::Without => Hindsight::blind(rec, events, headers),
+            Oracle::With => Hindsight::of(rec, events, headers, setup.delay),
+            Oracle::Without => Hindsight::blind(rec, events, headers, setup.delay),
         };
         let hz = clocks.ticks().hz();
         let mut rx = Receiver::new(setup.kernel, setup.sysctl.clone(), setup.route.clone());

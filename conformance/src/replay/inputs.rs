@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use sim_core::segment::{Ecn, SackList, Segment, Timestamps};
 use sim_core::seq::Seq;
 use sim_core::skb::{Buffer, Share};
-use sim_core::time::SimTime;
+use sim_core::time::{SimDuration, SimTime};
 
 use super::carriers::Carriers;
 use crate::recording::{AppWhat, EventRef, MergeWhy, Recording, RowSegment};
@@ -39,26 +39,41 @@ pub(super) struct Hindsight {
 }
 
 impl Hindsight {
-    pub(super) fn of(rec: &Recording, events: &[(u64, EventRef<'_>)], headers: u32) -> Self {
+    pub(super) fn of(
+        rec: &Recording,
+        events: &[(u64, EventRef<'_>)],
+        headers: u32,
+        delay: SimDuration,
+    ) -> Self {
         let mut shared_until = BTreeMap::new();
         for m in rec.merges.iter().filter(|m| !m.ret && m.why == Some(MergeWhy::Shared)) {
             shared_until.insert(m.to_seq, SimTime::from_nanos(m.time_ns + 1));
         }
-        let carriers = Carriers::of(rec, events);
+        let carriers = Carriers::of(rec, events, delay);
         let (row_of_backlog, waited) = backlog_rows(events, &carriers);
         Self { blind: false, shared_until, headers, row_of_backlog, waited, carriers }
     }
 
     /// What a replay may know that takes no sharing from the merges: a clone is shared until the ACK for it has reached
     /// its sender.
-    pub(super) fn blind(rec: &Recording, events: &[(u64, EventRef<'_>)], headers: u32) -> Self {
-        Self { blind: true, shared_until: BTreeMap::new(), ..Self::of(rec, events, headers) }
+    pub(super) fn blind(
+        rec: &Recording,
+        events: &[(u64, EventRef<'_>)],
+        headers: u32,
+        delay: SimDuration,
+    ) -> Self {
+        Self { blind: true, shared_until: BTreeMap::new(), ..Self::of(rec, events, headers, delay) }
     }
 
     /// The same buffer with its sharing turned round: what is known of one segment that was joined to others.
     pub(super) fn other_share(buf: Buffer) -> Buffer {
         let share = if buf.share == Share::None { Share::UntilTime(SimTime::NEVER) } else { Share::None };
         Buffer { share, ..buf }
+    }
+
+    /// The SACK blocks of the pure ACK that came directly at `time_ns`, if its packet was recorded.
+    pub(super) fn sack(&self, time_ns: u64) -> Option<SackList> {
+        self.carriers.sack(time_ns)
     }
 
     /// The row in which the backlog segment of event `ev` came out.

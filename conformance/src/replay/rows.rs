@@ -109,7 +109,7 @@ impl Drive<'_> {
     pub(super) fn sack_of(&self, s: &RowSegment, time_ns: u64) -> SackList {
         if s.sack_opt
             && self.m.snd.is_own()
-            && let Some(sack) = self.recorded_sack(s, time_ns)
+            && let Some(sack) = self.hindsight.sack(time_ns).or_else(|| self.recorded_sack(s, time_ns))
         {
             return sack;
         }

@@ -17,9 +17,9 @@ use sim_core::seq::Seq;
 use sim_core::skb::SkbLayout;
 use sim_core::time::{Jiffies, Now, SimDuration, SimTime};
 
-use super::drive::Drive;
+use super::drive::{Drive, Oracle};
 use super::setup::Setup;
-use crate::recording::{Recording, RowSegment, TxRow};
+use crate::recording::{EventRef, Recording, RowSegment, TxRow};
 
 /// The sending half of the recorded server.
 #[derive(Clone, Debug)]
@@ -327,12 +327,15 @@ impl Drive<'_> {
         }
     }
 
-    /// A timer that was cancelled runs all the same.
-    pub(super) fn overdue_idle_timer(&mut self, time: SimTime) {
+    /// A timer that was cancelled runs all the same; within `grace` of its tick before or behind whatever else happens then,
+    /// as the memory of the socket shows.
+    pub(super) fn overdue_idle_timer(&mut self, time: SimTime, grace: SimDuration) {
         let Server::Own(s) = &self.m.snd else { return };
         let Some(j) = s.idle_timer() else { return };
         let at = self.clocks.ticks().begin(j);
-        if at < time && !self.m.rx.is_owned() {
+        let shown = self.recorded_memory().filter(|_| self.oracle == Oracle::With && time < at + grace);
+        let not_yet = shown == Some(self.m.rx.state(&self.m.snd).fwd_alloc);
+        if at < time && !self.m.rx.is_owned() && !not_yet {
             let now = self.clocks.ticks().now(at);
             self.with(now, |rx, snd, cx| {
                 if let Server::Own(s) = snd {
@@ -341,6 +344,18 @@ impl Drive<'_> {
                 }
             });
         }
+    }
+
+    /// What the event that is being replayed tells of the socket's forward allocation.
+    fn recorded_memory(&self) -> Option<i32> {
+        let state = match &self.events[self.at].1 {
+            EventRef::Row(r) => &r.state,
+            EventRef::App(a) => &a.state,
+            EventRef::Ack(a) => &a.state,
+            EventRef::Step(s) => &s.state,
+            EventRef::Merge(_) | EventRef::Tx(_) => return None,
+        };
+        state.fwd_alloc
     }
 
     /// The server's own rules have made something else than was recorded: what event `at` let it do was not it.

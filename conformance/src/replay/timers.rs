@@ -41,7 +41,7 @@ impl Drive<'_> {
                 self.with(now, |rx, snd, cx| snd.passive().map(|s| s.write_timer_idle(cx, rx)));
             }
         }
-        self.overdue_idle_timer(time);
+        self.overdue_idle_timer(time, SOFTIRQ);
         if !matches!(self.events[self.at].1, EventRef::Ack(_)) {
             self.overdue_own_timer(time, SOFTIRQ);
         }
