@@ -21,6 +21,7 @@ impl Drive<'_> {
         self.emitted.push(SimTime::from_nanos(ack.time_ns));
         self.acks_under_way.push_back((SimTime::from_nanos(ack.time_ns) + self.setup.delay, Seq(ack.ack)));
         self.finish_read(now);
+        self.set_waiting_option(now);
         if ack.flags.has(Flags::RST) && self.m.watch.sent.is_empty() {
             self.reset_of_closed(now, ack);
             return;
@@ -96,6 +97,9 @@ impl Drive<'_> {
             let due =
                 self.m.snd.passive().and_then(|s| s.write_timer_due()).is_some_and(|j| j <= now.jiffies);
             timer = (seg.end_seq() <= self.m.snd.snd_nxt() || due) && !self.m.rx.is_owned();
+            if timer {
+                self.note_before_timer(now);
+            }
             self.with(now, |rx, snd, cx| {
                 let s = snd.passive()?;
                 if timer {

@@ -42,8 +42,11 @@ impl Drive<'_> {
                 }
             }
             AppAction::CleanupRbuf(_) => {
-                if let Some(opt) = self.waiting.take() {
-                    self.with(now, |rx, snd, cx| rx.set_option(cx, snd, opt));
+                if self.backlog_at_ack[at].is_none_or(|len| len == self.m.rx.state(&self.m.snd).backlog_len) {
+                    self.set_waiting_option(now);
+                } else {
+                    // It has the socket, and segments join the backlog before it decides about an ACK.
+                    self.with(now, |rx, _, _| rx.own());
                 }
             }
             AppAction::RecvRet(_) => {
@@ -139,6 +142,13 @@ impl Drive<'_> {
                 }
             }
             _ => {}
+        }
+    }
+
+    /// The option whose call waited for the socket takes effect.
+    pub(super) fn set_waiting_option(&mut self, now: Now) {
+        if let Some(opt) = self.waiting.take() {
+            self.with(now, |rx, snd, cx| rx.set_option(cx, snd, opt));
         }
     }
 
@@ -316,15 +326,27 @@ impl Drive<'_> {
             });
             m.rx.state(&m.snd).backlog_len
         };
-        // Whether a segment that was joined to others was a clone shows in what the backlog grew by.
-        let expected = self.backlog_after[at].filter(|_| self.oracle == Oracle::With && joined);
+        let expected = self.backlog_after[at].filter(|_| self.oracle == Oracle::With);
         let before = expected.map(|_| self.m.clone());
         let len = feed(&mut self.m, buf);
-        if let (Some(expected), Some(mut before)) = (expected, before)
-            && len != expected
-            && feed(&mut before, Hindsight::other_share(buf)) == expected
-        {
-            self.m = before;
+        let (Some(expected), Some(before)) = (expected, before) else { return };
+        if len == expected {
+            self.list.decided();
+            return;
+        }
+        // What the backlog grew by shows whether a segment that was joined to others was a clone, and which of the drain's
+        // lists it went to.
+        let shares = [buf, Hindsight::other_share(buf)];
+        for (list, share) in [(false, shares[1]), (true, shares[0]), (true, shares[1])] {
+            let mut other = before.clone();
+            if (share != buf && !joined) || (list && !self.list.turn_round(&mut other.rx)) {
+                continue;
+            }
+            if feed(&mut other, share) == expected {
+                self.m = other;
+                self.list.decided();
+                return;
+            }
         }
     }
 }

@@ -10,6 +10,7 @@ use sim_core::seq::Seq;
 use sim_core::state::SocketState;
 use sim_core::time::{Now, SimTime};
 
+use super::backlog_list::TakenList;
 use super::clock::Clocks;
 use super::inputs::Hindsight;
 use super::lookahead::{backlog_after, backlog_at_ack};
@@ -89,6 +90,8 @@ pub(super) struct Drive<'a> {
     pub(super) backlog_at_ack: Vec<Option<u32>>,
     /// For every event, the backlog's length at the next event of the application or the backlog.
     pub(super) backlog_after: Vec<Option<u32>>,
+    /// When the drain has taken the list that it works through.
+    pub(super) list: TakenList,
     /// Backlog events that went in ahead of their place.
     pub(super) early_backlog: BTreeSet<u64>,
     /// The model's states since the counters were read for the last time: the closing row was read somewhere
@@ -171,6 +174,7 @@ impl<'a> Drive<'a> {
             finishing: false,
             backlog_at_ack: backlog_at_ack(events),
             backlog_after: backlog_after(events),
+            list: TakenList::default(),
             early_backlog: BTreeSet::new(),
             closing: None,
             waiting: None,

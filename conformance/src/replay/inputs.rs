@@ -28,6 +28,9 @@ pub(super) struct Hindsight {
     blind: bool,
     /// By first sequence number: until when an skb's data was shared with the sender's copy.
     shared_until: BTreeMap<i64, SimTime>,
+    /// When the client had each acknowledgement, and up to which byte, as it grows: from then on it holds no copy of what is
+    /// below.
+    acked: Vec<(u64, i64)>,
     /// `MAX_TCP_HEADER`: what a local sender reserves at the front of its skbs' heads, bytes.
     headers: u32,
     /// By position of a backlog event: the row (index) in which the segment came out.
@@ -49,9 +52,10 @@ impl Hindsight {
         for m in rec.merges.iter().filter(|m| !m.ret && m.why == Some(MergeWhy::Shared)) {
             shared_until.insert(m.to_seq, SimTime::from_nanos(m.time_ns + 1));
         }
+        let acked = freed(rec, delay);
         let carriers = Carriers::of(rec, events, delay);
         let (row_of_backlog, waited) = backlog_rows(events, &carriers);
-        Self { blind: false, shared_until, headers, row_of_backlog, waited, carriers }
+        Self { blind: false, shared_until, acked, headers, row_of_backlog, waited, carriers }
     }
 
     /// What a replay may know that takes no sharing from the merges: a clone is shared until the ACK for it has reached
@@ -87,9 +91,11 @@ impl Hindsight {
     }
 
     /// Until when an skb that arrived at `arrival_ns` is shared. A clone is for certain while it is being queued: its
-    /// sender cannot have seen the ACK yet.
+    /// sender cannot have seen the ACK yet, unless it is one of data that was acknowledged before.
     fn share(&self, seq: i64, len: u32, cloned: bool, arrival_ns: u64) -> Share {
-        if len == 0 {
+        let first_later = self.acked.partition_point(|&(at, _)| at <= arrival_ns);
+        let freed = self.acked[..first_later].last().is_some_and(|&(_, ack)| seq + i64::from(len) <= ack);
+        if len == 0 || freed {
             return Share::None;
         }
         if self.blind {
@@ -219,10 +225,21 @@ fn header(s: &RowSegment, seq: i64, len: u32, sack: SackList) -> Segment {
     Segment { seq: Seq(seq), len, flags: s.flags, ack: Seq(s.ack), window: s.wnd, ts, sack, ecn: Ecn::NotEct }
 }
 
+/// When the client had which acknowledgement: those that say more than all before.
+fn freed(rec: &Recording, delay: SimDuration) -> Vec<(u64, i64)> {
+    let mut out: Vec<(u64, i64)> = Vec::new();
+    for a in &rec.acks {
+        if out.last().is_none_or(|&(_, most)| a.ack > most) {
+            out.push((a.time_ns + delay.as_nanos(), a.ack));
+        }
+    }
+    out
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::recording::{AppEvent, RecordedState, Row};
+    use crate::recording::{AckRow, AppEvent, RecordedState, Row};
 
     fn backlog(ev: u64) -> AppEvent {
         AppEvent { ev, what: AppWhat::Backlog, seq: Some(5), ..AppEvent::default() }
@@ -232,6 +249,17 @@ mod tests {
         let segment = RowSegment { seq: 5, end_seq: 5, bl_segs, ..RowSegment::default() };
         let state = RecordedState { owned: Some(owned), ..RecordedState::default() };
         Row { ev, segment: Some(segment), state, ..Row::default() }
+    }
+
+    #[test]
+    fn a_clone_of_what_the_client_has_been_told_about_is_shared_with_nobody() {
+        let ack = |time_ns: u64, ack: i64| AckRow { time_ns, ack, ..AckRow::default() };
+        let rec = Recording { acks: vec![ack(1_000, 501), ack(2_000, 401)], ..Recording::default() };
+        let h = Hindsight::of(&rec, &[], 256, SimDuration::from_nanos(50_000));
+        let shared = |end: u32, at: u64| h.share(1, end - 1, true, at) != Share::None;
+        assert!(shared(501, 50_999), "the acknowledgement is under way");
+        assert!(!shared(501, 51_000) && !shared(301, 60_000));
+        assert!(shared(502, 60_000), "a byte is not acknowledged");
     }
 
     #[test]

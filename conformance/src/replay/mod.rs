@@ -15,6 +15,7 @@
 //! | `opening`, `rows`, `acks`, `calls`, `timers`, `steps`, `merges`, `counters` | what each kind of line does, and its comparison |
 
 mod acks;
+mod backlog_list;
 mod calls;
 mod carriers;
 mod clock;

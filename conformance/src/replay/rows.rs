@@ -94,7 +94,9 @@ impl Drive<'_> {
     pub(super) fn arrival(&mut self, now: Now, row: &Row, segment: &RowSegment, direct: bool) {
         let sack = self.sack_of(segment, row.time_ns);
         if !direct && self.m.rx.backlog_waiting() > 0 {
+            let left = self.m.rx.drain_left();
             self.with(now, |rx, snd, cx| rx.drain_one(cx, snd));
+            self.list.processed(left);
             return;
         }
         let (mut seg, buf) = self.hindsight.segment(segment, sack, row.time_ns);

@@ -17,9 +17,13 @@ use sim_core::seq::Seq;
 use sim_core::skb::SkbLayout;
 use sim_core::time::{Jiffies, Now, SimDuration, SimTime};
 
+use super::clock::Clocks;
 use super::drive::{Drive, Oracle};
 use super::setup::Setup;
 use crate::recording::{EventRef, Recording, RowSegment, TxRow};
+
+/// How long a timer may wait until it runs: a program that has the processor keeps it for some calls.
+const LATE: SimDuration = SimDuration::from_millis(1);
 
 /// The sending half of the recorded server.
 #[derive(Clone, Debug)]
@@ -304,6 +308,7 @@ impl Drive<'_> {
     }
 
     pub(super) fn own_timer_fires(&mut self, now: Now) {
+        self.note_before_timer(now);
         self.with(now, |rx, snd, cx| {
             if let Server::Own(s) = snd {
                 s.timers_fire(cx, rx);
@@ -313,7 +318,8 @@ impl Drive<'_> {
         });
     }
 
-    /// The server's timer, if it was due well before `time` and sent nothing that was recorded.
+    /// The server's timer, if it was due well before `time` and sends nothing that was recorded: what sends waits for its
+    /// packet, however late the processor let it run.
     pub(super) fn overdue_own_timer(&mut self, time: SimTime, grace: SimDuration) {
         if self.m.rx.is_owned() {
             return;
@@ -321,10 +327,23 @@ impl Drive<'_> {
         if let Some(j) = self.m.snd.own_timer() {
             let at = self.clocks.ticks().begin(j) + grace;
             if at < time {
-                let now = self.clocks.ticks().now(at);
-                self.own_timer_fires(now);
+                let before = (self.oracle == Oracle::With).then(|| self.m.clone());
+                self.own_timer_fires(self.clocks.ticks().now(at));
+                if let Some(before) = before.filter(|_| self.is_still_to_come(at + LATE)) {
+                    self.m = before;
+                }
             }
         }
+    }
+
+    /// Whether the data that the model has just sent is what the record shows next, until `until`.
+    fn is_still_to_come(&self, until: SimTime) -> bool {
+        let Some((sent, ..)) = self.m.watch.sent.front().filter(|(p, ..)| p.seg.len > 0) else {
+            return false;
+        };
+        let ahead = self.events[self.at..].iter().map(|(_, e)| e);
+        let mut soon = ahead.take_while(|e| Clocks::time(e) <= until);
+        soon.any(|e| matches!(e, EventRef::Ack(a) if a.seq == sent.seg.seq.0 && a.len == sent.seg.len))
     }
 
     /// A timer that was cancelled runs all the same; within `grace` of its tick before or behind whatever else happens then,

@@ -128,6 +128,16 @@ impl Receiver {
         }
     }
 
+    /// Segments of the list in hand that the drain has still to process.
+    pub fn drain_left(&self) -> usize {
+        self.draining
+    }
+
+    /// The drain has taken the first `count` of those that wait: for drivers that know from what arrives next.
+    pub fn set_drain_left(&mut self, count: usize) {
+        self.draining = count.min(self.backlog.len());
+    }
+
     /// Ends a drain made of [`Receiver::drain_one`] calls.
     pub fn drain_done(&mut self) {
         self.backlog_len = 0;
