@@ -102,7 +102,8 @@ impl Hindsight {
             return if cloned { Share::UntilAcked(Seq(seq) + len) } else { Share::None };
         }
         let arriving = cloned.then(|| SimTime::from_nanos(arrival_ns + QUEUEING_NS));
-        match self.shared_until.get(&seq).copied().max(arriving) {
+        // An earlier copy that was dropped may have begun at the same byte, and been no clone.
+        match self.shared_until.get(&seq).copied().filter(|_| cloned).max(arriving) {
             Some(t) => Share::UntilTime(t),
             None => Share::None,
         }
@@ -239,7 +240,7 @@ fn freed(rec: &Recording, delay: SimDuration) -> Vec<(u64, i64)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::recording::{AckRow, AppEvent, RecordedState, Row};
+    use crate::recording::{AckRow, AppEvent, MergeRow, RecordedState, Row};
 
     fn backlog(ev: u64) -> AppEvent {
         AppEvent { ev, what: AppWhat::Backlog, seq: Some(5), ..AppEvent::default() }
@@ -260,6 +261,16 @@ mod tests {
         assert!(shared(501, 50_999), "the acknowledgement is under way");
         assert!(!shared(501, 51_000) && !shared(301, 60_000));
         assert!(shared(502, 60_000), "a byte is not acknowledged");
+    }
+
+    #[test]
+    fn what_is_no_clone_is_shared_with_nobody_whatever_became_of_a_later_copy() {
+        let refused =
+            MergeRow { time_ns: 9_000_000, to_seq: 1, why: Some(MergeWhy::Shared), ..MergeRow::default() };
+        let rec = Recording { merges: vec![refused], ..Recording::default() };
+        let h = Hindsight::of(&rec, &[], 256, SimDuration::ZERO);
+        assert!(h.share(1, 500, true, 1_000) != Share::None);
+        assert!(h.share(1, 500, false, 1_000) == Share::None);
     }
 
     #[test]
