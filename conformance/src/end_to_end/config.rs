@@ -45,10 +45,10 @@ const FIRST_SEND_NS: u64 = 34_000;
 const ASK_NS: [u64; 2] = [13_800, 5_500];
 /// From the time of a packet to the clock's reading in the interrupt of its timer, and from a tick to that.
 const READS_CLOCK_NS: [u64; 2] = [1_000, 2_500];
-/// By how much earlier than the ACK of a `recv` comes to the queue a packet comes due that is received in the call: of those between half a
-/// microsecond before and after, 12 of 31 are on 6.12. And by how much earlier than the return its interrupt comes: a return is recorded 2 to
+/// By how much earlier than the ACK of a `recv` comes to the queue a packet comes due that is received in the call: its timer interrupts so
+/// long behind its time. And by how much earlier than the return its interrupt comes: a return is recorded 2 to
 /// 3 us behind the place where the socket is unlocked.
-const IN_TIME_NS: [u64; 2] = [500, 2_700];
+const IN_TIME_NS: [u64; 2] = [200, 2_700];
 /// From an interrupt to the program whose sleep it ends, if the program goes before soft interrupts that were raised with it, and from the call that runs these to the
 /// first segment. The first is 6.7 us on 6.12 and 8.1 on 6.18.
 const ROUSE_FIRST_NS: [u64; 2] = [8_000, 17_500];

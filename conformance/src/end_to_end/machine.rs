@@ -85,6 +85,8 @@ pub(super) struct Machine {
     load: u32,
     /// What an interrupt that wakes the thread takes of a program behind its `recv`, beyond taking a packet off a link.
     woken: u32,
+    /// By how much later an ACK of a `recv` comes to the device's queue if an interrupt before that wakes the thread.
+    interrupted: u32,
     /// From where a sleep ends to the `recv` of a program that reads at fixed times, beyond that.
     read_entry: u32,
     /// How long the program has run before the thread of soft interrupts takes the processor when a call returns, us.
@@ -143,6 +145,7 @@ const LINUX_5_10: Machine = Machine {
     idle_tick: 580,
     load: 200,
     woken: 2_500,
+    interrupted: 2_250,
     read_entry: 3_640,
     slice: 1_000,
     slice_in_call: Some(1_000),
@@ -188,6 +191,7 @@ const LINUX_6_1: Machine = Machine {
     idle_tick: 570,
     load: 80,
     woken: 3_000,
+    interrupted: 3_200,
     read_entry: 4_720,
     slice: 1_000,
     slice_in_call: Some(1_000),
@@ -233,6 +237,7 @@ const LINUX_6_12: Machine = Machine {
     idle_tick: 600,
     load: 110,
     woken: 3_200,
+    interrupted: 4_200,
     read_entry: 4_090,
     slice: 750,
     slice_in_call: Some(750),
@@ -278,6 +283,7 @@ const LINUX_6_18: Machine = Machine {
     idle_tick: 720,
     load: 250,
     woken: 3_200,
+    interrupted: 4_370,
     read_entry: 3_740,
     slice: 700,
     slice_in_call: None,
@@ -323,6 +329,7 @@ const LINUX_7_2: Machine = Machine {
     idle_tick: 450,
     load: 280,
     woken: 2_600,
+    interrupted: 3_850,
     read_entry: 4_690,
     slice: 700,
     slice_in_call: Some(1_400),
@@ -451,6 +458,7 @@ impl Machine {
             rouse,
             way_back: SimDuration::from_nanos(u64::from(self.way_back)),
             woken: SimDuration::from_nanos(u64::from(self.woken)),
+            interrupted: SimDuration::from_nanos(u64::from(self.interrupted)),
             switch: SimDuration::from_nanos(u64::from(THREAD_NS)),
             tick_rouses: self.tick_rouses,
             tick: SimDuration::from_nanos(u64::from(self.tick)),

@@ -236,6 +236,8 @@ pub struct CallConfig {
     /// By how much later the thread of soft interrupts has the processor if it is woken in a program's time behind a `recv`: the interrupt
     /// and waking it, beyond taking a packet off a link.
     pub woken: SimDuration,
+    /// By how much later a packet of a program comes to its device's queue if an interrupt on its way there wakes the thread of soft interrupts.
+    pub interrupted: SimDuration,
     /// From an interrupt of an idle processor to the thread of soft interrupts that it wakes: nobody's time.
     pub switch: SimDuration,
     /// By how much a sleep may be too long: whatever interrupts the processor in that time ends it (`timer_slack_ns`; a
@@ -310,6 +312,7 @@ impl CallConfig {
             into_backlog: SimDuration::ZERO,
             way_back: SimDuration::ZERO,
             woken: SimDuration::ZERO,
+            interrupted: SimDuration::ZERO,
             switch: SimDuration::ZERO,
             slack: SimDuration::ZERO,
             tick_rouses: false,

@@ -124,6 +124,23 @@ impl<O: Observer> Simulation<'_, O> {
         self.config.host.calls.in_order.saturating_sub(self.look(flow, side))
     }
 
+    /// When a packet would leave its socket that comes to its device's queue as late as one that does at `at`: an interrupt that wakes the
+    /// thread of soft interrupts may come in between, if a program sends it.
+    #[inline(never)]
+    fn queued_late(&self, at: SimTime) -> SimTime {
+        let by_program = match self.context {
+            Context::Read => true,
+            Context::Thread => self.calling > 0 && self.interrupted_call.is_none(),
+            Context::InCall | Context::Drain => false,
+        };
+        // Behind its lock the queue lets no thread be woken.
+        let locked = SimDuration::from_nanos(self.config.host.calls.reads_clock[0].as_nanos());
+        let queued =
+            SimTime::from_nanos((at + self.cpu.descent()).as_nanos().saturating_sub(locked.as_nanos()));
+        let due = self.links.iter().map(|l| l.peek().time).min().unwrap_or(SimTime::NEVER);
+        if by_program && at < due && due <= queued { at + self.config.host.calls.interrupted } else { at }
+    }
+
     /// A packet leaves a socket; `more` follow at the same time.
     #[inline(always)]
     fn leave(&mut self, flow: FlowId, from: Side, time: SimTime, t: &Transmit, more: usize) {
@@ -157,8 +174,10 @@ impl<O: Observer> Simulation<'_, O> {
                 (time + ack_lag + memory + self.cpu.draining(drained), Payload::Ack)
             }
         };
-        // Who sends moves what is due by then; where steps take no time of their own, all of it.
         let descent = self.cpu.descent();
+        let at =
+            if self.config.host.calls.interrupted > SimDuration::ZERO { self.queued_late(at) } else { at };
+        // Who sends moves what is due by then; where steps take no time of their own, all of it.
         self.turns.sent(if descent > SimDuration::ZERO { at + descent } else { SimTime::NEVER });
         self.cpu.looks_at_queue();
         self.put(from, at, &Packet { flow, way: from.way(), seg: t.seg, payload });

@@ -7,12 +7,13 @@ use crate::observer::{Observer, SenderState};
 use crate::segment::Segment;
 use crate::skb::Skb;
 use crate::state::SocketState;
-use crate::time::{Now, SimDuration};
+use crate::time::{Now, SimDuration, SimTime};
 
-/// When data was sent and received, ns.
+/// When data was sent, came due at the other end, and was received, ns.
 #[derive(Default)]
 struct Data {
     sent: Vec<u64>,
+    due: Vec<u64>,
     received: Vec<u64>,
 }
 
@@ -21,6 +22,10 @@ impl Observer for Data {
         if seg.len > 0 {
             self.sent.push(now.time.as_nanos());
         }
+    }
+
+    fn crossed(&mut self, now: Now, _: SimTime, _: u32) {
+        self.due.push(now.time.as_nanos());
     }
 
     fn segment(&mut self, now: Now, seg: &Segment, _: &Skb, _: &SocketState) {
@@ -102,4 +107,37 @@ fn a_thread_that_is_woken_in_a_program_behind_its_recv_has_the_processor_later()
     let [at_once, later] = [0, 3_000].map(received);
     assert_eq!(later[0], at_once[0], "nobody reads yet");
     assert_eq!(later[1], at_once[1] + 3_000);
+}
+
+#[test]
+fn a_packet_of_a_program_comes_to_the_queue_later_if_an_interrupt_wakes_the_thread_before_that() {
+    // 10 us from the socket to the queue. Chunks come due 5 us before one that is sent 10 ms later comes there.
+    let due = |interrupted| {
+        let chunks = WriteMode::Chunks {
+            sizes: vec![10],
+            every: SimDuration::from_millis(1),
+            in_flight: 10_000,
+            prefill: 0,
+            receiver_quickack: false,
+        };
+        let mut c = pair("6.12", 1_000, WriteConfig::endless(chunks), ReadConfig::NEVER);
+        c.forward.delay = SimDuration::from_micros(9_995);
+        c.host.packet_cost = SimDuration::from_micros(20);
+        c.host.steps.descent = 500_000;
+        c.sender.route.initcwnd = Some(1_000);
+        c.sender.sockopt.nodelay = true;
+        c.stop.after = SimDuration::from_millis(25);
+        c.host.calls = CallConfig {
+            interrupted: SimDuration::from_nanos(interrupted),
+            one_thread: true,
+            threaded_softirqs: true,
+            ..CallConfig::default()
+        };
+        let mut data = Data::default();
+        run(&c, &mut data).unwrap();
+        data
+    };
+    let [as_ever, later] = [due(0), due(3_000)].map(|d| d.due);
+    assert_eq!(as_ever[..10], later[..10], "nothing came due yet");
+    assert_eq!(later[12] - as_ever[12], 3_000);
 }
