@@ -269,7 +269,6 @@ impl<O: Observer> Simulation<'_, O> {
     }
 
     /// The stack processes the next segment that waits.
-    #[inline(always)]
     pub(super) fn process_ready(&mut self, waiting: &mut VecDeque<Ready>, time: SimTime) {
         let others = waiting.len() > 1;
         if let Some(front) = waiting.front_mut() {

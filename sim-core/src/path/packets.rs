@@ -10,16 +10,20 @@ pub(crate) struct Place(u32);
 /// the next one to come, so that few packets need little memory however many follow each other.
 #[derive(Clone, Default, Debug)]
 pub(crate) struct Packets {
+    /// Of these the first [`used`](Self::used) count; behind them lies what an earlier run has left.
     all: Vec<Packet>,
+    used: u32,
     free: Vec<Place>,
 }
 
 impl Packets {
-    /// Forgets all, and keeps memory for as many as a link mostly has.
+    /// Forgets all, and keeps the memory.
     pub(crate) fn clear(&mut self) {
-        self.all.clear();
+        if self.all.is_empty() {
+            self.all.reserve(64);
+        }
+        self.used = 0;
         self.free.clear();
-        self.all.reserve(64);
         self.free.reserve(64);
     }
 
@@ -30,8 +34,12 @@ impl Packets {
             self.all[place.0 as usize] = *packet;
             return place;
         }
-        let place = Place(self.all.len() as u32);
-        self.all.push(*packet);
+        let place = Place(self.used);
+        self.used += 1;
+        match self.all.get_mut(place.0 as usize) {
+            Some(kept) => *kept = *packet,
+            None => self.all.push(*packet),
+        }
         place
     }
 
@@ -80,6 +88,9 @@ mod tests {
         assert_eq!(c, a);
         assert_eq!((packets.at(b).flow, packets.at(b).way, packets.at(c).flow), (2, Direction::Reverse, 3));
         assert_eq!(packets.take(b).flow, 2);
-        assert_eq!(packets.all.len(), 2);
+        assert_eq!(packets.used, 2);
+        packets.clear();
+        assert_eq!(packets.keep(&packet(4)), a);
+        assert_eq!((packets.at(a).flow, packets.all.len()), (4, 2));
     }
 }

@@ -14,7 +14,6 @@ use crate::time::{Jiffies, SimTime};
 
 impl Receiver {
     /// Where the payload goes (`tcp_data_queue`).
-    #[inline(always)]
     pub(super) fn data_queue<S: SendHalf, O: Observer>(
         &mut self,
         cx: &mut Cx<'_, O>,

@@ -208,7 +208,6 @@ impl Receiver {
     // --- acceptability ---------------------------------------------------------------------------------------
 
     /// Whether the segment may be processed (`tcp_validate_incoming`); answers it if not.
-    #[inline(always)]
     fn validate<S: SendHalf, O: Observer>(
         &mut self,
         cx: &mut Cx<'_, O>,

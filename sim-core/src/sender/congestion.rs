@@ -154,7 +154,6 @@ impl CongestionWindow {
     }
 
     /// An RTT sample for the algorithm (`pkts_acked`), microseconds.
-    #[inline(always)]
     pub fn on_rtt(&mut self, rtt_us: u32, cx: &AckContext) {
         let (cwnd, slow_start) = (self.cwnd, self.in_slow_start());
         if let Algorithm::Cubic(c) = &mut self.algorithm

@@ -59,7 +59,6 @@ impl Rtt {
 
     /// Takes a sample of `sample_us` microseconds. `snd_una` and `snd_nxt` are those after the ACK that gave
     /// the sample; the deviation is relaxed once per window.
-    #[inline(always)]
     pub fn sample(&mut self, sample_us: u32, snd_una: Seq, snd_nxt: Seq) {
         let m = sample_us.clamp(1, 1 << 27);
         if self.srtt8 == 0 {
