@@ -1,6 +1,6 @@
 //! Whole runs: what lies between a wake-up, a call's begin, its packets and its backlog.
 
-use super::program_tests::{burst, pair};
+use super::program_tests::{burst, pair, ten_bytes_every};
 use super::run;
 use crate::config::*;
 use crate::observer::{Observer, SendEvent, SenderState};
@@ -86,13 +86,7 @@ fn chunks(change: impl FnOnce(&mut CallConfig)) -> Times {
 
 /// The same, with another RTT, and what lets them merge if need be: no timestamps, and memory of the device's own.
 fn chunks_over(rtt_ms: u64, merge: bool, change: impl FnOnce(&mut CallConfig)) -> Times {
-    let chunks = WriteMode::Chunks {
-        sizes: vec![10],
-        every: SimDuration::from_millis(1),
-        in_flight: 10_000,
-        prefill: 0,
-        receiver_quickack: false,
-    };
+    let chunks = ten_bytes_every(SimDuration::from_millis(1));
     let mut c = pair("6.1", rtt_ms, WriteConfig::endless(chunks), ReadConfig::asap(65_536));
     c.sender.sockopt.nodelay = true;
     if merge {

@@ -110,10 +110,19 @@ pub(super) fn is_direct(config: &RunConfig) -> bool {
 }
 
 impl<O: Observer> Simulation<'_, O> {
-    /// Whether the stack has something to do at `time` that it does before a call goes on.
-    fn interrupted(&self, time: SimTime) -> bool {
+    /// Whether the stack has something to do at `time` that it does before a call of `flow` goes on.
+    fn interrupted(&self, flow: FlowId, time: SimTime) -> bool {
         (!self.uninterrupted || self.preempted)
-            && (self.busy || self.links.iter().any(|l| l.peek().time <= time))
+            && (self.busy
+                || self.links.iter().any(|l| l.peek().time <= time)
+                || (self.preempted && self.timers_due(flow) <= time))
+    }
+
+    /// When timers of the two ends of `flow` are due next for which nobody waits yet.
+    fn timers_due(&self, flow: FlowId) -> SimTime {
+        let [a, b] = &self.flows[flow as usize].ends;
+        let due = |wake: Option<SimTime>| wake.unwrap_or(SimTime::NEVER);
+        if self.timers_waiting.is_empty() { due(a.wake).min(due(b.wake)) } else { SimTime::NEVER }
     }
 
     /// Whether packets of `from` may be received as soon as they are sent.
@@ -126,20 +135,22 @@ impl<O: Observer> Simulation<'_, O> {
         link.delay == SimDuration::ZERO && link.rate_bps.is_none() && link.jitter.is_none()
     }
 
-    /// When there is next something to do for the thread of soft interrupts, if programs give way to it at all.
-    fn softirqs_due(&self) -> Option<SimTime> {
+    /// When there is next something to do for the thread of soft interrupts, if programs give way to it at all: a packet to be
+    /// taken off a link, unless nothing delays them, or a timer.
+    fn softirqs_due(&self, flow: FlowId) -> Option<SimTime> {
         let calls = &self.config.host.calls;
-        if calls.slice == SimDuration::ZERO || !calls.threaded_softirqs || self.direct {
+        if calls.slice == SimDuration::ZERO || !calls.threaded_softirqs {
             return None;
         }
-        let due = self.links.iter().map(|l| l.peek().time).min()?;
+        let packet = self.links.iter().map(|l| l.peek().time).min().filter(|_| !self.direct);
+        let due = packet.unwrap_or(SimTime::NEVER).min(self.timers_due(flow));
         (due != SimTime::NEVER).then_some(due)
     }
 
     /// When the thread of soft interrupts takes the processor from a `send` of this thread, as soon as that may sleep.
     fn preempted_at(&self, flow: FlowId, thread: u8) -> Option<SimTime> {
         let calls = &self.config.host.calls;
-        let due = self.softirqs_due()?;
+        let due = self.softirqs_due(flow)?;
         let picked = self.flows[flow as usize].threads[usize::from(thread)].picked?;
         let after = calls.slice_in_call.map(|slice| {
             let slice = if self.uninterrupted { self.accounts.preempt_after(slice) } else { slice };
@@ -163,7 +174,7 @@ impl<O: Observer> Simulation<'_, O> {
         } else {
             picked + slice <= time
         };
-        behind && self.softirqs_due().is_some_and(|due| due <= time)
+        behind && self.softirqs_due(flow).is_some_and(|due| due <= time)
     }
 
     /// Until when the stack leaves a call alone that has sent nothing.
@@ -199,11 +210,13 @@ impl<O: Observer> Simulation<'_, O> {
 
     /// An interrupted call goes on.
     pub(super) fn call_goes_on(&mut self, flow: FlowId, thread: u8, time: SimTime) {
-        if self.interrupted(time) {
+        if self.interrupted(flow, time) {
             self.interrupt_call(self.cpu.begin(time), flow, thread);
             return;
         }
         self.preempted = false;
+        // If it was a timer that interrupted it, no packet has used this up.
+        (self.let_in, self.enters_call) = (None, false);
         self.program_runs(time);
         let mut time = time;
         if let Some(call) = &mut self.flows[flow as usize].threads[usize::from(thread)].call {
@@ -258,7 +271,7 @@ impl<O: Observer> Simulation<'_, O> {
                 && self.uninterrupted
                 && self.config.host.calls.way_back > SimDuration::ZERO
                 && self.gives_way(flow, thread, time)
-                && let Some(due) = self.softirqs_due()
+                && let Some(due) = self.softirqs_due(flow)
             {
                 let due = due.max(begun);
                 call.owed = time.since(due);
@@ -299,7 +312,7 @@ impl<O: Observer> Simulation<'_, O> {
             let gave_way = self.preempted;
             // Without a delay on its way, who sends a packet raises the soft interrupt that receives it, and runs it.
             self.preempted |= sent && self.is_undelayed(call.side);
-            if (!threaded || runs_softirqs || self.preempted) && self.interrupted(looks) {
+            if (!threaded || runs_softirqs || self.preempted) && self.interrupted(flow, looks) {
                 if looks < time || call.stage == Stage::Released || gave_way {
                     // Who takes the processor from a program has been woken long ago, and no idle loop is left.
                     let saved = if gave_way { self.config.host.calls.switch } else { SimDuration::ZERO };

@@ -1,6 +1,6 @@
 //! Whole runs: how long waking takes, of a program that sleeps and of the thread of soft interrupts.
 
-use super::program_tests::pair;
+use super::program_tests::{pair, ten_bytes_every};
 use super::run;
 use crate::config::*;
 use crate::observer::{Observer, SenderState};
@@ -37,13 +37,7 @@ impl Observer for Data {
 
 /// A writer of ten bytes every `us`, for 200 ms.
 fn chunks_every(us: u64, rtt_ms: u64, read: ReadConfig, calls: CallConfig) -> (RunConfig, Data) {
-    let chunks = WriteMode::Chunks {
-        sizes: vec![10],
-        every: SimDuration::from_micros(us),
-        in_flight: 10_000,
-        prefill: 0,
-        receiver_quickack: false,
-    };
+    let chunks = ten_bytes_every(SimDuration::from_micros(us));
     let mut c = pair("6.1", rtt_ms, WriteConfig::endless(chunks), read);
     c.host.packet_cost = SimDuration::ZERO;
     c.sender.route.initcwnd = Some(1_000);
@@ -113,13 +107,7 @@ fn a_thread_that_is_woken_in_a_program_behind_its_recv_has_the_processor_later()
 fn a_packet_of_a_program_comes_to_the_queue_later_if_an_interrupt_wakes_the_thread_before_that() {
     // 10 us from the socket to the queue. Chunks come due 5 us before one that is sent 10 ms later comes there.
     let due = |interrupted| {
-        let chunks = WriteMode::Chunks {
-            sizes: vec![10],
-            every: SimDuration::from_millis(1),
-            in_flight: 10_000,
-            prefill: 0,
-            receiver_quickack: false,
-        };
+        let chunks = ten_bytes_every(SimDuration::from_millis(1));
         let mut c = pair("6.12", 1_000, WriteConfig::endless(chunks), ReadConfig::NEVER);
         c.forward.delay = SimDuration::from_micros(9_995);
         c.host.packet_cost = SimDuration::from_micros(20);

@@ -151,3 +151,45 @@ fn the_thread_of_soft_interrupts_takes_the_processor_from_a_long_send() {
         assert!((1_000..5_200).contains(&received) && received < ended, "{kernel}: {received} {ended}");
     }
 }
+
+/// When the first `send` was over, and when data left behind that, ns.
+#[derive(Default)]
+struct Behind {
+    over: Option<u64>,
+    data: Option<u64>,
+}
+
+impl Observer for Behind {
+    fn sending(&mut self, now: Now, event: SendEvent) {
+        if let SendEvent::Wrote { .. } = event {
+            self.over.get_or_insert(now.time.as_nanos());
+        }
+    }
+
+    fn sent(&mut self, now: Now, seg: &Segment, _: &SenderState) {
+        if seg.len > 0 && self.over.is_some() {
+            self.data.get_or_insert(now.time.as_nanos());
+        }
+    }
+}
+
+#[test]
+fn a_loss_probe_that_comes_due_in_a_long_send_leaves_when_the_call_lets_go_of_its_socket() {
+    // Nothing of the first flight arrives, and the call takes longer than the probe waits.
+    for (kernel, direct) in [("5.10", false), ("6.12", false), ("6.18", false), ("7.2", false), ("6.12", true)] {
+        let mut c = blog(kernel, 1, 10);
+        c.sender.sockopt.sndbuf = Some(16 << 20);
+        for link in [&mut c.forward, &mut c.reverse] {
+            link.delay = if direct { SimDuration::ZERO } else { SimDuration::from_micros(100) };
+        }
+        c.events = vec![TimedChange { at: SimDuration::from_secs(1), change: Change::ForwardDown(true) }];
+        let slice = SimDuration::from_millis(1);
+        let calls = &mut c.host.calls;
+        (calls.one_thread, calls.threaded_softirqs, calls.slice) = (true, true, slice);
+        (calls.slice_in_call, calls.tick_preempts) = ((kernel != "6.18").then_some(slice), kernel == "6.18");
+        c.stop.after = SimDuration::from_millis(100);
+        let mut seen = Behind::default();
+        run(&c, &mut seen).unwrap();
+        assert_eq!(seen.data, seen.over, "{kernel} {direct}");
+    }
+}

@@ -51,7 +51,7 @@ mod tests {
         Congestion, EndpointConfig, HostConfig, NicModel, Offload, ReadConfig, Route, SockOpts, WriteConfig,
     };
     use crate::host::Host;
-    use crate::linux::by_name;
+    use crate::linux::{KernelProfile, by_name};
     use crate::observer::Silent;
     use crate::receiver::Receiver;
     use crate::segment::{Flags, Segment, SynOptions};
@@ -59,11 +59,11 @@ mod tests {
     use crate::sender::{Handshake, Role};
     use crate::seq::Seq;
     use crate::skb::SkbLayout;
-    use crate::time::{JiffyClock, SimDuration, SimTime};
+    use crate::time::{JiffyClock, Now, SimDuration, SimTime};
 
-    #[test]
-    fn what_a_sender_has_written_and_sent_is_taken_over_with_what_it_costs() {
-        let k = by_name("6.12").unwrap();
+    /// What a program has written is in its sender: three of five segments of 1000 bytes, which the window takes, are in
+    /// flight.
+    fn written(k: &'static KernelProfile) -> (Sender, Receiver, Host, Now) {
         let sysctl = k.default_sysctls();
         let end = EndpointConfig {
             sysctl: sysctl.clone(),
@@ -76,14 +76,13 @@ mod tests {
             read: ReadConfig::NEVER,
         };
         let machine = HostConfig::without_costs(250);
-        let mut rx = Receiver::new(k, sysctl.clone(), Route::default());
+        let mut rx = Receiver::new(k, sysctl, Route::default());
         let mut own = Sender::new(k, &end, &machine);
         let now = JiffyClock::new(250, SimDuration::ZERO).now(SimTime::ZERO);
-        let (mut out, mut host, mut obs) = (Vec::new(), Host::default(), Silent);
-        let mut cx = Cx { now, out: &mut out, host: &mut host, obs: &mut obs };
+        let mut host = Host::default();
+        let mut cx = Cx { now, out: &mut Vec::new(), host: &mut host, obs: &mut Silent };
         let syn = SynOptions { mss: 1_000, window_scale: None, sack: true, ts: None, window: 3_000 };
         rx.passive_open(&mut cx, &syn, 1_460, None);
-        // The window takes three of the five segments.
         let h = Handshake {
             snd_nxt: Seq(1),
             snd_wnd: 3_000,
@@ -100,6 +99,24 @@ mod tests {
         rx.child_created(&mut cx, &own, &ack);
         assert_eq!(own.write(&mut cx, &mut rx, 5_000), 5_000);
         rx.settle_send(&mut cx, own.wmem_queued());
+        (own, rx, host, now)
+    }
+
+    #[test]
+    fn a_connection_that_is_over_leaves_no_cancelled_timer_behind() {
+        let (mut own, mut rx, mut host, now) = written(by_name("6.12").unwrap());
+        let mut cx = Cx { now, out: &mut Vec::new(), host: &mut host, obs: &mut Silent };
+        assert!(own.next_timer().is_some());
+        own.purge(&mut cx, &mut rx);
+        assert_eq!((own.next_timer(), own.idle_timer()), (None, None));
+    }
+
+    #[test]
+    fn what_a_sender_has_written_and_sent_is_taken_over_with_what_it_costs() {
+        let k = by_name("6.12").unwrap();
+        let (own, mut rx, mut host, now) = written(k);
+        let mut cx = Cx { now, out: &mut Vec::new(), host: &mut host, obs: &mut Silent };
+        let sysctl = k.default_sysctls();
         let passive = PassiveSender::new(k, &sysctl, 250, SkbLayout::default());
         let mut driven = passive.taking_over(&own);
         assert_eq!(
