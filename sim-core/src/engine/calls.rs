@@ -12,6 +12,8 @@
 //! * That thread takes the processor from a program that has had it for a while ([`CallConfig::slice`]): when a call returns,
 //!   and in the middle of a `send` between two skbs, where it may wait for memory. Up to 6.4 what both have had of it decides
 //!   ([`Accounts`](super::accounts::Accounts)).
+//! * Timers of either end run in the middle of a call, too, by that thread or at the end of the tick's interrupt. That of the
+//!   socket which the call holds waits for its end.
 //! * What is received in a call takes a little longer than in that thread ([`StepShares::called`]).
 //! * Who sends looks at its device's queue behind the packet; what comes due later is received on the way back to the program
 //!   ([`CallConfig::way_back`]).
@@ -123,6 +125,18 @@ impl<O: Observer> Simulation<'_, O> {
         let [a, b] = &self.flows[flow as usize].ends;
         let due = |wake: Option<SimTime>| wake.unwrap_or(SimTime::NEVER);
         if self.timers_waiting.is_empty() { due(a.wake).min(due(b.wake)) } else { SimTime::NEVER }
+    }
+
+    /// Timers that have come due by `time` run in the middle of a call: where soft interrupts do not wait for their thread, the
+    /// tick's interrupt ends with them.
+    fn timers_interrupt(&mut self, flow: FlowId, time: SimTime) {
+        for side in [Side::Sender, Side::Receiver] {
+            if self.timers_due(flow) <= time
+                && let Some(due) = self.flows[flow as usize].ends[side.at()].wake.filter(|due| *due <= time)
+            {
+                self.timer(flow, side, due, time, SimDuration::ZERO);
+            }
+        }
     }
 
     /// Whether packets of `from` may be received as soon as they are sent.
@@ -281,6 +295,10 @@ impl<O: Observer> Simulation<'_, O> {
                 return false;
             }
             self.flows[flow as usize].threads[usize::from(thread)].call = Some(call);
+            if threaded && !self.uninterrupted {
+                self.timers_interrupt(flow, time);
+                time = self.cpu.begin(time);
+            }
             let sent = self.transmitted > sent_before;
             let opened = std::mem::take(&mut self.opened);
             let runs_softirqs = sent

@@ -260,13 +260,7 @@ impl Observer for Sent {
 
 /// What a writer of small chunks does that may have many of them in flight.
 pub(super) fn ten_bytes_every(every: SimDuration) -> WriteMode {
-    WriteMode::Chunks {
-        sizes: vec![10],
-        every,
-        in_flight: 10_000,
-        prefill: 0,
-        receiver_quickack: false,
-    }
+    WriteMode::Chunks { sizes: vec![10], every, in_flight: 10_000, prefill: 0, receiver_quickack: false }
 }
 
 /// When chunks are sent, one a millisecond, by a program whose sleeps may be 50 us too long and whose waking takes 5.
@@ -276,7 +270,12 @@ fn chunks_of_a_sleeper(
     one_way: SimDuration,
     change: impl FnOnce(&mut CallConfig),
 ) -> (RunConfig, Vec<f64>) {
-    let mut c = pair(kernel, rtt_ms, WriteConfig::endless(ten_bytes_every(SimDuration::from_millis(1))), ReadConfig::NEVER);
+    let mut c = pair(
+        kernel,
+        rtt_ms,
+        WriteConfig::endless(ten_bytes_every(SimDuration::from_millis(1))),
+        ReadConfig::NEVER,
+    );
     c.forward.delay = one_way;
     c.host.packet_cost = SimDuration::ZERO;
     c.sender.route.initcwnd = Some(1_000);
@@ -320,7 +319,12 @@ impl Observer for Crossed {
 /// How long after a packet left its socket the one before is received, which comes due `after` us behind the device's queue
 /// was looked at for the former: 10 us down to the queue, 32 from a look at it to the socket.
 fn behind_a_packet(kernel: &str, after: i64, change: impl FnOnce(&mut CallConfig)) -> f64 {
-    let mut c = pair(kernel, 2, WriteConfig::endless(ten_bytes_every(SimDuration::from_millis(1))), ReadConfig::NEVER);
+    let mut c = pair(
+        kernel,
+        2,
+        WriteConfig::endless(ten_bytes_every(SimDuration::from_millis(1))),
+        ReadConfig::NEVER,
+    );
     c.forward.delay = SimDuration::from_nanos((1_000_000 + after * 1_000) as u64);
     c.host.packet_cost = SimDuration::from_micros(20);
     let share = |us: u32| us * 50_000;
