@@ -191,12 +191,14 @@ impl<O: Observer> Simulation<'_, O> {
         behind && self.softirqs_due(flow).is_some_and(|due| due <= time)
     }
 
-    /// Until when the stack leaves a call alone that has sent nothing.
-    fn undisturbed_until(&self) -> SimTime {
+    /// Until when the stack leaves a call of `flow` alone that has sent nothing.
+    fn undisturbed_until(&self, flow: FlowId) -> SimTime {
         if O::STEPWISE {
             SimTime::ZERO
-        } else if self.uninterrupted || self.config.host.calls.threaded_softirqs {
+        } else if self.uninterrupted {
             SimTime::NEVER
+        } else if self.config.host.calls.threaded_softirqs {
+            self.timers_due(flow)
         } else if self.busy {
             SimTime::ZERO
         } else {
@@ -377,7 +379,7 @@ impl<O: Observer> Simulation<'_, O> {
             Stage::Begin | Stage::Asked | Stage::Copy | Stage::Finish => {
                 let asked = call.stage == Stage::Asked;
                 let begins = asked || call.stage == Stage::Begin;
-                let undisturbed = self.undisturbed_until();
+                let undisturbed = self.undisturbed_until(flow);
                 let preempted = self.preempted_at(flow, thread);
                 let written = |side: Side| self.flows[flow as usize].programs[side.at()].written();
                 let one_thread = self.config.host.calls.one_thread;
