@@ -49,7 +49,7 @@ const DIGESTS: &[(&str, &str)] = &[
     ("strict-budget-stall-7.2", "8aec4ed86c108b0184df7b7f3d3a7cbf"),
     ("hole-and-sack", "1d5ed6cc9871e5a6b776f1363b5f4b37"),
     ("zero-window", "576c14b357c1ff27c754f2cdb129ed79"),
-    ("echo-loopback", "6aa73385da6ed2f20ad115a498e2996e"),
+    ("echo-loopback", "532b9271506378e64b605e4f78650d8a"),
     ("echo-zero-window", "f96b474600907b3a38d07059c9bdac08"),
     ("late-reader", "f27deb7fdb34cbbfbf7fcae12ca685e4"),
     ("blocked-writer", "2a203e5e0a3bfac0d8456338d0602713"),
