@@ -168,3 +168,25 @@ impl Clocks {
         SimTime::from_nanos(time_of(e))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::recording::{AppEvent, Row};
+
+    #[test]
+    fn a_tick_that_falls_into_a_collapse_comes_before_the_acknowledgement_that_follows_it() {
+        // A segment 600 us before a tick, and the next state 600 us behind it, which says that the ACK field was read after.
+        let full = RecordedState { rcvbuf: Some(1), rcv_tstamp: Some(1), ..RecordedState::default() };
+        let begins = Row { time_ns: 3_400_000, ..Row::default() };
+        let ends = Row { time_ns: 4_600_000, state: full, ..Row::default() };
+        let tick = |what| {
+            let between = AppEvent { time_ns: 3_450_000, what, ..AppEvent::default() };
+            let events =
+                [(0, EventRef::Row(&begins)), (1, EventRef::App(&between)), (2, EventRef::Row(&ends))];
+            Clocks::new(&Recording::default(), &events).now(0, &events[0].1).tick_during
+        };
+        assert!(tick(AppWhat::Collapse).before_ack && tick(AppWhat::Collapse).before_decision);
+        assert!(!tick(AppWhat::Release).before_ack, "nothing takes that long");
+    }
+}
