@@ -1,7 +1,7 @@
 //! A recorded loop case and the model's run of its configuration, in the order of time:
 //! `cargo run -p conformance --example end_to_end -- DIR KERNEL CASE`. Lines of the recording begin with
 //! `R`, those of the model with `M`; `--proportions` takes round proportions of the cost of a segment
-//! instead of each kernel's measured times; the number counts the lines of a kind.
+//! instead of each kernel's measured times, `--rules` shows which rules the model applied; the number counts the lines of a kind.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -19,6 +19,8 @@ use sim_core::time::Now;
 struct Lines {
     lines: Vec<(u64, String)>,
     counts: [u32; 4],
+    /// Which rules the model applied is shown, too.
+    rules: bool,
 }
 
 impl Lines {
@@ -83,7 +85,11 @@ impl Observer for Lines {
         self.add('M', 3, now.time.as_nanos(), &format!("read {bytes} copied {}", s.copied_seq.0));
     }
 
-    fn rule(&mut self, _: Now, _: Rule) {}
+    fn rule(&mut self, now: Now, rule: Rule) {
+        if self.rules {
+            self.add('M', 3, now.time.as_nanos(), &format!("rule {rule:?}"));
+        }
+    }
 }
 
 fn show<T: std::fmt::Display>(cell: Option<T>) -> String {
@@ -142,12 +148,13 @@ fn board(dir: &str, times: Times) -> ExitCode {
 fn main() -> ExitCode {
     let mut args: Vec<String> = std::env::args().skip(1).collect();
     let round = args.iter().position(|a| a == "--proportions").map(|at| args.remove(at));
+    let rules = args.iter().position(|a| a == "--rules").map(|at| args.remove(at));
     let times = if round.is_some() { Times::Proportions } else { Times::default() };
     if let [dir] = &args[..] {
         return board(dir, times);
     }
     let [dir, kernel, case] = &args[..] else {
-        eprintln!("usage: end_to_end [--proportions] DIR [KERNEL CASE]");
+        eprintln!("usage: end_to_end [--proportions] [--rules] DIR [KERNEL CASE]");
         return ExitCode::from(2);
     };
     let id = CaseId { kernel: kernel.clone(), case: case.clone() };
@@ -214,7 +221,7 @@ fn main() -> ExitCode {
             &format!("{:?} {} {} {}", r.what, show(r.arg), show(r.ret), r.text.as_deref().unwrap_or("")),
         );
     }
-    let mut run = Lines::default();
+    let mut run = Lines { rules: rules.is_some(), ..Lines::default() };
     match run_config_with(&rec, times) {
         Ok(config) => {
             if let Err(e) = engine::run(&config, &mut run) {

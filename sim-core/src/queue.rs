@@ -235,6 +235,11 @@ impl<T> Lane<T> {
         self.items.partition_point(|(key, _)| key.time <= time)
     }
 
+    /// When the items come that come before `time`.
+    pub fn times_before(&self, time: SimTime) -> impl Iterator<Item = SimTime> + '_ {
+        self.items.iter().map(|(key, _)| key.time).take_while(move |t| *t < time)
+    }
+
     /// Appends an item whose key is not before that of the last one.
     pub fn push(&mut self, key: Key, item: T) {
         debug_assert!(self.items.back().is_none_or(|(last, _)| *last <= key), "a lane is in order");

@@ -86,7 +86,7 @@ const DIGESTS: &[(&str, &str)] = &[
     ("low-rtt-autotuning-7.2", "04d517bf07bc6fe3befc5b7f4d2b958e"),
     ("fin-out-of-order", "3ca7319329c557f767f7f554f02b39b7"),
     ("zero-window-fin", "9227ad2e756995c607aa21fd125f6119"),
-    ("duplicate-sack", "3821fa93cd76079f95e8818a62b1f6c9"),
+    ("duplicate-sack", "d70a9e20dfa73f23504314837cb13610"),
     ("budget-grows-out-of-order", "f249a8337cbb4648d9b4987c7dae4298"),
     ("packet-too-big", "7055e98fa7bb9593cd23f43f9ad116c1"),
     ("beyond-the-window", "cfa9abd8a9358a42fc8446f242de452e"),

@@ -13,6 +13,8 @@ use crate::replay::setup::{Setup, time, with_unit, word_after, words_of};
 const BEHIND: &str = "dev ifb0 root netem";
 /// Packets that fit a link without a queueing discipline.
 const NO_LIMIT: u32 = u32::MAX;
+/// The client's address if a case does not name it.
+const CLIENT: &str = "127.0.0.2";
 /// What fits into netem if nothing is said (`tc netem limit`), packets.
 const NETEM_LIMIT: u32 = 1_000;
 
@@ -31,7 +33,7 @@ pub(super) fn links(rec: &Recording, setup: &Setup) -> Result<(LinkConfig, LinkC
         [if has("netem") { "netem" } else { "root" }; 2]
     };
     let [forward, reverse] = both.map(|needle| link(rec, setup, needle));
-    let (drop_every, drop_run) = dropped_on_arrival(rec)?;
+    let (drop_every, drop_run) = dropped_on_arrival(rec, true)?;
     // One discipline at the root of `lo` serves both directions. The disciplines of the recorded device are the sending
     // host's own; a device on the way in is not.
     let both_ways = both[0] == both[1];
@@ -41,7 +43,8 @@ pub(super) fn links(rec: &Recording, setup: &Setup) -> Result<(LinkConfig, LinkC
         behind_host: has(BEHIND),
         ..forward
     };
-    Ok((forward, LinkConfig { in_host: true, ..reverse? }))
+    let (drop_every, drop_run) = dropped_on_arrival(rec, false)?;
+    Ok((forward, LinkConfig { drop_every, drop_run, in_host: true, ..reverse? }))
 }
 
 /// One direction: what the last `tc qdisc` line with `needle` says.
@@ -210,10 +213,18 @@ fn overhead(values: &[&str]) -> Option<Overhead> {
     Some(Overhead { packet, cell, cell_overhead })
 }
 
-/// Of every so many segments to the server the last ones are dropped: `tc filter ... action gact pass random determ
-/// drop N`. Several in a row are as many actions, each of which counts what the ones before let pass.
-fn dropped_on_arrival(rec: &Recording) -> Result<(u32, u32), ConfigError> {
-    let words = words_of(&rec.summary.setup, "action gact");
+/// Of every so many segments to the server, or to the client, the last ones are dropped: `tc filter ... match ip dst ... action gact
+/// pass random determ drop N`. Several in a row are as many actions, each of which counts what the ones before let pass.
+fn dropped_on_arrival(rec: &Recording, to_server: bool) -> Result<(u32, u32), ConfigError> {
+    let client = rec.summary.options.as_ref().and_then(|o| o.get("caddr")).map_or(CLIENT, String::as_str);
+    let matches_client = |l: &str| {
+        let words: Vec<&str> = l.split_whitespace().collect();
+        let dst: Option<String> = word_after(&words, "dst");
+        dst.is_some_and(|dst| dst.split('/').next() == Some(client))
+    };
+    let lines: Vec<String> =
+        rec.summary.setup.iter().filter(|l| matches_client(l) != to_server).cloned().collect();
+    let words = words_of(&lines, "action gact");
     let Some(first) = words.iter().position(|w| *w == "action") else { return Ok((0, 0)) };
     let actions: Vec<&[&str]> = words[first..].split(|w| *w == "action").skip(1).collect();
     let period = |a: &[&str]| match a {

@@ -154,6 +154,12 @@ impl<O: Observer> Simulation<'_, O> {
                     left = self.let_go(data.at, data_lag, more);
                 }
                 self.last_data = Some(left);
+                if self.in_host && self.hosts[from.at()].qdisc_room.is_some() {
+                    // A socket stops behind a packet that was refused, so that this is the last one.
+                    let refused = self.hosts[from.at()].qdisc_refused && more == 0;
+                    let link = self.link_of(from);
+                    self.links[link.at()].was_judged(!refused);
+                }
                 if self.in_host
                     && let Some(release) = self.flows[flow as usize].ends[from.at()].tx.take_release()
                 {

@@ -463,6 +463,48 @@ fn a_timer_waits_until_the_soft_interrupt_that_receives_is_over() {
     assert!(waiting > 0 && 3 * waiting < between, "{waiting} instead of {between}");
 }
 
+/// How many milliseconds later than the segment before it an ACK of the timer of compressed ACKs was stamped, at most; counted from the
+/// machine's start.
+#[derive(Default)]
+struct Stamps {
+    last: Option<u32>,
+    later: u32,
+}
+
+impl Observer for Stamps {
+    fn transmit(&mut self, _: Now, packet: &crate::observer::Transmit, _: &SocketState) {
+        let stamp = packet.seg.ts.map(|ts| ts.val);
+        if packet.reason == crate::observer::AckReason::Compressed
+            && let (Some(last), Some(stamp)) = (self.last, stamp)
+        {
+            self.later = self.later.max(stamp - last);
+        }
+    }
+
+    fn segment(&mut self, now: Now, _: &Segment, _: &Skb, _: &SocketState) {
+        self.last = Some(now.time.as_micros() as u32 / 1_000);
+    }
+}
+
+#[test]
+fn the_timer_of_compressed_acks_stamps_its_ack_with_its_own_time_from_6_18_on() {
+    let later = |kernel| {
+        let mut c = blog(kernel, 1, 100);
+        c.receiver.sockopt.rcvbuf = None;
+        c.receiver.read = ReadConfig::asap(65_536);
+        (c.sender.sysctl.tcp_timestamps, c.receiver.sysctl.tcp_timestamps) = (true, true);
+        c.forward.rate_bps = Some(20_000_000);
+        c.forward.drop_every = 40;
+        c.host.packet_cost = SimDuration::ZERO;
+        c.stop.after = SimDuration::from_secs(2);
+        let mut seen = Stamps::default();
+        run(&c, &mut seen).unwrap();
+        seen.later
+    };
+    let cached = later("5.10");
+    assert_eq!(["6.1", "6.12", "6.18", "7.2"].map(|kernel| later(kernel) - cached), [0, 0, 1, 1]);
+}
+
 /// The longest that an ACK was held back for SACK compression, in microseconds since the first segment that it stands for.
 #[derive(Default)]
 struct HeldBack {

@@ -26,6 +26,9 @@ use crate::time::{JiffyClock, Now, SimDuration, SimTime};
 use crate::timer_wheel::TimerWheel;
 use rand_chacha::ChaCha8Rng;
 
+/// What a socket sends at a stretch is sent within this time.
+const AT_A_STRETCH: SimDuration = SimDuration::from_millis(5);
+
 /// What waits in the heap.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Event {
@@ -512,6 +515,13 @@ impl<'a, O: Observer> Simulation<'a, O> {
         if self.in_host {
             let link = if self.config.forward.both_ways { Side::Sender } else { side };
             host.qdisc_room = self.links[link.at()].room();
+            host.qdisc_refused = false;
+            // From a socket to the queue.
+            let way = self.lags[0] + self.cpu.descent();
+            let leaving = self.links[link.at()].leaving(time + AT_A_STRETCH);
+            host.qdisc_leaving.clear();
+            host.qdisc_leaving
+                .extend(leaving.map(|t| SimTime::from_nanos(t.as_nanos().saturating_sub(way.as_nanos()))));
             host.shaper = self.links[link.at()].host_queue(flow, side.way());
         }
         let mut cx = Cx { now, out: &mut self.out, host, obs: &mut view };

@@ -15,6 +15,8 @@ pub use orphans::OrphanCache;
 pub use sizing::{MemoryDefaults, free_buffer_pages};
 pub use sockets::SocketCount;
 
+use std::collections::VecDeque;
+
 use crate::config::HostConfig;
 use crate::counters::Counters;
 use crate::linux::KernelProfile;
@@ -33,6 +35,12 @@ pub struct Host {
     pub memory: TcpMem,
     /// Packets that the queueing discipline of the device still takes while a socket acts; `None`: as many as there are.
     pub qdisc_room: Option<u32>,
+    /// When packets leave that queue while a socket acts, if it is nearly full; as seen from a socket.
+    pub(crate) qdisc_leaving: VecDeque<SimTime>,
+    /// It has refused the last packet of data.
+    pub(crate) qdisc_refused: bool,
+    /// When the last packet came to that queue.
+    qdisc_looked: SimTime,
     /// What holds packets back at the device while a socket acts, if something does.
     pub(crate) shaper: Option<HostQueue>,
     /// What was written to the kernel's log.
@@ -52,6 +60,20 @@ impl Host {
             copy_rate: config.copy_rate,
             ..Self::default()
         }
+    }
+
+    /// A packet leaves its socket for the device at `at`; returns whether the queueing discipline takes it. Who brings a packet takes
+    /// what is due by then, which makes room for the next.
+    pub(crate) fn enters_qdisc(&mut self, at: SimTime) -> bool {
+        let Some(room) = &mut self.qdisc_room else { return true };
+        while self.qdisc_leaving.front().is_some_and(|t| *t < self.qdisc_looked) {
+            self.qdisc_leaving.pop_front();
+            *room = room.saturating_add(1);
+        }
+        self.qdisc_looked = self.qdisc_looked.max(at);
+        self.qdisc_refused = *room == 0;
+        *room = room.saturating_sub(1);
+        !self.qdisc_refused
     }
 
     /// A host without sockets that shares `memory`.

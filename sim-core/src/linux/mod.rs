@@ -87,6 +87,9 @@ pub struct KernelProfile {
     pub pingpong_counts: bool,
     /// Whether the delayed-ACK timer flushes compressed ACKs.
     pub delack_flushes_compressed: bool,
+    /// Whether the timer of compressed ACKs refreshes the socket's clock, so that its ACK has a timestamp of its own (recorded: from
+    /// 6.18 on; before, that of the last segment).
+    pub compressed_refreshes_clock: bool,
     /// How long SACK ACKs are held back.
     pub comp_sack: CompSack,
     /// Whether header prediction requires `snd_una <= ack` (7.x; recorded).

@@ -42,6 +42,7 @@ pub(super) static V5_10: KernelProfile = KernelProfile {
     syn_linear_timeouts: 0,
     pingpong_counts: false,
     delack_flushes_compressed: false,
+    compressed_refreshes_clock: false,
     comp_sack: CompSack::FivePercent,
     prediction_checks_old_ack: false,
     unsent_ack_challenged: false,
@@ -125,6 +126,7 @@ pub(super) static V6_18: KernelProfile = KernelProfile {
     receiver_rtt: ReceiverRtt::MinSeekingIdle,
     autotune: Autotune::Growth,
     ato_bounded: false,
+    compressed_refreshes_clock: true,
     prediction_checks_window: true,
     defaults: SysctlDefaults {
         tcp_rmem_max: 33_554_432,

@@ -57,6 +57,10 @@ struct Special {
     reordered: u64,
 }
 
+/// With room for so many packets and no more, a queue of the sending host says when its packets leave: more are seldom sent at a
+/// stretch.
+const NEARLY_FULL: usize = 64;
+
 /// What one link leaves to another.
 #[derive(Clone, Default, Debug)]
 pub(crate) struct LinkMemory {
@@ -84,6 +88,8 @@ pub struct Link {
     last: SimTime,
     /// The latest time at which a packet entered.
     entered: SimTime,
+    /// Whether the next packet is taken, if its socket knows already.
+    judged: Option<bool>,
     over_limit: u64,
     sent: u64,
     delivered: u64,
@@ -145,6 +151,7 @@ impl Link {
             next: Key::NEVER,
             last: SimTime::ZERO,
             entered: SimTime::ZERO,
+            judged: None,
             over_limit: 0,
             sent: 0,
             delivered: 0,
@@ -188,7 +195,12 @@ impl Link {
             return taken && (!self.in_host || self.waiting() > before);
         }
         self.sent += 1;
-        if self.lane.len() >= self.limit {
+        let looked = self.entered;
+        self.entered = looked.max(at);
+        let judged = self.judged.take();
+        if judged
+            .map_or_else(|| self.lane.len() >= self.limit && !self.lets_go_before(looked), |taken| !taken)
+        {
             self.over_limit += 1;
             return false;
         }
@@ -201,6 +213,29 @@ impl Link {
         self.next = self.next.min(key);
         self.lane.push(key, self.packets.keep(packet));
         true
+    }
+
+    /// Whether a full queue of the sending host has room again since `looked`, when the packet before came to it: who brings a packet
+    /// takes what is due by then (`__qdisc_run`), also if that has not happened yet in the order of events.
+    #[inline(never)]
+    fn lets_go_before(&self, looked: SimTime) -> bool {
+        self.in_host && self.lane.len() - self.lane.times_before(looked).count() < self.limit
+    }
+
+    /// The socket of the packet that comes next knows already whether the sending host's queue takes it.
+    #[inline]
+    pub(crate) fn was_judged(&mut self, taken: bool) {
+        if self.in_host && self.special.is_none() {
+            self.judged = Some(taken);
+        }
+    }
+
+    /// When packets leave the sending host's queue that is nearly full, of those that do so before `end`.
+    pub(crate) fn leaving(&self, end: SimTime) -> impl Iterator<Item = SimTime> + '_ {
+        let near = self.in_host
+            && self.special.is_none()
+            && self.limit.saturating_sub(self.lane.len()) <= NEARLY_FULL;
+        self.lane.times_before(if near { end } else { SimTime::ZERO })
     }
 
     /// A packet that has left the link and is not over.

@@ -350,6 +350,9 @@ impl Receiver {
         } else if self.ack.compressed > 0 {
             // One ACK is sent after all, so it was not saved.
             self.ack.compressed -= 1;
+            if self.kernel.compressed_refreshes_clock {
+                self.refresh_clock(cx);
+            }
             self.send_ack(cx, snd, AckReason::Compressed);
         }
     }

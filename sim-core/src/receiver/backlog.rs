@@ -114,7 +114,9 @@ impl Receiver {
     pub fn drain_one<S: SendHalf, O: Observer>(&mut self, cx: &mut Cx<'_, O>, snd: &mut S) -> bool {
         self.begin_drain();
         let Some(Waiting { seg, skb }) = self.backlog.pop_front() else { return false };
+        self.joined = if seg.len == 0 { u32::from(skb.buf.gso_segs) } else { 0 };
         self.process(cx, snd, &seg, &skb);
+        self.joined = 0;
         self.draining -= 1;
         // The list that has formed meanwhile is taken at once.
         self.begin_drain();
@@ -157,6 +159,11 @@ impl Receiver {
         if std::mem::take(&mut self.ack.deferred) && self.ack.pending.has(AckPending::SCHED) {
             self.send_ack(cx, snd, AckReason::BacklogDeferred);
         }
+    }
+
+    /// For how many ACKs without data the one in hand stands: several may have become one in the backlog.
+    pub(crate) fn acks_in_hand(&self) -> u32 {
+        self.joined.max(1)
     }
 
     /// Whether the next segment in the backlog carries no data.

@@ -192,6 +192,8 @@ pub struct Receiver {
     backlog_len: u32,
     /// Segments at the front of the backlog that belong to the drain in progress.
     draining: usize,
+    /// Pure ACKs that joined the one in hand in the backlog, that one included (`gso_segs`); 0 and 1: none did.
+    joined: u32,
     owned: bool,
     reading: ReadCall,
 
@@ -272,6 +274,7 @@ impl Receiver {
             backlog: VecDeque::new(),
             backlog_len: 0,
             draining: 0,
+            joined: 0,
             disordered: false,
             owned: false,
             reading: ReadCall::default(),

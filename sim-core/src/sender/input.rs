@@ -98,7 +98,7 @@ impl Sender {
         let dubious =
             !new || flags.data_sacked || flags.dsack || flags.ece || self.loss.ca_state != CaState::Open;
         if dubious {
-            let duplicates = u32::from(!(flags.una_advanced || new || flags.dsack));
+            let duplicates = if flags.una_advanced || new || flags.dsack { 0 } else { rx.acks_in_hand() };
             resend = self.judge_ack(cx, seg, prior_una, duplicates, &mut flags);
         }
         if flags.set_timer && !self.schedule_loss_probe(cx.now, true) {

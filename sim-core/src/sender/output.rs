@@ -338,9 +338,8 @@ impl Sender {
         let left_at = cx.now.time;
         // The next packet leaves when this one is out of the way.
         self.spend(cx, self.costs.sending());
-        let mut taken = cx.host.qdisc_room != Some(0);
+        let mut taken = cx.host.enters_qdisc(left_at);
         self.held = cx.host.qdisc_room.is_some();
-        cx.host.qdisc_room = cx.host.qdisc_room.map(|room| room.saturating_sub(1));
         if let Some(queue) = &mut cx.host.shaper {
             let release = self.wstamp.max(rx.cached_clock());
             let verdict = queue.offer(left_at, release, Packet::data_bytes(&seg, skb.segs.max(1)));

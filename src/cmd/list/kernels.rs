@@ -149,6 +149,7 @@ fn properties(k: &KernelProfile) -> Vec<Property> {
         syn_linear_timeouts,
         pingpong_counts,
         delack_flushes_compressed,
+        compressed_refreshes_clock,
         comp_sack,
         prediction_checks_old_ack,
         unsent_ack_challenged,
@@ -306,6 +307,11 @@ fn properties(k: &KernelProfile) -> Vec<Property> {
             "delayed-ACK timer flushes compressed ACKs",
             "tcp_delack_timer_handler",
             yes(delack_flushes_compressed),
+        ),
+        row(
+            "timer of compressed ACKs refreshes the socket's clock",
+            "tcp_compressed_ack_kick, tcp_mstamp_refresh (recorded)",
+            yes(compressed_refreshes_clock),
         ),
         row("delay of compressed SACKs", "__tcp_ack_snd_check (6.19)", compressed(comp_sack).to_owned()),
         row(

@@ -107,6 +107,19 @@ fn a_full_link_drops() {
 }
 
 #[test]
+fn who_brings_a_packet_to_a_full_queue_of_its_own_host_finds_room_if_the_one_before_made_some() {
+    let taken = |in_host, later: u64| {
+        let (mut q, mut l) = (queue(), link(LinkConfig { in_host, ..plain(2, None) }));
+        l.send(SimTime::ZERO, &data(0, 0, 1), &mut q);
+        l.send(at_us(10_000), &data(0, 1, 1), &mut q);
+        // The first one is due after 20 ms, and has not left in the order of events.
+        [20_005, 20_005 + later].map(|at| l.send(at_us(at), &data(0, 2, 1), &mut q))
+    };
+    assert_eq!(taken(true, 20), [false, true], "who was refused took what was due");
+    assert_eq!(taken(false, 20), [false, false]);
+}
+
+#[test]
 fn a_packet_sent_at_once_overtakes_those_that_wait() {
     let reorder = Some(Reorder { chance: chance(100), gap: 3 });
     let (mut q, mut l) = (queue(), link(LinkConfig { reorder, ..plain(100, None) }));
