@@ -351,7 +351,7 @@ impl<O: Observer> Simulation<'_, O> {
                 }
             }
             if left_some && !self.plain && self.config.host.calls.threaded_softirqs {
-                self.applications_preempt();
+                self.poll_leaves_something();
             }
             self.go_on_in_a_row(waiting, flow, to);
         }
@@ -372,18 +372,35 @@ impl<O: Observer> Simulation<'_, O> {
         }
     }
 
+    /// A poll is over, and something waits. In a call soft interrupts begin anew only in the same jiffy (`__do_softirq`): the rest is
+    /// left to the next place that lets them in.
+    #[inline(never)]
+    fn poll_leaves_something(&mut self) {
+        let now = self.clock.at(self.cpu.begin(SimTime::ZERO));
+        if self.direct && self.interrupted_call.is_some() {
+            if self.polls_since.is_some_and(|since| since < now) {
+                (self.busy, self.left_over) = (false, true);
+            }
+        } else {
+            self.applications_preempt();
+        }
+    }
+
     /// Soft interrupts have the processor: whatever let them in is past.
     #[inline(never)]
     fn softirqs_have_begun(&mut self, time: SimTime) {
         self.let_in = None;
         self.enters_call = false;
         (self.call_over, self.call_back) = (None, None);
+        self.left_over = false;
+        self.polls_since.get_or_insert(self.clock.at(time));
         self.softirqs_run(time);
     }
 
     /// They have nothing more to do.
     #[inline(never)]
     fn softirqs_are_done(&mut self, time: SimTime) {
+        self.polls_since = None;
         self.accounts.softirqs_sleep(self.cpu.begin(time));
         self.softirqs_sleep(self.cpu.begin(time));
         if std::mem::take(&mut self.roused) {

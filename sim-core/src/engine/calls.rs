@@ -267,6 +267,9 @@ impl<O: Observer> Simulation<'_, O> {
             };
             call.sent_at = self.last_data.or(call.sent_at);
             time = self.cpu.begin(time);
+            if over {
+                self.busy |= std::mem::take(&mut self.left_over);
+            }
             if over && call.stage != Stage::Return && self.gives_way(flow, thread, time) {
                 call.stage = Stage::Return;
                 self.flows[flow as usize].threads[usize::from(thread)].call = Some(call);
@@ -307,6 +310,9 @@ impl<O: Observer> Simulation<'_, O> {
                 || opened
                 || matches!(call.stage, Stage::Asked | Stage::Released)
                 || std::mem::take(&mut self.raised);
+            if runs_softirqs {
+                self.busy |= std::mem::take(&mut self.left_over);
+            }
             let early = sent && matches!(call.call, Call::Recv(_));
             // Who sends looks at the device's queue right behind the packet; once it has let go of its socket, from there on.
             let alarm = self.config.host.calls.reads_clock[0];
@@ -576,7 +582,7 @@ impl<O: Observer> Simulation<'_, O> {
             call.sent_at = None;
             call.owed = way;
             self.cpu.busy_until(time + way_in);
-            self.opened = !self.uninterrupted && !self.direct;
+            self.opened = !self.uninterrupted && (!self.direct || self.left_over);
             return false;
         }
         let time = time + std::mem::take(&mut call.owed);

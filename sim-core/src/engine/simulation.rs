@@ -22,7 +22,7 @@ use crate::path::{Direction, Link, LinkMemory, Port};
 use crate::queue::{EventQueue, Key};
 use crate::rng;
 use crate::send_half::{Cx, SendHalf};
-use crate::time::{JiffyClock, Now, SimDuration, SimTime};
+use crate::time::{Jiffies, JiffyClock, Now, SimDuration, SimTime};
 use crate::timer_wheel::TimerWheel;
 use rand_chacha::ChaCha8Rng;
 
@@ -154,6 +154,10 @@ pub(super) struct Simulation<'a, O: Observer> {
     pub(super) direct: bool,
     /// A link is the queueing discipline of its own host, or has one in front of it.
     pub(super) in_host: bool,
+    /// The jiffy in which soft interrupts began that are not done yet.
+    pub(super) polls_since: Option<Jiffies>,
+    /// They have left something to the next place in a call that lets them in.
+    pub(super) left_over: bool,
     /// Timers that came due while segments were received, and when, and whether that was in the present turn.
     pub(super) timers_waiting: Vec<(FlowId, Side, SimTime, bool)>,
     /// Sockets that go on when what has arrived was processed.
@@ -323,6 +327,8 @@ impl<'a, O: Observer> Simulation<'a, O> {
             direct: is_direct(config),
             uninterrupted: waits_for_calls(config),
             preempted: false,
+            polls_since: None,
+            left_over: false,
             timers_waiting: Vec::new(),
             tasklets: VecDeque::new(),
             transmitted: 0,

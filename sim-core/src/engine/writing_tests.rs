@@ -196,3 +196,41 @@ fn a_loss_probe_that_comes_due_in_a_long_send_leaves_when_the_call_lets_go_of_it
         assert_eq!(seen.data, seen.over, "{kernel} {direct}");
     }
 }
+
+/// How many segments were received behind each packet of data before the next one.
+#[derive(Default)]
+struct Between(Vec<u32>);
+
+impl Observer for Between {
+    fn sent(&mut self, _: Now, seg: &Segment, _: &SenderState) {
+        self.0.extend((seg.len > 0).then_some(0));
+    }
+
+    fn segment(&mut self, _: Now, seg: &Segment, _: &Skb, _: &SocketState) {
+        self.0.iter_mut().next_back().filter(|_| seg.len > 0).into_iter().for_each(|n| *n += 1);
+    }
+}
+
+#[test]
+fn soft_interrupts_in_a_call_do_not_begin_anew_behind_a_tick() {
+    // Where there is no delay, packets are received in the call that sends them.
+    let between = |since_tick| {
+        let mut c = blog("6.12", 1, 1_000);
+        for end in [&mut c.sender, &mut c.receiver] {
+            end.sockopt.maxseg = Some(512);
+            end.offload = Offload { tso: false, gso: false, gro: false };
+        }
+        (c.sender.sockopt.sndbuf, c.receiver.sockopt.rcvbuf) = (Some(1 << 20), Some(1 << 20));
+        (c.forward.delay, c.reverse.delay) = (SimDuration::ZERO, SimDuration::ZERO);
+        (c.host.calls.one_thread, c.host.calls.threaded_softirqs) = (true, true);
+        c.host.packet_cost = SimDuration::from_micros(24);
+        c.host.since_tick = SimDuration::from_micros(since_tick);
+        c.stop.after = SimDuration::from_millis(100);
+        let mut seen = Between::default();
+        run(&c, &mut seen).unwrap();
+        seen.0[9]
+    };
+    // Nine packets leave at once; behind the last of them some 900 segments wait, each of which takes 24 us. The tick comes sooner and
+    // sooner, and a poll takes 64.
+    assert_eq!([0, 1_000, 2_500].map(between), [192, 128, 64]);
+}
