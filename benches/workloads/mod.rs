@@ -67,7 +67,8 @@ pub(crate) fn bottleneck(count: u32, waiting: u32, packets: u64) -> RunConfig {
     c
 }
 
-/// The steady flow with a receive window of `window` bytes at most, filled by the round-trip time.
+/// The steady flow with a receive window of `window` bytes, filled by the round-trip time. Nothing else holds it back: then
+/// windows of all sizes see the same traffic, an ACK for every second packet, and what a packet costs can be compared.
 pub(crate) fn windowed(window: u32, packets: u64) -> RunConfig {
     let mut c = steady(packets);
     // At 10 Gbit/s a window of 128 KiB lasts 105 us.
@@ -76,12 +77,16 @@ pub(crate) fn windowed(window: u32, packets: u64) -> RunConfig {
         link.delay = SimDuration::from_nanos(rtt / 2);
         link.limit = 1_000_000;
     }
-    let buffer = window.saturating_mul(2).min(1 << 29);
+    // Room for the window in either buffer, its overhead and what has been read by then.
+    let buffer = window.saturating_mul(4).min(1 << 29);
     c.receiver.sockopt.rcvbuf = Some(buffer);
     c.receiver.sockopt.rcvbuf_force = true;
+    c.receiver.sockopt.window_clamp = Some(window);
     c.sender.sockopt.sndbuf = Some(buffer);
     c.sender.sockopt.sndbuf_force = true;
-    c.sender.route.initcwnd = Some((window / 1_448).min(65_535));
+    let segments = (window / 1_448).min(65_535);
+    c.sender.route.initcwnd = Some(segments);
+    c.receiver.route.initrwnd = Some(segments);
     c.host.packet_cost = SimDuration::from_nanos(100);
     c.host.tcp_mem = [1 << 40; 3];
     c

@@ -55,6 +55,25 @@ impl Poll for Endpoint {
     }
 }
 
+/// The receiving half of a closed end.
+#[inline(always)]
+fn receiver(
+    kernel: &'static KernelProfile,
+    config: &EndpointConfig,
+    host: &HostConfig,
+    sysctl: &Arc<Sysctls>,
+) -> Receiver {
+    let mut rx = Receiver::new(kernel, Arc::clone(sysctl), config.route.clone());
+    // Time since boot: jiffies begin five minutes before their 32-bit overflow.
+    let initial = 0u32.wrapping_sub(300 * host.hz);
+    let uptime_ticks = u64::from((host.jiffies as u32).wrapping_sub(initial));
+    // Ticks fall on whole periods of the monotonic clock: the time since the last one counts too.
+    let uptime_us = uptime_ticks * 1_000_000 / u64::from(host.hz) + host.since_tick.as_micros();
+    rx.set_timestamp_clock(uptime_us, 0);
+    rx.set_skb_layout(host.skb);
+    rx
+}
+
 impl Endpoint {
     /// A closed end; `sysctl` are those of `config`, shared with other ends.
     pub(super) fn new(
@@ -63,16 +82,8 @@ impl Endpoint {
         host: &HostConfig,
         sysctl: &Arc<Sysctls>,
     ) -> Self {
-        let mut rx = Receiver::new(kernel, Arc::clone(sysctl), config.route.clone());
-        // Time since boot: jiffies begin five minutes before their 32-bit overflow.
-        let initial = 0u32.wrapping_sub(300 * host.hz);
-        let uptime_ticks = u64::from((host.jiffies as u32).wrapping_sub(initial));
-        // Ticks fall on whole periods of the monotonic clock: the time since the last one counts too.
-        let uptime_us = uptime_ticks * 1_000_000 / u64::from(host.hz) + host.since_tick.as_micros();
-        rx.set_timestamp_clock(uptime_us, 0);
-        rx.set_skb_layout(host.skb);
         Self {
-            rx,
+            rx: receiver(kernel, config, host, sysctl),
             tx: Sender::with_sysctls(kernel, config, host, Arc::clone(sysctl)),
             delayed_ack: None,
             tick: (NO_TICK, SimTime::NEVER),
@@ -83,10 +94,24 @@ impl Endpoint {
         }
     }
 
-    /// Takes over the memory of an end of an earlier run, which is lost.
-    pub(super) fn take_memory(&mut self, old: &mut Self) {
-        self.rx.take_memory(&mut old.rx);
-        self.tx.take_memory(&mut old.tx);
+    /// Becomes a closed end of another run, as [`Endpoint::new`] makes it, in the memory that it has.
+    pub(super) fn reopen(
+        &mut self,
+        kernel: &'static KernelProfile,
+        config: &EndpointConfig,
+        host: &HostConfig,
+        sysctl: &Arc<Sysctls>,
+    ) {
+        let Self { rx, tx, delayed_ack, tick, timer_deferred, pacing_deferred, wake, life } = self;
+        let mut new = receiver(kernel, config, host, sysctl);
+        new.take_memory(rx);
+        *rx = new;
+        let mut new = Sender::with_sysctls(kernel, config, host, Arc::clone(sysctl));
+        new.take_memory(tx);
+        *tx = new;
+        (*delayed_ack, *tick, *wake) = (None, (NO_TICK, SimTime::NEVER), None);
+        (*timer_deferred, *pacing_deferred) = (false, false);
+        *life = Lifecycle::new(config, host);
     }
 
     /// The options that a program sets before the connection is made.

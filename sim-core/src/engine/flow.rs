@@ -184,9 +184,7 @@ impl Flow {
             [Side::Sender, Side::Receiver].into_iter().zip(ends.iter_mut().zip(programs))
         {
             let parts = Parts::of(config, id, side, common);
-            let mut new = parts.end(config);
-            new.take_memory(end);
-            *end = new;
+            end.reopen(config.kernel, parts.config, &config.host, &parts.shared.sysctl);
             *program = parts.program();
         }
         *threads = Default::default();

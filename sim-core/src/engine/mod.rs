@@ -64,10 +64,7 @@ impl Workspace {
     /// # Errors
     /// As [`run`].
     pub fn run<O: Observer>(&mut self, config: &RunConfig, obs: &mut O) -> Result<RunOutcome, RunError> {
-        let mut simulation = simulation::Simulation::new(config, obs, &mut self.storage);
-        let result = simulation.run();
-        simulation.give_back(&mut self.storage);
-        result
+        simulation::Simulation::new(config, obs, &mut self.storage).run()
     }
 }
 

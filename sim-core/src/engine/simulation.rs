@@ -194,9 +194,28 @@ pub(super) struct Simulation<'a, O: Observer> {
     stop_bytes: u64,
     pub(super) stop_segments: u64,
     stop_returned: u64,
+    /// Where the memory goes when the run is over.
+    storage: &'a mut Storage,
+}
+
+/// Leaves the memory to the next run.
+impl<O: Observer> Drop for Simulation<'_, O> {
+    #[inline]
+    fn drop(&mut self) {
+        *self.storage = Storage {
+            queue: std::mem::replace(&mut self.queue, EventQueue::new(0)),
+            common: Some(self.common.clone()),
+            flows: std::mem::take(&mut self.flows),
+            waiting: std::mem::take(&mut self.waiting),
+            apps_waiting: std::mem::take(&mut self.apps_waiting),
+            out: std::mem::take(&mut self.out),
+            links: self.links.each_mut().map(Link::take_memory),
+        };
+    }
 }
 
 /// A host as it starts; the reading one has a socket that listens.
+#[inline(always)]
 fn host(config: &RunConfig, side: Side) -> Host {
     let mut host = Host::new(config.kernel, &config.host);
     if side == Side::Receiver {
@@ -262,7 +281,7 @@ fn open_flows(flows: &mut Vec<Flow>, earlier: Option<[Shared; 2]>, config: &RunC
 impl<'a, O: Observer> Simulation<'a, O> {
     /// A run that has not begun, in the memory of an earlier one.
     #[inline(always)]
-    pub(super) fn new(config: &'a RunConfig, obs: &'a mut O, storage: &mut Storage) -> Self {
+    pub(super) fn new(config: &'a RunConfig, obs: &'a mut O, storage: &'a mut Storage) -> Self {
         let Storage { mut queue, common, mut flows, mut waiting, mut apps_waiting, mut out, links } =
             std::mem::take(storage);
         queue.reset(config.stop.max_events);
@@ -356,10 +375,11 @@ impl<'a, O: Observer> Simulation<'a, O> {
             }),
             stop_returned: config.stop.returned.unwrap_or(0),
             stop_segments: config.stop.packets.unwrap_or(u64::MAX),
+            storage,
         }
     }
 
-    pub(super) fn run(&mut self) -> Result<RunOutcome, RunError> {
+    pub(super) fn run(mut self) -> Result<RunOutcome, RunError> {
         for (i, change) in self.config.events.iter().enumerate() {
             self.queue.push_timer(SimTime::ZERO + change.at, Event::Change(i));
         }
@@ -379,13 +399,6 @@ impl<'a, O: Observer> Simulation<'a, O> {
             Some(outcome) => outcome,
             None => self.finish(ended),
         }
-    }
-
-    /// Leaves the memory to the next run.
-    pub(super) fn give_back(self, storage: &mut Storage) {
-        let Self { queue, common, flows, waiting, apps_waiting, out, links, .. } = self;
-        let (common, links) = (Some(common), links.map(Link::into_memory));
-        *storage = Storage { queue, common, flows, waiting, apps_waiting, out, links };
     }
 
     /// Lets everything happen until the run is over; returns when that is.
@@ -439,12 +452,9 @@ impl<'a, O: Observer> Simulation<'a, O> {
     }
 
     pub(super) fn finish(&self, ended: SimTime) -> Result<RunOutcome, RunError> {
-        let (Some(established), Some(started), Some(first)) =
-            (self.established, self.started, self.flows.first())
-        else {
+        let (Some(established), Some(started)) = (self.established, self.started) else {
             return Err(RunError::NotEstablished { at: ended, gave_up: self.gave_up });
         };
-        let first = first.outcome();
         let [sender_host, receiver_host] = &self.hosts;
         let [forward, reverse] = &self.links;
         let outcome = |f: &Flow| {
@@ -453,6 +463,9 @@ impl<'a, O: Observer> Simulation<'a, O> {
             out
         };
         let flows: Vec<_> = self.flows.iter().map(outcome).collect();
+        let Some(first) = flows.first() else {
+            return Err(RunError::NotEstablished { at: ended, gave_up: self.gave_up });
+        };
         Ok(RunOutcome {
             receiver_host: HostOutcome::of(receiver_host, ended),
             sender_host: HostOutcome::of(sender_host, ended),

@@ -54,6 +54,7 @@ pub struct Host {
 
 impl Host {
     /// A host without sockets.
+    #[inline]
     pub fn new(kernel: &KernelProfile, config: &HostConfig) -> Self {
         Self {
             memory: TcpMem::new(config.tcp_mem, kernel.mem_pcpu_reserve()),

@@ -110,9 +110,9 @@ impl Link {
         Self::in_memory_of(LinkMemory::default(), config, seed, direction)
     }
 
-    /// The memory of a link that is no longer needed.
-    pub(crate) fn into_memory(self) -> LinkMemory {
-        LinkMemory { packets: self.packets, lane: self.lane }
+    /// Gives away the memory of a link that is no longer needed.
+    pub(crate) fn take_memory(&mut self) -> LinkMemory {
+        LinkMemory { packets: std::mem::take(&mut self.packets), lane: std::mem::take(&mut self.lane) }
     }
 
     /// As [`Link::new`], in the memory of a link that is no longer needed.
