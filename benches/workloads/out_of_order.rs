@@ -75,7 +75,7 @@ impl Socket {
         self.now += SimDuration::from_micros(1);
         let seg = header(Seq(Seq::FIRST.0 + ((self.base + i) * u64::from(MSS)) as i64), MSS);
         let mut data = Emitted::default();
-        (data.seq, data.len, data.skb_end) = (seg.seq, seg.len, seg.end_seq());
+        (data.seq, data.len, data.skb_len) = (seg.seq, seg.len, (seg.end_seq() - seg.seq) as u32);
         let packet = Packet { flow: 0, way: Direction::Forward, seg, payload: Payload::Data(data) };
         let (seg, buffer) = self.device.piece(&packet, 0, 1);
         self.with(|rx, snd, cx| rx.segment_arrives(cx, snd, &seg, buffer));

@@ -91,7 +91,8 @@ fn show(rec: &Recording, context: Option<usize>) {
         rec.case,
         rec.tx.len()
     );
-    let other = |(a, (_, m)): &(&AckRow, &(u64, Segment))| a.ack as u32 != m.ack.0 as u32 || a.sack != m.sack;
+    let other =
+        |(a, (_, m)): &(&AckRow, &(u64, Segment))| a.ack as u32 != m.ack.0 as u32 || a.sack != m.sacks();
     if let Some(at) = rec.acks.iter().zip(&sent.1).position(|p| other(&p)) {
         for i in at.saturating_sub(4)..(at + 4).min(rec.acks.len()).min(sent.1.len()) {
             let (a, (t, m)) = (&rec.acks[i], &sent.1[i]);
@@ -105,7 +106,7 @@ fn show(rec: &Recording, context: Option<usize>) {
                 *t as f64 / 1e6,
                 m.ack.0,
                 m.window,
-                blocks(&m.sack)
+                blocks(&m.sacks())
             );
         }
     }

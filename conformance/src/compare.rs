@@ -150,8 +150,9 @@ pub fn compare_ack(recorded: &AckRow, model: &Segment, syn: Option<&SynOptions>)
     out.check("tsecr", recorded.tsecr.map(i64::from), tsecr);
     const STARTS: [&str; 4] = ["sack 1 from", "sack 2 from", "sack 3 from", "sack 4 from"];
     const ENDS: [&str; 4] = ["sack 1 to", "sack 2 to", "sack 3 to", "sack 4 to"];
+    let sacks = model.sacks();
     for i in 0..4 {
-        let (r, m) = (recorded.sack.as_slice().get(i), model.sack.as_slice().get(i));
+        let (r, m) = (recorded.sack.as_slice().get(i), sacks.as_slice().get(i));
         out.check(STARTS[i], r.map(|b| i64::from(b.start.wire())), m.map(|b| i64::from(b.start.wire())));
         out.check(ENDS[i], r.map(|b| i64::from(b.end.wire())), m.map(|b| i64::from(b.end.wire())));
     }

@@ -237,7 +237,7 @@ impl Drive {
             ack: Seq(ack.ack),
             window: ack.win_raw,
             ts: ack.tsval.map(|val| Timestamps { val, ecr: ack.tsecr.unwrap_or(0) }),
-            sack: ack.sack,
+            sack: ack.sack.into(),
             ..Segment::default()
         };
         let buf = Buffer { truesize: 2, ..Buffer::default() };

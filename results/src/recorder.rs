@@ -198,7 +198,7 @@ impl Observer for TraceRecorder {
             window,
             win_raw: seg.window,
             ts: seg.ts,
-            sack: seg.sack,
+            sack: seg.sacks(),
             reason,
             state: *state,
         };

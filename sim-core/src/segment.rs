@@ -112,6 +112,55 @@ impl SackList {
     }
 }
 
+/// The SACK option of a header: a [`SackList`] in the 32-bit numbers of the wire, which take half the room.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct SackOption {
+    blocks: [[u32; 2]; 4],
+    len: u8,
+}
+
+impl SackOption {
+    /// No block.
+    pub const EMPTY: Self = Self { blocks: [[0; 2]; 4], len: 0 };
+
+    /// Appends a block; a fifth is ignored.
+    pub fn push(&mut self, b: SackBlock) {
+        if let Some(slot) = self.blocks.get_mut(usize::from(self.len)) {
+            *slot = [b.start.wire(), b.end.wire()];
+            self.len += 1;
+        }
+    }
+
+    /// The blocks, each number where it is nearest to `near`.
+    pub fn list(&self, near: Seq) -> SackList {
+        let mut list = SackList::EMPTY;
+        for [start, end] in &self.blocks[..usize::from(self.len)] {
+            list.push(SackBlock { start: Seq::unwrap_near(*start, near), end: Seq::unwrap_near(*end, near) });
+        }
+        list
+    }
+
+    /// Whether there is none.
+    pub const fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Number of blocks.
+    pub const fn len(&self) -> usize {
+        self.len as usize
+    }
+}
+
+impl From<SackList> for SackOption {
+    fn from(list: SackList) -> Self {
+        let mut option = Self::EMPTY;
+        for b in list.as_slice() {
+            option.push(*b);
+        }
+        option
+    }
+}
+
 /// A segment's header. `seq` and `sack` of the opposite direction count in that direction's numbers.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub struct Segment {
@@ -127,8 +176,8 @@ pub struct Segment {
     pub window: u16,
     /// The timestamp option, if present.
     pub ts: Option<Timestamps>,
-    /// SACK blocks.
-    pub sack: SackList,
+    /// SACK blocks; [`Segment::sacks`] has them in the numbers of `ack`.
+    pub sack: SackOption,
     /// The ECN bits of its IP header.
     pub ecn: Ecn,
 }
@@ -137,6 +186,11 @@ impl Segment {
     /// One after the last sequence number; SYN and FIN count.
     pub fn end_seq(&self) -> Seq {
         self.seq + self.len + u32::from(self.flags.has(Flags::SYN)) + u32::from(self.flags.has(Flags::FIN))
+    }
+
+    /// The SACK blocks, unwrapped.
+    pub fn sacks(&self) -> SackList {
+        self.sack.list(self.ack)
     }
 
     /// Bytes of TCP header: 20, timestamps 12, SACK 4 + 8 per block (padding included).
@@ -160,4 +214,26 @@ pub struct SynOptions {
     pub ts: Option<Timestamps>,
     /// The raw (never scaled) window field.
     pub window: u16,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn blocks_come_out_of_the_option_of_a_header_where_they_are_near_its_acknowledgement() {
+        let far = 5 << 32;
+        let ack = Seq(far + 10);
+        let blocks =
+            [(far - 1_000, far - 5), (far + 20, far + 30), (far + 40, far + 50), (far + 60, far + 70)]
+                .map(|(start, end)| SackBlock { start: Seq(start), end: Seq(end) });
+        let mut list = SackList::EMPTY;
+        blocks.iter().for_each(|b| list.push(*b));
+        let mut option = SackOption::from(list);
+        option.push(SackBlock { start: Seq(1), end: Seq(2) });
+        assert_eq!((option.len(), option.is_empty()), (4, false), "a header has room for four");
+        let seg = Segment { ack, sack: option, ..Segment::default() };
+        assert_eq!(seg.sacks(), list);
+        assert_eq!(seg.header_len(), 20 + 4 + 4 * 8);
+    }
 }

@@ -95,7 +95,7 @@ impl Socket {
         self.now += gap;
         let device = Device::new(NicModel::Page.into(), by_name("6.1").unwrap(), SkbLayout::default());
         let mut data = Emitted::default();
-        (data.seq, data.len, data.skb_end) = (seg.seq, seg.len, seg.end_seq());
+        (data.seq, data.len, data.skb_len) = (seg.seq, seg.len, (seg.end_seq() - seg.seq) as u32);
         let packet = Packet { flow: 0, way: Direction::Forward, seg, payload: Payload::Data(data) };
         let (seg, buffer) = device.piece(&packet, 0, 1);
         self.watched(obs, |rx, snd, cx| rx.segment_arrives(cx, snd, &seg, buffer));

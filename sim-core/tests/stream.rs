@@ -92,7 +92,7 @@ fn feed(kernel: &'static KernelProfile, segments: u64) -> u64 {
         };
         let seg = header(place_of(place), MSS);
         let mut data = Emitted::default();
-        (data.seq, data.len, data.skb_end) = (seg.seq, seg.len, seg.end_seq());
+        (data.seq, data.len, data.skb_len) = (seg.seq, seg.len, (seg.end_seq() - seg.seq) as u32);
         let packet = Packet { flow: 0, way: Direction::Forward, seg, payload: Payload::Data(data) };
         let (seg, buffer) = device.piece(&packet, 0, 1);
         socket.with(|rx, snd, cx| rx.segment_arrives(cx, snd, &seg, buffer));

@@ -159,7 +159,7 @@ fn compare_ack(r: &AckRow, model: Option<&Segment>) -> Vec<Difference> {
     let blocks = |s: &sim_core::segment::SackList| -> Vec<(u32, u32)> {
         s.as_slice().iter().map(|b| (b.start.wire(), b.end.wire())).collect()
     };
-    let (recorded, modelled) = (blocks(&r.sack), blocks(&m.sack));
+    let (recorded, modelled) = (blocks(&r.sack), blocks(&m.sacks()));
     if recorded != modelled {
         let edge = |b: &[(u32, u32)]| b.first().map(|b| i64::from(b.1));
         out.push(Difference { column: "sack", recorded: edge(&recorded), model: edge(&modelled) });

@@ -325,7 +325,8 @@ impl Machine {
         let Some(s) = self.sockets.get(&socket) else { return };
         let seg = peer_segment(offset, len, flags, s.peer_saw);
         let mut data = Emitted::default();
-        (data.seq, data.len, data.skb_end, data.at) = (seg.seq, len, seg.end_seq(), self.now);
+        (data.seq, data.len, data.skb_len, data.at) =
+            (seg.seq, len, (seg.end_seq() - seg.seq) as u32, self.now);
         let packet = Packet { flow: 0, way: Direction::Forward, seg, payload: Payload::Data(data) };
         let (_, buffer) = self.device.piece(&packet, 0, 1);
         self.with(socket, |rx, snd, cx| rx.segment_arrives(cx, snd, &seg, buffer));

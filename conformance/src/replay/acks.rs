@@ -118,7 +118,7 @@ impl Drive<'_> {
         }
         // One packet of several segments is cut on its way to the device.
         if let Some(made) = packet.data {
-            mss = if made.gso_size > 0 { made.gso_size } else { seg.len.max(1) };
+            mss = if made.gso_size() > 0 { made.gso_size() } else { seg.len.max(1) };
         }
         for _ in 1..seg.len.div_ceil(mss) {
             self.emitted.push(SimTime::from_nanos(ack.time_ns));

@@ -115,7 +115,7 @@ impl Carriers {
         let Some(c) = self.waiting.get(&ev) else { return };
         seg.ack = Seq(c.ack);
         seg.window = c.wnd;
-        seg.sack = c.sack;
+        seg.sack = c.sack.into();
         if let (Some(val), Some(ecr)) = (c.tsval, c.tsecr) {
             seg.ts = Some(Timestamps { val, ecr });
         }

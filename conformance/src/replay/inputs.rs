@@ -223,7 +223,16 @@ fn header(s: &RowSegment, seq: i64, len: u32, sack: SackList) -> Segment {
         (Some(val), Some(ecr)) => Some(Timestamps { val, ecr }),
         _ => None,
     };
-    Segment { seq: Seq(seq), len, flags: s.flags, ack: Seq(s.ack), window: s.wnd, ts, sack, ecn: Ecn::NotEct }
+    Segment {
+        seq: Seq(seq),
+        len,
+        flags: s.flags,
+        ack: Seq(s.ack),
+        window: s.wnd,
+        ts,
+        sack: sack.into(),
+        ecn: Ecn::NotEct,
+    }
 }
 
 /// When the client had which acknowledgement: those that say more than all before.

@@ -1,6 +1,6 @@
 //! The connection is opened.
 
-use sim_core::segment::{Ecn, Flags, SackList, Segment};
+use sim_core::segment::{Ecn, Flags, SackList, SackOption, Segment};
 use sim_core::sender::Handshake;
 use sim_core::seq::Seq;
 use sim_core::time::{Now, SimTime};
@@ -25,7 +25,7 @@ impl Drive<'_> {
             ack: Seq::FIRST,
             window: options.window,
             ts: options.ts,
-            sack: SackList::EMPTY,
+            sack: SackOption::EMPTY,
             ecn: Ecn::NotEct,
         };
         let differences = compare_ack(ack, &seg, Some(&options));

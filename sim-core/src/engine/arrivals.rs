@@ -67,7 +67,7 @@ impl Ready {
         else {
             return (0, false);
         };
-        let (past, size) = if self.of > 1 { (self.done * e.gso_size, e.gso_size) } else { (0, len) };
+        let (past, size) = if self.of > 1 { (self.done * e.gso_size(), e.gso_size()) } else { (0, len) };
         let follows = size == seg.len
             && start + past == seq
             && flags.without(Flags::PSH) == seg.flags.without(Flags::PSH)

@@ -337,13 +337,8 @@ impl<'a, O: Observer> Driver<'a, O> {
             self.with(|rx, snd, cx| rx.reset_in_answer(cx, snd, &seg));
             return;
         }
-        let data = Emitted {
-            seq: seg.seq,
-            len: seg.len,
-            skb_end: seg.end_seq(),
-            at: self.now,
-            ..Emitted::default()
-        };
+        let skb_len = (seg.end_seq() - seg.seq) as u32;
+        let data = Emitted::new((seg.seq, seg.len), 0, skb_len, self.now, None);
         let packet = Packet { flow: 0, way: Direction::Forward, seg, payload: Payload::Data(data) };
         let (_, mut buffer) = self.port.device().piece(&packet, 0, 1);
         if gso_size > 0 && seg.len > gso_size {

@@ -80,7 +80,7 @@ impl Packet {
     /// Segments that the packet is cut into, at least 1.
     pub fn segments(&self) -> u32 {
         match self.payload {
-            Payload::Data(e) if e.gso_size > 0 => self.seg.len.div_ceil(e.gso_size).max(1),
+            Payload::Data(e) if e.gso_size() > 0 => self.seg.len.div_ceil(e.gso_size()).max(1),
             _ => 1,
         }
     }
@@ -100,17 +100,17 @@ impl Packet {
 
     /// Whether it is a segment that was cut from a larger packet.
     pub(crate) fn is_cut(&self) -> bool {
-        matches!(self.payload, Payload::Data(e) if e.gso_size > 0 && self.seg.len <= e.gso_size)
+        matches!(self.payload, Payload::Data(e) if e.gso_size() > 0 && self.seg.len <= e.gso_size())
     }
 
     /// The header of the `n`th segment: PSH and FIN are only on the last.
     pub(crate) fn segment(&self, n: u32) -> Segment {
         let Payload::Data(e) = self.payload else { return self.seg };
-        if e.gso_size == 0 {
+        if e.gso_size() == 0 {
             return self.seg;
         }
-        let from = n * e.gso_size;
-        let len = e.gso_size.min(self.seg.len.saturating_sub(from));
+        let from = n * e.gso_size();
+        let len = e.gso_size().min(self.seg.len.saturating_sub(from));
         let mut seg = self.seg;
         seg.seq = seg.seq + from;
         seg.len = len;
@@ -126,7 +126,11 @@ impl Packet {
     /// Becomes the `n`th segment of the packet whose sequence number, length and flags were `whole`, as software
     /// segmentation makes it: PSH and FIN only on the last. A packet of one segment stays as it is.
     pub fn become_segment(&mut self, (seq, len, flags): (Seq, u32, Flags), n: u32) {
-        let Payload::Data(Emitted { gso_size: size @ 1.., .. }) = self.payload else { return };
+        let Payload::Data(e) = &self.payload else { return };
+        let size = e.gso_size();
+        if size == 0 {
+            return;
+        }
         let from = n * size;
         let seg = &mut self.seg;
         seg.seq = seq + from;

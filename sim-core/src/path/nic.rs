@@ -114,15 +114,15 @@ impl Device {
         match &packet.payload {
             Payload::Handshake(_) => {}
             Payload::Ack => buffer.truesize = PURE_ACK,
-            Payload::Data(e) if seg.len == 0 => buffer.share = Share::UntilAcked(e.skb_end),
+            Payload::Data(e) if seg.len == 0 => buffer.share = Share::UntilAcked(e.skb_end()),
             Payload::Data(e) => {
                 buffer.truesize += seg.len;
                 buffer.nr_frags = e.frags((seg.seq - e.seq) as u32, seg.len);
                 // A piece has a head of its own; the whole is a clone of what waits for its ACK.
                 if own {
-                    buffer.share = Share::UntilAcked(e.skb_end);
-                    buffer.gso_size = e.gso_size;
-                    buffer.gso_segs = if e.gso_size > 0 { packet.segments() as u16 } else { 0 };
+                    buffer.share = Share::UntilAcked(e.skb_end());
+                    buffer.gso_size = e.gso_size();
+                    buffer.gso_segs = if e.gso_size() > 0 { packet.segments() as u16 } else { 0 };
                 }
             }
         }
@@ -227,7 +227,7 @@ mod tests {
 
     fn packet(len: u32, gso_size: u32) -> Packet {
         let seg = Segment { seq: Seq(1), len, flags: Flags::ACK.with(Flags::PSH), ..Segment::default() };
-        let e = Emitted { seq: Seq(1), len, gso_size, skb_end: Seq(1) + len, ..Emitted::default() };
+        let e = Emitted::new((Seq(1), len), gso_size, len, crate::time::SimTime::ZERO, None);
         Packet { flow: 0, way: Direction::Forward, seg, payload: Payload::Data(e) }
     }
 

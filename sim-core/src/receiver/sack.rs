@@ -2,7 +2,7 @@
 
 use super::Receiver;
 use crate::observer::Observer;
-use crate::segment::{SackBlock, SackList};
+use crate::segment::{SackBlock, SackOption};
 use crate::send_half::{Cx, SendHalf};
 use crate::seq::Seq;
 
@@ -126,8 +126,8 @@ impl Receiver {
 
     /// The SACK option of an outgoing segment: the duplicate range first, then as many blocks as fit. Writing
     /// it takes the duplicate range off the list (`tcp_established_options`, `tcp_options_write`).
-    pub(super) fn sack_option(&mut self) -> SackList {
-        let mut list = SackList::EMPTY;
+    pub(super) fn sack_option(&mut self) -> SackOption {
+        let mut list = SackOption::EMPTY;
         if self.dsack.is_none() && self.sacks.is_empty() {
             return list;
         }

@@ -4,7 +4,6 @@
 //! length of the skb can stop the next ones, how many there are is known beforehand, and each differs from the one before in
 //! its place, its time and its page fragments. It comes to what [`Sender::write_xmit`] does one by one; observers see that.
 
-use super::output::MAX_BREAKS;
 use super::timers::TimerKind;
 use super::write_queue::{Marks, TxSkb};
 use super::{Emitted, Sender};
@@ -75,8 +74,8 @@ impl Sender {
             rx.data_sent(cx.now);
             packet.seg.seq = skb.seq;
             let skb_end = skb.seq + len;
-            let breaks = if in_one { [0; MAX_BREAKS] } else { self.queue.breaks(skb.seq, len) };
-            packet.data = Some(Emitted { seq: skb.seq, len, gso_size, skb_end, at: cx.now.time, breaks });
+            let breaks = if in_one { None } else { self.queue.breaks(skb.seq, len) };
+            packet.data = Some(Emitted::new((skb.seq, len), gso_size, len, cx.now.time, breaks));
             cx.out.push(packet);
             self.spend(cx, self.costs.sending());
             self.queue.rtx.push_back(skb);

@@ -27,23 +27,51 @@ pub struct Emitted {
     pub seq: Seq,
     /// Payload bytes; 0 for a window probe.
     pub len: u32,
-    /// Segment size if the packet holds several (`gso_size`), else 0.
-    pub gso_size: u32,
-    /// One after the last sequence number of the sender's own skb, with which the packet shares its data.
-    pub skb_end: Seq,
+    /// From the first byte to the end of the sender's own skb, with which the packet shares its data.
+    pub skb_len: u32,
     /// When it left the socket.
     pub at: SimTime,
     /// Offsets in the payload at which a new page fragment begins.
-    pub(crate) breaks: [u32; MAX_BREAKS],
+    breaks: [u32; MAX_BREAKS],
+    /// Segment size if the packet holds several.
+    gso: u16,
+    /// Whether a page fragment begins anywhere in it.
+    broken: bool,
 }
 
 impl Emitted {
+    /// A packet that leaves its socket at `at`: `len` bytes from `seq` on, in segments of `gso_size` if that is not 0. New page
+    /// fragments begin at `breaks`, if there are any.
+    #[inline]
+    pub(crate) fn new(
+        (seq, len): (Seq, u32),
+        gso_size: u32,
+        skb_len: u32,
+        at: SimTime,
+        breaks: Option<[u32; MAX_BREAKS]>,
+    ) -> Self {
+        // No segment is longer than an IPv4 packet may be.
+        let gso = gso_size.min(u32::from(u16::MAX)) as u16;
+        Self { seq, len, skb_len, at, gso, broken: breaks.is_some(), breaks: breaks.unwrap_or_default() }
+    }
+
+    /// Segment size if the packet holds several (`gso_size`), else 0.
+    #[inline]
+    pub const fn gso_size(&self) -> u32 {
+        self.gso as u32
+    }
+
+    /// Offsets at which new page fragments begin.
+    pub(crate) const fn breaks(&self) -> &[u32; MAX_BREAKS] {
+        &self.breaks
+    }
+
     /// Page fragments that hold the `len` bytes at offset `from` of the payload.
     pub fn frags(&self, from: u32, len: u32) -> u16 {
         if len == 0 {
             return 0;
         }
-        if self.breaks == [0; MAX_BREAKS] {
+        if !self.broken {
             return 1;
         }
         1 + self.breaks.iter().filter(|&&b| b > from && b < from + len).count() as u16
@@ -52,7 +80,7 @@ impl Emitted {
     /// From offset `from` of the payload to where the next page fragment begins, bytes; the largest number if none does.
     #[inline]
     pub(crate) fn until_break(&self, from: u32) -> u32 {
-        if self.breaks == [0; MAX_BREAKS] {
+        if !self.broken {
             return u32::MAX;
         }
         self.breaks.iter().filter(|b| **b > from).min().map_or(u32::MAX, |b| b - from)
@@ -61,7 +89,12 @@ impl Emitted {
     /// The `len` bytes at offset `from` of the payload, cut off before the wire.
     pub(crate) fn part(&self, from: u32, len: u32) -> Self {
         let breaks = self.breaks.map(|b| b.saturating_sub(from));
-        Self { seq: self.seq + from, len, breaks, ..*self }
+        Self { seq: self.seq + from, len, skb_len: self.skb_len.saturating_sub(from), breaks, ..*self }
+    }
+
+    /// One after the last sequence number of the sender's own skb.
+    pub fn skb_end(&self) -> Seq {
+        self.seq + self.skb_len
     }
 }
 
@@ -321,14 +354,10 @@ impl Sender {
         } else {
             c.out_segs += u64::from(skb.segs.max(1));
         }
-        let data = Emitted {
-            seq: skb.seq,
-            len: skb.len,
-            gso_size: if skb.segs > 1 { skb.mss } else { 0 },
-            skb_end: skb.end_seq(),
-            at: cx.now.time,
-            breaks: self.queue.breaks(skb.seq, skb.len),
-        };
+        let gso_size = if skb.segs > 1 { skb.mss } else { 0 };
+        let skb_len = (skb.end_seq() - skb.seq) as u32;
+        let breaks = self.queue.breaks(skb.seq, skb.len);
+        let data = Emitted::new((skb.seq, skb.len), gso_size, skb_len, cx.now.time, breaks);
         let packet = Transmit { seg, window, reason: AckReason::Data, data: Some(data) };
         if O::ACTIVE {
             cx.obs.sent(cx.now, &seg, &self.state());
@@ -540,5 +569,33 @@ impl Sender {
         self.cc.cwnd = self.cc.cwnd.max(floor);
         self.cc.stamp = now.jiffies;
         self.cc.used = 0;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_piece_of_a_packet_lies_in_as_many_fragments_as_begin_within_it_and_one_more() {
+        // From 5.19 on an skb on loopback may be longer than 64 KiB.
+        let breaks = Some([1, 32_768, 65_536, 98_304, 0]);
+        let packet = Emitted::new((Seq(1), 130_966), 65_483, 130_966, SimTime::ZERO, breaks);
+        assert_eq!(packet.frags(0, 130_966), 5);
+        assert_eq!((packet.frags(0, 1), packet.frags(0, 2), packet.frags(1, 65_483)), (1, 2, 2));
+        assert_eq!((packet.frags(65_483, 65_483), packet.frags(98_304, 1), packet.frags(5, 0)), (3, 1, 0));
+        assert_eq!(
+            [0, 1, 32_768, 98_304].map(|from| packet.until_break(from)),
+            [1, 32_767, 32_768, u32::MAX]
+        );
+        assert_eq!(packet.part(65_483, 65_483).frags(0, 65_483), 3);
+        let whole = Emitted::new((Seq(1), 1_448), 0, 1_448, SimTime::ZERO, None);
+        assert_eq!((whole.frags(0, 1_448), whole.until_break(7)), (1, u32::MAX));
+    }
+
+    #[test]
+    fn a_piece_still_ends_where_the_skb_of_its_sender_does() {
+        let packet = Emitted { seq: Seq(9), len: 3_000, skb_len: 4_000, ..Emitted::default() };
+        assert_eq!(packet.part(1_000, 500).skb_end(), packet.skb_end());
     }
 }

@@ -16,9 +16,9 @@ impl Sender {
         prior_una: Seq,
         flags: &mut AckFlags,
     ) {
-        let mut list = seg.sack;
+        let mut list = seg.sacks();
         let blocks = list.as_mut_slice();
-        let duplicate = self.check_dsack(cx, seg, prior_una, flags).then(|| blocks[0]);
+        let duplicate = self.check_dsack(cx, (seg.ack, blocks), prior_una, flags).then(|| blocks[0]);
         // The queue is walked once, from its front.
         blocks.sort_unstable_by_key(|b| b.start);
         for b in blocks.iter() {
@@ -33,13 +33,12 @@ impl Sender {
     fn check_dsack<O: Observer>(
         &mut self,
         cx: &mut Cx<'_, O>,
-        seg: &Segment,
+        (ack, blocks): (Seq, &[SackBlock]),
         prior_una: Seq,
         flags: &mut AckFlags,
     ) -> bool {
-        let blocks = seg.sack.as_slice();
         let Some(first) = blocks.first() else { return false };
-        if first.start < seg.ack {
+        if first.start < ack {
             cx.host.counters.dsack_recv += 1;
         } else if blocks.get(1).is_some_and(|b| first.end <= b.end && first.start >= b.start) {
             cx.host.counters.dsack_ofo_recv += 1;

@@ -346,15 +346,19 @@ impl WriteQueue {
         self.frag_starts.none_within(seq, end)
     }
 
-    /// Offsets in the `len` bytes from `seq` at which a new page fragment begins; unused places hold 0.
-    pub fn breaks(&self, seq: Seq, len: u32) -> [u32; MAX_BREAKS] {
-        let mut out = [0; MAX_BREAKS];
+    /// Offsets in the `len` bytes from `seq` at which a new page fragment begins, if one does; unused places hold 0.
+    #[inline]
+    pub fn breaks(&self, seq: Seq, len: u32) -> Option<[u32; MAX_BREAKS]> {
         let end = seq + len;
-        if len > 0 && !self.frag_starts.none_within(seq, end) {
-            let inside = self.frag_starts.after(seq).take_while(|start| *start < end);
-            for (slot, start) in out.iter_mut().zip(inside) {
-                *slot = (start - seq) as u32;
-            }
+        (len > 0 && !self.frag_starts.none_within(seq, end)).then(|| self.breaks_before(end, seq))
+    }
+
+    #[inline(never)]
+    fn breaks_before(&self, end: Seq, seq: Seq) -> [u32; MAX_BREAKS] {
+        let mut out = [0; MAX_BREAKS];
+        let inside = self.frag_starts.after(seq).take_while(|start| *start < end);
+        for (slot, start) in out.iter_mut().zip(inside) {
+            *slot = (start - seq) as u32;
         }
         out
     }

@@ -51,7 +51,8 @@ fn check_packet(b: &Bench<Tally>, p: &Transmit, edge: &mut Seq) -> Result<(), Te
         matches!(b.setup.kernel.in_order_gate, InOrderGate::ZeroWindowAck { .. }) && p.window == 0;
     prop_assert!(right >= *edge || shrinks || out_of_memory, "the edge moved from {:?} to {right:?}", edge);
     *edge = right;
-    let blocks = p.seg.sack.as_slice();
+    let sacks = p.seg.sacks();
+    let blocks = sacks.as_slice();
     prop_assert!(b.setup.sack || blocks.is_empty());
     for block in blocks {
         prop_assert!(block.start < block.end, "{blocks:?}");

@@ -262,7 +262,7 @@ impl<O: Observer> Bench<O> {
 
     fn feed(&mut self, seg: Segment) {
         let mut data = Emitted::default();
-        (data.seq, data.len, data.skb_end) = (seg.seq, seg.len, seg.end_seq());
+        (data.seq, data.len, data.skb_len) = (seg.seq, seg.len, (seg.end_seq() - seg.seq) as u32);
         let packet = Packet { flow: 0, way: Direction::Forward, seg, payload: Payload::Data(data) };
         let device = Device::new(self.setup.nic.into(), self.setup.kernel.0, SkbLayout::default());
         let (seg, buffer) = device.piece(&packet, 0, 1);

@@ -14,7 +14,7 @@ use crate::seq::Seq;
 
 fn data(flow: u32, seq: u32, len: u32) -> Packet {
     let seg = Segment { seq: Seq::FIRST + seq, len, ..Segment::default() };
-    let e = Emitted { seq: seg.seq, len, skb_end: seg.seq + len, ..Emitted::default() };
+    let e = Emitted::new((seg.seq, len), 0, len, SimTime::ZERO, None);
     Packet { flow, way: Direction::Forward, seg, payload: Payload::Data(e) }
 }
 
@@ -209,9 +209,7 @@ fn a_queue_cuts_what_an_offload_left_in_one_piece() {
     let (mut q, mut l) = (queue(), link(bottleneck(Discipline::DropTail, QueueLimit::Packets(100))));
     let mut large = data(0, 0, 4_000);
     large.seg.flags = crate::segment::Flags::ACK.with(crate::segment::Flags::PSH);
-    if let Payload::Data(e) = &mut large.payload {
-        e.gso_size = 1_446;
-    }
+    large.payload = Payload::Data(Emitted::new((large.seg.seq, 4_000), 1_446, 4_000, SimTime::ZERO, None));
     l.send(SimTime::ZERO, &large, &mut q);
     let left = drain(&mut l, &mut q, SimTime::NEVER);
     let shape: Vec<_> = left
