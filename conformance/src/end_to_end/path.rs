@@ -213,17 +213,21 @@ fn overhead(values: &[&str]) -> Option<Overhead> {
     Some(Overhead { packet, cell, cell_overhead })
 }
 
-/// Of every so many segments to the server, or to the client, the last ones are dropped: `tc filter ... match ip dst ... action gact
-/// pass random determ drop N`. Several in a row are as many actions, each of which counts what the ones before let pass.
+/// Of every so many segments to the server, or to the client, the last ones are dropped on arrival; nothing: `(0, 0)`.
 fn dropped_on_arrival(rec: &Recording, to_server: bool) -> Result<(u32, u32), ConfigError> {
     let client = rec.summary.options.as_ref().and_then(|o| o.get("caddr")).map_or(CLIENT, String::as_str);
+    dropped_by_filters(&rec.summary.setup, client, to_server).map_err(|words| unsupported(rec, words))
+}
+
+/// The same, as the commands of `setup` say it: `tc filter ... match ip dst ... action gact pass random determ drop N`. Several in
+/// a row are as many actions, each of which counts what the ones before let pass. An error names what was not understood.
+fn dropped_by_filters(setup: &[String], client: &str, to_server: bool) -> Result<(u32, u32), String> {
     let matches_client = |l: &str| {
         let words: Vec<&str> = l.split_whitespace().collect();
         let dst: Option<String> = word_after(&words, "dst");
         dst.is_some_and(|dst| dst.split('/').next() == Some(client))
     };
-    let lines: Vec<String> =
-        rec.summary.setup.iter().filter(|l| matches_client(l) != to_server).cloned().collect();
+    let lines: Vec<String> = setup.iter().filter(|l| matches_client(l) != to_server).cloned().collect();
     let words = words_of(&lines, "action gact");
     let Some(first) = words.iter().position(|w| *w == "action") else { return Ok((0, 0)) };
     let actions: Vec<&[&str]> = words[first..].split(|w| *w == "action").skip(1).collect();
@@ -235,7 +239,7 @@ fn dropped_on_arrival(rec: &Recording, to_server: bool) -> Result<(u32, u32), Co
     periods
         .filter(|p| p.windows(2).all(|w| w[0] == w[1] + 1))
         .and_then(|p| Some((*p.first()?, p.len() as u32)))
-        .ok_or_else(|| unsupported(rec, words.join(" ")))
+        .ok_or_else(|| words.join(" "))
 }
 
 #[cfg(test)]
@@ -262,6 +266,20 @@ mod tests {
         );
         assert_eq!((link.loss, link.duplicate), (Loss::Random(percent(1)), percent(2)));
         assert_eq!(parsed("delay 20ms").unwrap().limit, 1_000, "as the kernel's");
+    }
+
+    #[test]
+    fn a_filter_drops_what_goes_to_the_address_that_it_matches() {
+        let filter = |dst: &str, n: u32| {
+            format!(
+                "tc filter add dev lo ingress protocol ip u32 match ip dst {dst}/32 action gact pass random determ drop {n}"
+            )
+        };
+        let setup = [filter("127.0.0.3", 100), filter("127.0.0.2", 7)];
+        let dropped = |client, to_server| dropped_by_filters(&setup, client, to_server).unwrap();
+        assert_eq!((dropped(CLIENT, true), dropped(CLIENT, false)), ((100, 1), (7, 1)));
+        assert_eq!(dropped_by_filters(&setup[1..], CLIENT, true).unwrap(), (0, 0));
+        assert_eq!(dropped("127.0.0.3", false), (100, 1), "another client");
     }
 
     #[test]

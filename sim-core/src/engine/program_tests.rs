@@ -141,6 +141,22 @@ fn segments_that_come_during_a_call_wait_in_the_backlog_and_are_joined_there() {
 }
 
 #[test]
+fn duplicate_acks_that_join_in_the_backlog_of_a_send_count_each_where_there_is_no_sack() {
+    let mut c = pair("6.12", 4, burst(4 * MIB, Ending::Stay), ReadConfig::asap(262_144));
+    for end in [&mut c.sender, &mut c.receiver] {
+        (end.sysctl.tcp_sack, end.sysctl.tcp_timestamps) = (false, false);
+    }
+    c.forward.drop_every = 20;
+    c.stop.bytes = Some(MIB);
+    // Most of what a loss brings comes during one call.
+    c.host.calls = CallConfig::costing(SimDuration::from_millis(3));
+    let r = outcome(&c);
+    let s = &r.sender_counters;
+    assert!(s.backlog_coalesce > s.reno_recovery && s.reno_recovery > 40, "{s:?}");
+    assert_eq!(s.timeouts, 0, "three of them are enough for a recovery: {s:?}");
+}
+
+#[test]
 fn calls_that_take_time_lose_no_byte_and_repeat_to_the_nanosecond() {
     let mut c = pair("7.2", 1, burst(2 * MIB, Ending::Close), ReadConfig::asap(4_096));
     c.host.calls = CallConfig::costing(SimDuration::from_micros(40));
