@@ -479,6 +479,19 @@ fn a_timer_waits_until_the_soft_interrupt_that_receives_is_over() {
     assert!(waiting > 0 && 3 * waiting < between, "{waiting} instead of {between}");
 }
 
+/// A transfer of two seconds that loses every 40th segment, so that the reader's ACKs are compressed.
+fn losing(kernel: &str) -> RunConfig {
+    let mut c = blog(kernel, 1, 100);
+    c.receiver.sockopt.rcvbuf = None;
+    c.receiver.read = ReadConfig::asap(65_536);
+    (c.sender.sysctl.tcp_timestamps, c.receiver.sysctl.tcp_timestamps) = (true, true);
+    c.forward.rate_bps = Some(20_000_000);
+    c.forward.drop_every = 40;
+    c.host.packet_cost = SimDuration::ZERO;
+    c.stop.after = SimDuration::from_secs(2);
+    c
+}
+
 /// How many milliseconds later than the segment before it an ACK of the timer of compressed ACKs was stamped, at most; counted from the
 /// machine's start.
 #[derive(Default)]
@@ -505,14 +518,7 @@ impl Observer for Stamps {
 #[test]
 fn the_timer_of_compressed_acks_stamps_its_ack_with_its_own_time_from_6_18_on() {
     let later = |kernel| {
-        let mut c = blog(kernel, 1, 100);
-        c.receiver.sockopt.rcvbuf = None;
-        c.receiver.read = ReadConfig::asap(65_536);
-        (c.sender.sysctl.tcp_timestamps, c.receiver.sysctl.tcp_timestamps) = (true, true);
-        c.forward.rate_bps = Some(20_000_000);
-        c.forward.drop_every = 40;
-        c.host.packet_cost = SimDuration::ZERO;
-        c.stop.after = SimDuration::from_secs(2);
+        let c = losing(kernel);
         let mut seen = Stamps::default();
         run(&c, &mut seen).unwrap();
         seen.later
@@ -546,17 +552,10 @@ impl Observer for HeldBack {
 #[test]
 fn a_compressed_ack_takes_all_the_slack_of_its_timer() {
     let held = |kernel, slack: Option<u64>| {
-        let mut c = blog(kernel, 1, 100);
-        c.receiver.sockopt.rcvbuf = None;
-        c.receiver.read = ReadConfig::asap(65_536);
-        (c.sender.sysctl.tcp_timestamps, c.receiver.sysctl.tcp_timestamps) = (true, true);
-        c.forward.rate_bps = Some(20_000_000);
-        c.forward.drop_every = 40;
-        c.host.packet_cost = SimDuration::ZERO;
+        let mut c = losing(kernel);
         if let Some(ns) = slack {
             c.receiver.sysctl.tcp_comp_sack_slack_ns = ns;
         }
-        c.stop.after = SimDuration::from_secs(2);
         let mut seen = HeldBack::default();
         run(&c, &mut seen).unwrap();
         seen.longest
