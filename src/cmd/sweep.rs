@@ -139,7 +139,9 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         Some(store) => store.finish()?.errors,
         None => table.errors().0,
     };
-    print(&plan, &table)?;
+    if table.rows() > 0 || there == 0 {
+        print(&plan, &table, there)?;
+    }
     if let Some(dir) = &args.output {
         terminal::note(&format!("{rows} rows written to {}", dir.display()));
         if args.format == RowFormat::Parquet {
@@ -184,8 +186,16 @@ fn expected(plan: &Plan, shard: Shard) -> Option<u64> {
     (numbers <= 1_000_000).then(|| sweeps::work(plan, shard).count() as u64)
 }
 
-fn print(plan: &Plan, table: &Table) -> Result<(), Failure> {
+/// The table of what was run now; of rows that were `there` before it knows nothing.
+fn print(plan: &Plan, table: &Table, there: u64) -> Result<(), Failure> {
     let mut text = format!("{}: {} rows\n\n", plan.name, table.rows());
+    if there > 0 {
+        text = format!(
+            "{}: {} rows were run now, of which this table is; {there} were there before\n\n",
+            plan.name,
+            table.rows()
+        );
+    }
     let mut put = |(head, lines): (Vec<String>, Vec<Vec<String>>)| {
         let head: Vec<&str> = head.iter().map(String::as_str).collect();
         let mut t = terminal::table(&head);

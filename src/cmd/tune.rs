@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 
 use plots::Picture as _;
-use sweeps::{advice, candidates_csv, search};
+use sweeps::{advice, candidates_csv, search, shortfall};
 
 use crate::claims::{self, Claims};
 use crate::failure::{Failure, write_failure};
@@ -49,19 +49,16 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let Some(answer) = advice(&plan, tune, &found) else {
         let first = found.tried.iter().find_map(|c| c.error.as_ref());
         let why = first.map_or_else(String::new, |e| format!("; the first error: {e}"));
-        return Err(Failure::FellShort(format!(
-            "none of {} candidates keeps all constraints{why}",
-            found.tried.len()
-        )));
+        let tried = terminal::count(found.tried.len(), "candidate");
+        let near: String = shortfall(&plan, tune, &found).iter().map(|line| format!("\n  {line}")).collect();
+        return Err(Failure::FellShort(format!("none of {tried} keeps all constraints{why}{near}")));
     };
     if args.output.is_some() {
         let mut files = vec![
             ("answer.txt".to_owned(), answer.text.clone().into_bytes()),
             ("candidates.csv".to_owned(), candidates_csv(&plan, tune, &found).into_bytes()),
         ];
-        if !answer.sysctl.is_empty() {
-            files.push(("90-skmem.conf".to_owned(), answer.sysctl.clone().into_bytes()));
-        }
+        files.extend(answer.sysctl.iter().map(|(name, text)| (name.clone(), text.clone().into_bytes())));
         for (axis, chart) in tune_chart::charts(&plan, tune, &found).map_err(Failure::FellShort)? {
             let failed = |e: plots::ChartError| Failure::FellShort(e.to_string());
             files.push((format!("{axis}.svg"), chart.svg().map_err(failed)?.into_bytes()));

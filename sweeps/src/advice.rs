@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use scenarios::{Quantity, key_info};
 
 use crate::axis::Setting;
-use crate::objective::{TunePlan, quantity};
+use crate::objective::{Constraint, TunePlan, quantity};
 use crate::plan::Plan;
 use crate::tune::{Candidate, Tuned};
 
@@ -15,8 +15,8 @@ const PAGE: u64 = 4096;
 /// What to do, as text.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct Advice {
-    /// A file for /etc/sysctl.d; empty if no sysctl is set.
-    pub sysctl: String,
+    /// Files for /etc/sysctl.d, one for each host that has sysctls to set: name and text.
+    pub sysctl: Vec<(String, String)>,
     /// Everything, for a reader.
     pub text: String,
 }
@@ -46,11 +46,12 @@ pub fn advice(plan: &Plan, tune: &TunePlan, found: &Tuned) -> Option<Advice> {
     for (name, host) in &hosts {
         let fragment = sysctl_fragment(plan, name, host);
         if !fragment.is_empty() {
+            let file = format!("90-skmem-{name}.conf");
             out.text.push_str(&format!(
-                "\n/etc/sysctl.d/90-skmem-{name}.conf on the {name}, then `sysctl --system`:\n{}",
+                "\n/etc/sysctl.d/{file} on the {name}, then `sysctl --system`:\n{}",
                 indented(&fragment)
             ));
-            out.sysctl.push_str(&fragment);
+            out.sysctl.push((file, fragment));
         }
         for (what, value) in &host.routes {
             out.text.push_str(&format!(
@@ -249,6 +250,20 @@ fn why(tune: &TunePlan, c: &Candidate) -> String {
         (!rule.holds(w)).then(|| format!("{} comes to {w}", rule.name))
     });
     broken.unwrap_or_else(|| "no objective".to_owned())
+}
+
+/// Where nothing fits: for each constraint that some candidate breaks, how near to it the best of them comes.
+pub fn shortfall(plan: &Plan, tune: &TunePlan, found: &Tuned) -> Vec<String> {
+    let nearest = |(at, rule): (usize, &Constraint)| {
+        let figures = found.tried.iter().filter_map(|c| Some((c.worst.get(at).copied().flatten()?, c)));
+        let (w, best) =
+            if rule.at_most { figures.min_by_key(|(w, _)| *w)? } else { figures.max_by_key(|(w, _)| *w)? };
+        let sign = if rule.at_most { "<=" } else { ">=" };
+        let bound = quantity(rule.metric.unit).text(rule.bound);
+        let holds = if rule.holds(w) { " (kept, but not with the others)" } else { "" };
+        Some(format!("{} {sign} {bound}: at best {w}{holds}, with {}", rule.name, settings(plan, best)))
+    };
+    tune.constraints.iter().enumerate().filter_map(nearest).collect()
 }
 
 /// What all connections would take at the worst moment, beside `tcp_mem`.

@@ -30,7 +30,7 @@ mod store;
 mod table;
 mod tune;
 
-pub use advice::{Advice, advice, candidates_csv};
+pub use advice::{Advice, advice, candidates_csv, shortfall};
 pub use axis::{Axis, AxisValue, Pick, Setting};
 pub use chart_spec::{ChartKind, ChartSpec, FEW, Goal, default_charts};
 pub use evaluate::{Figures, Row, figures, measure, row};

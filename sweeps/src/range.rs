@@ -5,6 +5,9 @@ use scenarios::{Quantity, nearest};
 
 use crate::mistakes::Mistakes;
 
+/// Steps of a range that does not say how many.
+const USUAL_STEPS: u32 = 5;
+
 /// How the values of a range follow each other.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Scale {
@@ -65,11 +68,14 @@ impl Range {
         };
         let (from, to) = (number("from")?, number("to")?);
         let steps = match node.get("steps") {
-            None => 5,
+            None => USUAL_STEPS,
             Some(e) => match e.value.scalar().and_then(|t| t.parse::<u32>().ok()) {
-                Some(n) if (1..=100_000).contains(&n) => n,
+                Some(n) if (2..=100_000).contains(&n) => n,
                 _ => {
-                    m.error(e.value.at, format!("axis `{key}`: `steps` is a number from 1 to 100000"));
+                    m.error(
+                        e.value.at,
+                        format!("axis `{key}`: `steps` is a number from 2 to 100000: both ends are values"),
+                    );
                     return None;
                 }
             },

@@ -104,7 +104,8 @@ fn charts_can_be_asked_for_in_the_plan_and_on_the_command_line() {
     bad(&["p.yaml", "--lines", "fitted", "-o", "x.svg"], "holds no rows of a sweep");
     bad(&["nowhere", "--lines", "fitted", "-o", "x.svg"], "nowhere");
     let one = PLAN.replace("[500, 1024, 1448, 2000]", "[500]").replace("[5.10, 6.1]", "[6.1]");
-    fs::write(d.join("one.yaml"), one.replace("to: 256KiB, steps: 6", "to: 9KiB, steps: 1")).unwrap();
+    fs::write(d.join("one.yaml"), one.replace("{from: 8KiB, to: 256KiB, steps: 6, scale: log}", "[8KiB]"))
+        .unwrap();
     skmem_in(d, &["sweep", "one.yaml", "-o", "one"]).exits(0);
     bad(&["one"], "no axis has more than one value");
     assert!(!d.join("x.svg").exists());

@@ -66,7 +66,7 @@ fn the_best_candidate_keeps_the_constraint_and_a_neighbour_breaks_it() {
         assert!(chart.contains(text), "{text}");
     }
     assert!(dir.path().join("out/rx.tcp_rmem[2].png").is_file());
-    let fragment = fs::read_to_string(dir.path().join("out/90-skmem.conf")).unwrap();
+    let fragment = fs::read_to_string(dir.path().join("out/90-skmem-receiver.conf")).unwrap();
     assert!(fragment.contains("net.ipv4.tcp_rmem = 4096 131072 "), "{fragment}");
 }
 
@@ -86,7 +86,11 @@ fn what_cannot_be_met_or_understood_is_said() {
         fs::write(dir.path().join("p.yaml"), plan).unwrap();
         skmem_in(dir.path(), &["tune", "p.yaml"])
     };
-    tune(&PLAN.replace("<= 100kB", "<= 1kB")).exits(1).says(&["keeps all constraints"]);
+    tune(&PLAN.replace("<= 100kB", "<= 1kB")).exits(1).says(&[
+        "keeps all constraints",
+        "peak.skmem_r <= 1000B: at best ",
+        ", with rx.SO_RCVBUF=",
+    ]);
     tune(&PLAN.replace("min(fitted)", "med(fitted)")).exits(2).says(&["no way to sum up"]);
     tune(&PLAN.replace("min(fitted)", "min(fited)")).exits(2).says(&["did you mean `fitted`"]);
     tune(&PLAN.replace("<= 100kB", "about 100kB")).exits(2).says(&["is no bound"]);
