@@ -1,10 +1,11 @@
 //! How far a sweep is: a bar on a terminal, a line now and then elsewhere.
 
+use std::fmt::Write;
 use std::io::{IsTerminal as _, stderr};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{HumanCount, HumanDuration, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
 use crate::terminal;
 
@@ -31,13 +32,24 @@ impl Progress {
     /// From `there` rows to `total`, if that is known.
     pub(crate) fn new(there: u64, total: Option<u64>) -> Self {
         let bar = stderr().is_terminal().then(|| {
-            let bar = ProgressBar::with_draw_target(total, ProgressDrawTarget::stderr_with_hz(5));
-            let text = "{bar:30} {human_pos}/{human_len} rows  {per_sec}  {eta} left";
+            let bar = ProgressBar::with_draw_target(total, ProgressDrawTarget::stderr_with_hz(5))
+                .with_position(there);
+            let text = "{bar:30} {human_pos}/{human_len} rows  {rate} rows/s  {left} left";
             if let Ok(style) = ProgressStyle::with_template(text) {
-                bar.set_style(style);
+                // Rows that were there before are none that this run has been quick about.
+                let rate = move |s: &ProgressState| {
+                    s.pos().saturating_sub(there) as f64 / s.elapsed().as_secs_f64().max(1e-3)
+                };
+                let per_second = move |s: &ProgressState, out: &mut dyn Write| {
+                    let _ = write!(out, "{}", HumanCount(rate(s).round() as u64));
+                };
+                let left = move |s: &ProgressState, out: &mut dyn Write| {
+                    let rows = s.len().unwrap_or(0).saturating_sub(s.pos());
+                    let seconds = (rows as f64 / rate(s).max(1e-3)).min(1e9);
+                    let _ = write!(out, "{:#}", HumanDuration(Duration::from_secs_f64(seconds)));
+                };
+                bar.set_style(style.with_key("rate", per_second).with_key("left", left));
             }
-            bar.set_position(there);
-            bar.reset_eta();
             bar
         });
         let now = Instant::now();
