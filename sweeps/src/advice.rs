@@ -252,7 +252,7 @@ fn why(tune: &TunePlan, c: &Candidate) -> String {
     broken.unwrap_or_else(|| "no objective".to_owned())
 }
 
-/// Where nothing fits: for each constraint that some candidate breaks, how near to it the best of them comes.
+/// Where nothing fits: for each constraint, how near to its bound the best candidate comes, or that it keeps it.
 pub fn shortfall(plan: &Plan, tune: &TunePlan, found: &Tuned) -> Vec<String> {
     let nearest = |(at, rule): (usize, &Constraint)| {
         let figures = found.tried.iter().filter_map(|c| Some((c.worst.get(at).copied().flatten()?, c)));

@@ -27,13 +27,13 @@ pub struct Emitted {
     pub seq: Seq,
     /// Payload bytes; 0 for a window probe.
     pub len: u32,
-    /// From the first byte to the end of the sender's own skb, with which the packet shares its data.
+    /// From the first byte to the end of the sender's own skb, with which the packet shares its data, bytes.
     pub skb_len: u32,
     /// When it left the socket.
     pub at: SimTime,
     /// Offsets in the payload at which a new page fragment begins.
     breaks: [u32; MAX_BREAKS],
-    /// Segment size if the packet holds several.
+    /// Segment size if the packet holds several, else 0, bytes.
     gso: u16,
     /// Whether a page fragment begins anywhere in it.
     broken: bool,
