@@ -153,7 +153,7 @@ pub(crate) fn bare_loop(packets: u64) -> u64 {
             lanes[0].push(key, sent);
             sent += 1;
         }
-        let mut first = (Key { time: SimTime::NEVER, inserted: u64::MAX }, 0);
+        let mut first = (Key::NEVER, 0);
         for (at, lane) in lanes.iter().enumerate() {
             let key = lane.peek();
             if key < first.0 {
@@ -162,10 +162,10 @@ pub(crate) fn bare_loop(packets: u64) -> u64 {
         }
         let (key, at) = first;
         let Some(packet) = lanes[at].pop() else { break };
-        if queue.count(key.time).is_err() {
+        if queue.count(key.time()).is_err() {
             break;
         }
-        time = time.max(key.time.as_nanos());
+        time = time.max(key.time().as_nanos());
         if at == 1 {
             done += 1;
         }

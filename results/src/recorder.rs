@@ -187,7 +187,7 @@ impl Observer for TraceRecorder {
         if self.elsewhere {
             return;
         }
-        let Transmit { seg, window, reason, data: _ } = *packet;
+        let Transmit { seg, window, reason, payload: _ } = *packet;
         let row = AckRow {
             time: now.time,
             after_idx: self.after_idx(),

@@ -3,8 +3,8 @@
 //! An observer is a generic parameter: a run without one ([`Silent`]) compiles to code that never builds a
 //! record. Observers only look; nothing they do can change a run.
 
+use crate::path::Payload;
 use crate::segment::Segment;
-use crate::sender::Emitted;
 use crate::seq::Seq;
 use crate::skb::{MergeRefusal, Skb};
 use crate::state::SocketState;
@@ -249,8 +249,8 @@ pub struct Transmit {
     pub window: u32,
     /// Why an ACK was sent.
     pub reason: AckReason,
-    /// What the device gets to know of it if it holds data, or probes a window.
-    pub data: Option<Emitted>,
+    /// What it is beside its header.
+    pub payload: Payload,
 }
 
 /// The sending half of a socket at the moment a packet leaves it. Counts are packets.

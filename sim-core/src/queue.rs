@@ -12,47 +12,25 @@ use std::collections::{BinaryHeap, VecDeque};
 
 use crate::time::SimTime;
 
-/// A point in the order of events.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Key {
-    /// When.
-    pub time: SimTime,
-    /// How many events were scheduled before.
-    pub inserted: u64,
-}
+/// A point in the order of events: when, and how many events were scheduled before. One number, which two instructions
+/// compare and which is copied in the parts in which it was written.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Key(u128);
 
 impl Key {
     /// Later than any event.
-    pub const NEVER: Self = Self { time: SimTime::NEVER, inserted: u64::MAX };
+    pub const NEVER: Self = Self(u128::MAX);
 
-    /// Both as one number, which two instructions compare.
+    /// That of an event at `time`, scheduled after `inserted` others.
     #[inline]
-    const fn number(self) -> u128 {
-        (self.time.as_nanos() as u128) << 64 | self.inserted as u128
-    }
-}
-
-impl Ord for Key {
-    #[inline]
-    fn cmp(&self, o: &Self) -> Ordering {
-        self.number().cmp(&o.number())
+    pub const fn new(time: SimTime, inserted: u64) -> Self {
+        Self((time.as_nanos() as u128) << 64 | inserted as u128)
     }
 
+    /// When.
     #[inline]
-    fn min(self, o: Self) -> Self {
-        if o < self { o } else { self }
-    }
-}
-
-impl PartialOrd for Key {
-    #[inline]
-    fn partial_cmp(&self, o: &Self) -> Option<Ordering> {
-        Some(self.cmp(o))
-    }
-
-    #[inline]
-    fn lt(&self, o: &Self) -> bool {
-        self.number() < o.number()
+    pub const fn time(self) -> SimTime {
+        SimTime::from_nanos((self.0 >> 64) as u64)
     }
 }
 
@@ -134,7 +112,7 @@ impl<E> EventQueue<E> {
     /// The next place in the order for an event at `time`.
     pub fn key(&mut self, time: SimTime) -> Key {
         self.inserted += 1;
-        Key { time, inserted: self.inserted }
+        Key::new(time, self.inserted)
     }
 
     /// Schedules `event`.
@@ -161,18 +139,18 @@ impl<E> EventQueue<E> {
     /// Takes the earliest event of the heaps.
     pub fn pop(&mut self) -> Option<(SimTime, E)> {
         let heap = if first(&self.soon) < first(&self.timers) { &mut self.soon } else { &mut self.timers };
-        let taken = heap.pop().map(|e| (e.key.time, e.event));
+        let taken = heap.pop().map(|e| (e.key.time(), e.event));
         self.first = first(&self.soon).min(first(&self.timers));
         taken
     }
 
     /// Takes the earliest event that is no timer if it is due by `time` and `wanted`.
     pub fn pop_due(&mut self, time: SimTime, wanted: impl FnOnce(&E) -> bool) -> Option<(SimTime, E)> {
-        let due = self.soon.peek().is_some_and(|e| e.key.time <= time && wanted(&e.event));
+        let due = self.soon.peek().is_some_and(|e| e.key.time() <= time && wanted(&e.event));
         if !due {
             return None;
         }
-        let taken = self.soon.pop().map(|e| (e.key.time, e.event));
+        let taken = self.soon.pop().map(|e| (e.key.time(), e.event));
         self.first = first(&self.soon).min(first(&self.timers));
         taken
     }
@@ -232,12 +210,12 @@ impl<T> Lane<T> {
 
     /// How many items come no later than `time`.
     pub fn due(&self, time: SimTime) -> usize {
-        self.items.partition_point(|(key, _)| key.time <= time)
+        self.items.partition_point(|(key, _)| key.time() <= time)
     }
 
     /// When the items come that come before `time`.
     pub fn times_before(&self, time: SimTime) -> impl Iterator<Item = SimTime> + '_ {
-        self.items.iter().map(|(key, _)| key.time).take_while(move |t| *t < time)
+        self.items.iter().map(|(key, _)| key.time()).take_while(move |t| *t < time)
     }
 
     /// Appends an item whose key is not before that of the last one.

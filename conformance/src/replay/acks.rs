@@ -1,5 +1,6 @@
 //! Packets that the server's kernel sent, compared with those of the model.
 
+use sim_core::path::Payload;
 use sim_core::segment::{Flags, Segment};
 use sim_core::send_half::SendHalf as _;
 use sim_core::seq::Seq;
@@ -117,7 +118,7 @@ impl Drive<'_> {
             self.server_differs(cause);
         }
         // One packet of several segments is cut on its way to the device.
-        if let Some(made) = packet.data {
+        if let Payload::Data(made) = packet.payload {
             mss = if made.gso_size() > 0 { made.gso_size() } else { seg.len.max(1) };
         }
         for _ in 1..seg.len.div_ceil(mss) {

@@ -4,6 +4,7 @@
 use results::{RunInfo, Setup, Trace, TraceRecorder};
 use sim_core::counters::Counters;
 use sim_core::observer::{AckReason, DropReason, Observer, PruneStep, Queue, Rule, SenderState, Transmit};
+use sim_core::path::Payload;
 use sim_core::segment::{Flags, SackBlock, Segment};
 use sim_core::seq::Seq;
 use sim_core::skb::{Buffer, Skb};
@@ -55,7 +56,7 @@ fn acknowledge(r: &mut TraceRecorder, ms: u64, state: &SocketState, reason: AckR
     if reason == AckReason::DupAck {
         seg.sack.push(SackBlock { start: Seq(5), end: Seq(9) });
     }
-    r.transmit(now(ms), &Transmit { seg, window: 8192, reason, data: None }, state);
+    r.transmit(now(ms), &Transmit { seg, window: 8192, reason, payload: Payload::Ack }, state);
 }
 
 pub(crate) fn trace() -> Trace {

@@ -5,6 +5,7 @@ use sim_core::counters::Counters;
 use sim_core::observer::{
     AckReason, DropReason, Observer, PruneStep, Queue, Rule, SendEvent, SenderState, Transmit,
 };
+use sim_core::path::Payload;
 use sim_core::segment::{Flags, Segment};
 use sim_core::seq::Seq;
 use sim_core::skb::{Buffer, Skb};
@@ -35,7 +36,7 @@ fn offering(received: u32, window: u32) -> SocketState {
 
 fn offer(m: &mut Meter, ms: u64, received: u32, window: u32) {
     let seg = Segment { flags: Flags::ACK, ..Segment::default() };
-    let packet = Transmit { seg, window, reason: AckReason::FullSegments, data: None };
+    let packet = Transmit { seg, window, reason: AckReason::FullSegments, payload: Payload::Ack };
     m.transmit(now(ms), &packet, &offering(received, window));
 }
 

@@ -117,8 +117,8 @@ fn modelled_with_marks(r: &Recording, kernel: &Kernel) -> (Vec<(usize, u64)>, Ve
     let mut order = EventQueue::<()>::new(u64::MAX);
     let (mut left, mut marked) = (Vec::new(), Vec::new());
     let mut pop = |link: &mut Link, order: &mut EventQueue<()>, until: u64| {
-        while link.peek() != Key::NEVER && link.peek().time.as_nanos() <= until {
-            let at = link.peek().time.as_nanos();
+        while link.peek() != Key::NEVER && link.peek().time().as_nanos() <= until {
+            let at = link.peek().time().as_nanos();
             if let Some(p) = link.pop(order) {
                 left.push((p.seg.ack.0 as usize, at));
                 marked.extend((p.seg.ecn == Ecn::Ce).then_some(p.seg.ack.0 as usize));

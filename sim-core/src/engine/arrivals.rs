@@ -10,7 +10,7 @@ use crate::observer::Observer;
 use crate::path::{Packet, Payload, Place, Port};
 use crate::segment::{Flags, Segment};
 use crate::seq::Seq;
-use crate::skb::Buffer;
+use crate::skb::Skb;
 use crate::time::{SimDuration, SimTime};
 
 /// A packet that a device has handed up and that the stack has not processed.
@@ -37,13 +37,18 @@ impl Ready {
         Self { flow: packet.flow, to, link, place, whole, done: 0, of, kept }
     }
 
-    /// Its packet becomes its next piece; returns the memory that this has on `port`.
+    /// Its packet becomes its next piece.
     #[inline(always)]
-    pub(super) fn next_piece(&self, packet: &mut Packet, port: &Port) -> Buffer {
+    pub(super) fn become_next(&self, packet: &mut Packet) {
         if self.of > 1 {
             packet.become_segment(self.whole, self.done);
         }
-        port.device().buffer(packet, &packet.seg, self.of == 1)
+    }
+
+    /// The skb that its packet, which has become `seg`, has on `port`.
+    #[inline(always)]
+    pub(super) fn skb(&self, packet: &Packet, seg: &Segment, port: &Port) -> Skb {
+        port.device().skb(packet, seg, self.of == 1)
     }
 
     /// Its packet becomes the piece that was done last, if one was.
@@ -81,8 +86,10 @@ impl Ready {
         }
         // Up to where the next fragment begins; the last piece may be shorter.
         let from = (start - e.seq) as u32 + past;
-        let count = most.min(e.until_break(from).min(len - past) / size);
-        (count, flags.has(Flags::PSH))
+        let free = e.until_break(from).min(len - past);
+        // Mostly the whole packet.
+        let count = if free < 2 * size { u32::from(free >= size) } else { free / size };
+        (most.min(count), flags.has(Flags::PSH))
     }
 }
 
@@ -342,7 +349,8 @@ impl<O: Observer> Simulation<'_, O> {
                 waiting.pop_front();
             }
             let [forward, reverse] = &self.links;
-            let next = if self.busy { SimTime::NEVER } else { forward.peek().time.min(reverse.peek().time) };
+            let next =
+                if self.busy { SimTime::NEVER } else { forward.peek().time().min(reverse.peek().time()) };
             let left_some = self.turns.processed(!self.busy, next);
             if !self.turns.receives() {
                 self.cpu.looks_at_queue();
@@ -418,14 +426,17 @@ impl<O: Observer> Simulation<'_, O> {
             return;
         }
         let port = &mut self.ports[to.at()];
-        let buffer = ready.next_piece(packet, port);
-        let seg = packet.seg;
+        // Copied before it changes: what was just written in parts is slow to read as a whole.
+        let mut seg = packet.seg;
+        ready.become_next(packet);
+        (seg.seq, seg.len, seg.flags) = (packet.seg.seq, packet.seg.len, packet.seg.flags);
+        let skb = ready.skb(packet, &seg, port);
         if port.joins() {
-            for (flow, seg, buffer) in port.receive(flow, seg, buffer).into_iter().flatten() {
-                self.deliver(flow, to, time, &seg, &buffer);
+            for (flow, seg, buffer) in port.receive(flow, seg, skb.buf).into_iter().flatten() {
+                self.deliver(flow, to, time, &seg, &Skb::of(&seg, buffer));
             }
         } else {
-            self.deliver(flow, to, time, &seg, &buffer);
+            self.deliver(flow, to, time, &seg, &skb);
         }
     }
 
@@ -450,13 +461,13 @@ impl<O: Observer> Simulation<'_, O> {
     #[inline(never)]
     pub(super) fn poll_ends(&mut self, to: Side, time: SimTime) {
         while let Some((flow, seg, buffer)) = self.ports[to.at()].poll_ends() {
-            self.deliver(flow, to, time, &seg, &buffer);
+            self.deliver(flow, to, time, &seg, &Skb::of(&seg, buffer));
         }
     }
 
     /// A segment, or what was joined from several, reaches a socket.
     #[inline(always)]
-    pub(super) fn deliver(&mut self, flow: FlowId, to: Side, time: SimTime, seg: &Segment, buffer: &Buffer) {
+    pub(super) fn deliver(&mut self, flow: FlowId, to: Side, time: SimTime, seg: &Segment, skb: &Skb) {
         let mut first = false;
         if to == Side::Receiver {
             self.segments += 1;
@@ -467,7 +478,7 @@ impl<O: Observer> Simulation<'_, O> {
                 self.passive_side_established(flow, time, seg);
             }
         }
-        self.on(flow, to, time, |cx, end| end.segment_arrives(cx, seg, buffer));
+        self.on(flow, to, time, |cx, end| end.segment_arrives(cx, seg, skb));
         if first {
             self.accepted(flow, time);
         }

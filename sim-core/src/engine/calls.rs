@@ -116,7 +116,7 @@ impl<O: Observer> Simulation<'_, O> {
     fn interrupted(&self, flow: FlowId, time: SimTime) -> bool {
         (!self.uninterrupted || self.preempted)
             && (self.busy
-                || self.links.iter().any(|l| l.peek().time <= time)
+                || self.links.iter().any(|l| l.peek().time() <= time)
                 || (self.preempted && self.timers_due(flow) <= time))
     }
 
@@ -156,7 +156,7 @@ impl<O: Observer> Simulation<'_, O> {
         if calls.slice == SimDuration::ZERO || !calls.threaded_softirqs {
             return None;
         }
-        let packet = self.links.iter().map(|l| l.peek().time).min().filter(|_| !self.direct);
+        let packet = self.links.iter().map(|l| l.peek().time()).min().filter(|_| !self.direct);
         let due = packet.unwrap_or(SimTime::NEVER).min(self.timers_due(flow));
         (due != SimTime::NEVER).then_some(due)
     }
@@ -202,7 +202,7 @@ impl<O: Observer> Simulation<'_, O> {
         } else if self.busy {
             SimTime::ZERO
         } else {
-            self.links[0].peek().time.min(self.links[1].peek().time)
+            self.links[0].peek().time().min(self.links[1].peek().time())
         }
     }
 

@@ -3,7 +3,7 @@
 use super::flow::{FlowId, Side};
 use super::simulation::{Event, Simulation};
 use crate::observer::{Observer, Transmit};
-use crate::path::{Packet, Payload};
+use crate::path::{PacketRef, Payload};
 use crate::time::{SimDuration, SimTime};
 
 /// Where packets are processed and sent.
@@ -27,7 +27,8 @@ impl<O: Observer> Simulation<'_, O> {
 
     /// Puts a packet on the link away from `from`, which may be that of both.
     #[inline(always)]
-    pub(super) fn put(&mut self, from: Side, at: SimTime, packet: &Packet) {
+    pub(super) fn put<'a>(&mut self, from: Side, at: SimTime, packet: impl Into<PacketRef<'a>>) {
+        let packet = packet.into();
         let (flow, seq) = (packet.flow, packet.seg.seq);
         let data = matches!(packet.payload, Payload::Data(_));
         let link = self.link_of(from);
@@ -70,7 +71,7 @@ impl<O: Observer> Simulation<'_, O> {
     // --- calls into the two ends ----------------------------------------------------------------------------
 
     /// What a socket has sent leaves it.
-    #[inline(always)]
+    #[inline(never)]
     pub(super) fn send_out(&mut self, flow: FlowId, side: Side, time: SimTime) {
         let mut out = std::mem::take(&mut self.out);
         for (i, t) in out.iter().enumerate() {
@@ -137,7 +138,7 @@ impl<O: Observer> Simulation<'_, O> {
         let locked = SimDuration::from_nanos(self.config.host.calls.reads_clock[0].as_nanos());
         let queued =
             SimTime::from_nanos((at + self.cpu.descent()).as_nanos().saturating_sub(locked.as_nanos()));
-        let due = self.links.iter().map(|l| l.peek().time).min().unwrap_or(SimTime::NEVER);
+        let due = self.links.iter().map(|l| l.peek().time()).min().unwrap_or(SimTime::NEVER);
         if by_program && at < due && due <= queued { at + self.config.host.calls.interrupted } else { at }
     }
 
@@ -146,8 +147,8 @@ impl<O: Observer> Simulation<'_, O> {
     fn leave(&mut self, flow: FlowId, from: Side, time: SimTime, t: &Transmit, more: usize) {
         self.transmitted += 1;
         let [data_lag, ack_lag] = self.lags;
-        let (at, payload) = match t.data {
-            Some(data) => {
+        let at = match &t.payload {
+            Payload::Data(data) => {
                 let mut left = data.at;
                 self.data_left = Some(self.cpu.begin(left));
                 if data_lag > SimDuration::ZERO {
@@ -166,9 +167,9 @@ impl<O: Observer> Simulation<'_, O> {
                     let link = self.link_of(from);
                     self.links[link.at()].set_release(release);
                 }
-                (left + data_lag, Payload::Data(data))
+                left + data_lag
             }
-            None => {
+            _ => {
                 if O::ACTIVE && from == Side::Sender {
                     let state = self.flows[flow as usize].ends[from.at()].tx.state();
                     self.obs.sent(self.clock.now(time), &t.seg, &state);
@@ -177,7 +178,7 @@ impl<O: Observer> Simulation<'_, O> {
                 let cost = self.acking(flow, from);
                 self.cpu.busy_until(self.cpu.begin(time) + cost + memory);
                 let drained = self.flows[flow as usize].ends[from.at()].rx.drained();
-                (time + ack_lag + memory + self.cpu.draining(drained), Payload::Ack)
+                time + ack_lag + memory + self.cpu.draining(drained)
             }
         };
         let descent = self.cpu.descent();
@@ -186,9 +187,9 @@ impl<O: Observer> Simulation<'_, O> {
         // Who sends moves what is due by then; where steps take no time of their own, all of it.
         self.turns.sent(if descent > SimDuration::ZERO { at + descent } else { SimTime::NEVER });
         self.cpu.looks_at_queue();
-        self.put(from, at, &Packet { flow, way: from.way(), seg: t.seg, payload });
+        self.put(from, at, PacketRef { flow, way: from.way(), seg: &t.seg, payload: &t.payload });
         if self.in_host
-            && t.data.is_some()
+            && matches!(t.payload, Payload::Data(_))
             && self.links[self.link_of(from).at()].in_host()
             && self.flows[flow as usize].ends[from.at()].tx.freed_at_once()
         {

@@ -11,7 +11,7 @@ use crate::receiver::Receiver;
 use crate::segment::{Flags, Segment};
 use crate::send_half::Cx;
 use crate::sender::Sender;
-use crate::skb::Buffer;
+use crate::skb::Skb;
 use crate::state::TcpState;
 use crate::time::{Jiffies, JiffyClock, Now, SimTime};
 use crate::timer_wheel::TimerWheel;
@@ -130,12 +130,7 @@ impl Endpoint {
 
     /// A segment arrives. Where no socket is left, whoever still sends is told so.
     #[inline(always)]
-    pub(super) fn segment_arrives<O: Observer>(
-        &mut self,
-        cx: &mut Cx<'_, O>,
-        seg: &Segment,
-        buffer: &Buffer,
-    ) {
+    pub(super) fn segment_arrives<O: Observer>(&mut self, cx: &mut Cx<'_, O>, seg: &Segment, skb: &Skb) {
         if self.life.is_record() && self.record_takes(cx, seg) {
             return;
         }
@@ -144,7 +139,7 @@ impl Endpoint {
                 cx.host.counters.in_segs += 1;
                 self.rx.reset_in_answer(cx, &self.tx, seg);
             }
-            _ => self.rx.segment_arrives(cx, &mut self.tx, seg, *buffer),
+            _ => self.rx.skb_arrives(cx, &mut self.tx, seg, skb),
         }
         self.note_state(cx);
     }

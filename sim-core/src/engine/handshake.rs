@@ -206,8 +206,8 @@ impl<O: Observer> Simulation<'_, O> {
         if O::ACTIVE && side == Side::Sender {
             self.obs.sent(now, &seg, &end.tx.state_of_repeated_syn());
         } else if O::ACTIVE {
-            let packet =
-                Transmit { seg, window: u32::from(options.window), reason: AckReason::Handshake, data: None };
+            let (window, payload) = (u32::from(options.window), Payload::Handshake(options));
+            let packet = Transmit { seg, window, reason: AckReason::Handshake, payload };
             self.obs.transmit(now, &packet, &end.rx.state(&end.tx));
         }
         self.put(side, time, &Packet { flow, way: side.way(), seg, payload: Payload::Handshake(options) });
@@ -242,8 +242,8 @@ impl<O: Observer> Simulation<'_, O> {
             flags.0 & ASKS_FOR_ECN.0 == ASKS_FOR_ECN.0 && self.config.receiver_of(flow).sysctl.tcp_ecn > 0;
         let seg = handshake_segment(&options, syn_ack_flags(f.ecn), Seq::FIRST);
         if O::ACTIVE {
-            let packet =
-                Transmit { seg, window: u32::from(options.window), reason: AckReason::Handshake, data: None };
+            let (window, payload) = (u32::from(options.window), Payload::Handshake(options));
+            let packet = Transmit { seg, window, reason: AckReason::Handshake, payload };
             self.obs.transmit(now, &packet, &end.rx.state(&end.tx));
         }
         host.counters.in_segs += 1;

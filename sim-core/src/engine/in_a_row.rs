@@ -47,8 +47,8 @@ impl<O: Observer> Simulation<'_, O> {
         // Until the next event, the tick, the end of the poll, or of the run; the segment with which that may end has a turn of
         // its own.
         let (source, key) = self.earliest();
-        let waits = matches!(source, Source::Link(_)) && self.turns.receiving(key.time);
-        let next = if waits { SimTime::NEVER } else { key.time };
+        let waits = matches!(source, Source::Link(_)) && self.turns.receiving(key.time());
+        let next = if waits { SimTime::NEVER } else { key.time() };
         let tick = SimTime::from_nanos(self.clock.begin(self.reading.jiffies + 1).as_nanos() - 1);
         let until = next.min(tick).min(self.stop_at);
         let room = self.queue.left().min(self.stop_segments.saturating_sub(self.segments + 1));
@@ -80,7 +80,9 @@ impl<O: Observer> Simulation<'_, O> {
                     0 => (0, false),
                     room => front.next_like(packet, &like.seg, like.next, room),
                 };
-                if alike > 1 && cost > SimDuration::ZERO {
+                let ends =
+                    time + SimDuration::from_nanos(cost.as_nanos() * u64::from(alike.saturating_sub(1)));
+                if ends > until {
                     let by_then = until.since(time).as_nanos() / cost.as_nanos();
                     alike = alike.min(u32::try_from(by_then).unwrap_or(u32::MAX).saturating_add(1));
                 }
@@ -90,7 +92,8 @@ impl<O: Observer> Simulation<'_, O> {
                 } else {
                     alike = 1;
                     end.rx.take_alike(&mut cx, &mut end.tx, &mut like, cost);
-                    let buffer = front.next_piece(packet, &self.ports[to.at()]);
+                    front.become_next(packet);
+                    let buffer = front.skb(packet, &packet.seg, &self.ports[to.at()]).buf;
                     cx.now.time = time;
                     if !end.rx.take_in_a_row(&mut cx, &mut end.tx, &packet.seg, buffer) {
                         break 'row;

@@ -412,21 +412,21 @@ impl<'a, O: Observer> Simulation<'a, O> {
             {
                 if !self.busy
                     || (self.uninterrupted && !self.preempted)
-                    || due.time >= ready
-                    || due.time > self.stop_at
+                    || due.time() >= ready
+                    || due.time() > self.stop_at
                 {
                     (source, key) = (Source::Call, *due);
                     break;
                 }
                 // The stack is at work: the call looks again when it has done the next segment.
-                last = last.max(due.time);
-                self.queue.count(due.time)?;
+                last = last.max(due.time());
+                self.queue.count(due.time())?;
                 *due = self.queue.key(ready);
             }
             let take_ready = self.busy
-                && (ready <= key.time
-                    || (matches!(source, Source::Link(_)) && self.turns.receiving(key.time)));
-            let time = if take_ready { self.cpu.enters() } else { key.time };
+                && (ready <= key.time()
+                    || (matches!(source, Source::Link(_)) && self.turns.receiving(key.time())));
+            let time = if take_ready { self.cpu.enters() } else { key.time() };
             if time > self.stop_at {
                 if self.is_over(time) {
                     return Ok(self.stop_at);
@@ -505,7 +505,7 @@ impl<'a, O: Observer> Simulation<'a, O> {
     /// The call that was interrupted may go on.
     fn call_is_due(&mut self) {
         if let Some((due, flow, thread)) = self.interrupted_call.take() {
-            self.call_goes_on(flow, thread, self.cpu.begin(due.time));
+            self.call_goes_on(flow, thread, self.cpu.begin(due.time()));
         }
     }
 
@@ -529,7 +529,6 @@ impl<'a, O: Observer> Simulation<'a, O> {
     ) -> R {
         self.watch(flow);
         let mut view = View::new(side, &mut *self.obs);
-        let now = self.clock.after(self.reading, time);
         let host = &mut self.hosts[side.at()];
         if self.in_host {
             let link = if self.config.forward.both_ways { Side::Sender } else { side };
@@ -543,7 +542,8 @@ impl<'a, O: Observer> Simulation<'a, O> {
                 .extend(leaving.map(|t| SimTime::from_nanos(t.as_nanos().saturating_sub(way.as_nanos()))));
             host.shaper = self.links[link.at()].host_queue(flow, side.way());
         }
-        let mut cx = Cx { now, out: &mut self.out, host, obs: &mut view };
+        let mut cx = Cx { now: self.reading, out: &mut self.out, host, obs: &mut view };
+        self.clock.read_on(&mut cx.now, time);
         let [a, b] = &mut self.flows[flow as usize].ends;
         let (end, peer) = if side == Side::Sender { (a, b) } else { (b, a) };
         let result = act(&mut cx, end);

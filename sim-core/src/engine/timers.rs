@@ -23,7 +23,8 @@ impl<O: Observer> Simulation<'_, O> {
         if end.wake == Some(due) {
             end.wake = None;
         }
-        let now = self.clock.after(self.reading, time);
+        let mut now = self.reading;
+        self.clock.read_on(&mut now, time);
         if end.next_timer(&self.clock, &self.wheel, now).is_none_or(|next| next > time) {
             return self.after(flow, side, now);
         }

@@ -41,7 +41,7 @@ impl<O: Observer> Simulation<'_, O> {
 
     #[inline(never)]
     fn program_has_slept(&mut self, time: SimTime) {
-        let due = self.links.iter().map(|l| l.peek().time).min().filter(|due| *due <= time);
+        let due = self.links.iter().map(|l| l.peek().time()).min().filter(|due| *due <= time);
         let busy = self.busy;
         let Some(e) = &mut self.eevdf else { return };
         if let Some(due) = due {

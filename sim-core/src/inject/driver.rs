@@ -222,7 +222,7 @@ impl<'a, O: Observer> Driver<'a, O> {
                     seg,
                     window: u32::from(options.window),
                     reason: AckReason::Handshake,
-                    data: None,
+                    payload: Payload::Handshake(options),
                 };
                 cx.obs.transmit(cx.now, &packet, &rx.state(snd));
             }

@@ -176,17 +176,17 @@ impl FairQueues {
         now: SimTime,
         key: impl FnOnce(SimTime) -> Key,
     ) -> Option<(SimTime, Packet)> {
-        let Reverse((due, place)) = *self.order.peek().filter(|Reverse((key, _))| key.time <= now)?;
+        let Reverse((due, place)) = *self.order.peek().filter(|Reverse((key, _))| key.time() <= now)?;
         self.order.pop();
         let flow = &mut self.flows[place];
         let (_, packet) = flow.packets.pop_front()?;
         self.waiting -= 1;
-        flow.gate.passes(due.time, packet.wire_bytes());
+        flow.gate.passes(due.time(), packet.wire_bytes());
         if let Some((release, _)) = flow.packets.front() {
-            self.order.push(Reverse((key((*release).max(flow.gate.next).max(due.time)), place)));
+            self.order.push(Reverse((key((*release).max(flow.gate.next).max(due.time())), place)));
         }
         self.released.push_back(packet);
-        Some((due.time, packet))
+        Some((due.time(), packet))
     }
 }
 
@@ -212,7 +212,7 @@ mod tests {
         let mut n = 0;
         let mut key = |time| {
             n += 1;
-            Key { time, inserted: n }
+            Key::new(time, n)
         };
         let mut out = Vec::new();
         for &(flow, seq, release) in offered {
@@ -222,7 +222,7 @@ mod tests {
             }
         }
         while q.wake() != Key::NEVER {
-            let (t, p) = q.next(q.wake().time, &mut key).unwrap();
+            let (t, p) = q.next(q.wake().time(), &mut key).unwrap();
             out.push((t.as_nanos() / 1_000, p.flow, p.seg.seq.0));
         }
         (out, q.refused())

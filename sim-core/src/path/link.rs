@@ -3,12 +3,12 @@
 
 use rand_chacha::rand_core::RngCore;
 
-use super::Packet;
 use super::bottleneck::{Bottleneck, QueueStats, transmission};
 use super::netem::{Departure, Direction, Netem};
 use super::packets::{Packets, Place};
 use super::shaping::{HostQueue, Shaping};
 use super::tbf::Verdict;
+use super::{Packet, PacketRef};
 use crate::config::{LinkConfig, Overhead};
 use crate::linux::KernelProfile;
 use crate::queue::{EventQueue, Key, Lane, Sorted};
@@ -175,22 +175,31 @@ impl Link {
     /// With a rate, a packet takes its transmission time after the one before has left, and the delay counts
     /// from its entry: waiting for the one before is part of the delay (`netem_enqueue`).
     #[inline(always)]
-    pub fn send<E>(&mut self, at: SimTime, packet: &Packet, order: &mut EventQueue<E>) -> bool {
-        if self.cuts && packet.segments() > 1 {
-            let mut all = true;
-            for n in 0..packet.segments() {
-                all &= self.send_one(at, &packet.cut(n), order);
-            }
-            return all;
+    pub fn send<'a, E>(
+        &mut self,
+        at: SimTime,
+        packet: impl Into<PacketRef<'a>>,
+        order: &mut EventQueue<E>,
+    ) -> bool {
+        let packet = packet.into();
+        if self.cuts { self.send_cut(at, &packet.into(), order) } else { self.send_one(at, packet, order) }
+    }
+
+    /// Each of its segments enters by itself.
+    #[inline(never)]
+    fn send_cut<E>(&mut self, at: SimTime, packet: &Packet, order: &mut EventQueue<E>) -> bool {
+        let mut all = true;
+        for n in 0..packet.segments() {
+            all &= self.send_one(at, (&packet.cut(n)).into(), order);
         }
-        self.send_one(at, packet, order)
+        all
     }
 
     #[inline(always)]
-    fn send_one<E>(&mut self, at: SimTime, packet: &Packet, order: &mut EventQueue<E>) -> bool {
+    fn send_one<E>(&mut self, at: SimTime, packet: PacketRef<'_>, order: &mut EventQueue<E>) -> bool {
         if self.special.is_some() {
             let before = self.waiting();
-            let taken = self.send_special(at, packet, order);
+            let taken = self.send_special(at, &packet.into(), order);
             self.next = self.first();
             return taken && (!self.in_host || self.waiting() > before);
         }
@@ -258,7 +267,7 @@ impl Link {
 
     /// A packet that has left the link comes back from where it lay meanwhile.
     pub(crate) fn gets_back(&mut self, packet: &Packet) -> Place {
-        self.packets.keep(packet)
+        self.packets.keep(packet.into())
     }
 
     /// A packet that has left the link goes on somewhere else.
@@ -406,7 +415,7 @@ impl Link {
         let s = self.special.as_mut()?;
         let packet = s.sorted.as_ref().map_or_else(|| self.lane.peek(), Sorted::peek);
         if self.next < packet {
-            self.advance(self.next.time, order);
+            self.advance(self.next.time(), order);
             return None;
         }
         let left = match &mut s.sorted {
@@ -508,7 +517,7 @@ impl Link {
             }
         };
         self.last = self.last.max(due);
-        let place = self.packets.keep(packet);
+        let place = self.packets.keep(packet.into());
         match &mut s.sorted {
             Some(sorted) => sorted.push(order.key(due), place),
             None => self.lane.push(order.key(self.last), place),

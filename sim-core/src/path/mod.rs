@@ -57,7 +57,7 @@ const fn syn_options(o: &SynOptions) -> u32 {
 pub enum Payload {
     /// A SYN or SYN-ACK with its options.
     Handshake(SynOptions),
-    /// A pure ACK.
+    /// Nothing: a pure ACK, a reset.
     Ack,
     /// Data, or a window probe.
     Data(Emitted),
@@ -76,13 +76,57 @@ pub struct Packet {
     pub payload: Payload,
 }
 
-impl Packet {
-    /// Segments that the packet is cut into, at least 1.
-    pub fn segments(&self) -> u32 {
+/// A packet whose parts lie apart, until it is kept somewhere: only there they are copied, and once.
+#[derive(Clone, Copy, Debug)]
+pub struct PacketRef<'a> {
+    /// Number of the connection that it belongs to.
+    pub flow: u32,
+    /// Where it goes.
+    pub way: Direction,
+    /// The TCP header.
+    pub seg: &'a Segment,
+    /// The rest.
+    pub payload: &'a Payload,
+}
+
+impl PacketRef<'_> {
+    #[inline]
+    fn segments(&self) -> u32 {
         match self.payload {
-            Payload::Data(e) if e.gso_size() > 0 => self.seg.len.div_ceil(e.gso_size()).max(1),
+            Payload::Data(e) if e.gso_size() > 0 && self.seg.len > e.gso_size() => {
+                self.seg.len.div_ceil(e.gso_size())
+            }
             _ => 1,
         }
+    }
+
+    fn wire_bytes(&self) -> u32 {
+        match self.payload {
+            Payload::Handshake(o) => LINK_HEADER + IP_HEADER + TCP_HEADER + syn_options(o),
+            _ => Packet::data_bytes(self.seg, self.segments()),
+        }
+    }
+}
+
+impl<'a> From<&'a Packet> for PacketRef<'a> {
+    #[inline]
+    fn from(Packet { flow, way, seg, payload }: &'a Packet) -> Self {
+        Self { flow: *flow, way: *way, seg, payload }
+    }
+}
+
+impl From<PacketRef<'_>> for Packet {
+    #[inline]
+    fn from(PacketRef { flow, way, seg, payload }: PacketRef<'_>) -> Self {
+        Self { flow, way, seg: *seg, payload: *payload }
+    }
+}
+
+impl Packet {
+    /// Segments that the packet is cut into, at least 1.
+    #[inline]
+    pub fn segments(&self) -> u32 {
+        PacketRef::from(self).segments()
     }
 
     /// The `n`th of its segments as a packet of its own, as a device cuts it before the wire; a packet of one segment
@@ -145,10 +189,7 @@ impl Packet {
 
     /// Bytes on the wire with all headers, each segment with its own (`qdisc_pkt_len`).
     pub fn wire_bytes(&self) -> u32 {
-        match self.payload {
-            Payload::Handshake(o) => LINK_HEADER + IP_HEADER + TCP_HEADER + syn_options(&o),
-            _ => Self::data_bytes(&self.seg, self.segments()),
-        }
+        PacketRef::from(self).wire_bytes()
     }
 
     /// The same of data that is cut into `segments`.

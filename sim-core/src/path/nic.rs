@@ -6,7 +6,7 @@ use crate::linux::{KernelProfile, NapiHead};
 use crate::segment::Segment;
 use crate::sender::tso::GSO_MAX_SIZE;
 use crate::skb::alloc::Head;
-use crate::skb::{Buffer, Share, SkbLayout};
+use crate::skb::{Buffer, Share, Skb, SkbLayout};
 
 /// Headroom of received packets (`NET_SKB_PAD`), bytes.
 const HEADROOM: u32 = 64;
@@ -67,18 +67,27 @@ impl Device {
         (seg, self.buffer(packet, &seg, of == 1))
     }
 
-    /// The memory of one received segment of `packet`. `own` says that it is the sender's own skb, not a piece of it.
+    /// The skb of one received segment of `packet`. `own` says that it is the sender's own, not a piece of it.
     #[inline(always)]
+    pub fn skb(&self, packet: &Packet, seg: &Segment, own: bool) -> Skb {
+        // Begun as a copy of what lies there, and written where it stays.
+        let mut skb = Skb::of(seg, self.local);
+        if self.nic.model == NicModel::Loopback {
+            self.lay(packet, seg, own && !packet.is_cut(), &mut skb.buf);
+        } else {
+            skb.buf = self.buffer(packet, seg, own);
+        }
+        skb
+    }
+
+    /// The memory of one received segment of `packet`, as in [`Device::skb`].
     pub fn buffer(&self, packet: &Packet, seg: &Segment, own: bool) -> Buffer {
         let NicConfig { model, xdp, outer_headers, ring: _ } = self.nic;
-        if model == NicModel::Loopback {
-            return self.local(packet, seg, own && !packet.is_cut());
-        }
         let packet_len = IPV4 + seg.header_len() + seg.len;
         let frame = ETHERNET + outer_headers + packet_len;
         let headroom = if xdp { XDP_HEADROOM } else { HEADROOM };
         match model {
-            NicModel::Loopback => self.local(packet, seg, own),
+            NicModel::Loopback => self.local(packet, seg, own && !packet.is_cut()),
             NicModel::Tun => self.tun(seg, packet_len),
             NicModel::Tap => {
                 let size = self.layout.align(frame + HEADROOM) + self.layout.shared_info();
@@ -108,9 +117,15 @@ impl Device {
     }
 
     /// The sender's own skb on loopback or veth: a head for headers, payload in page fragments.
-    #[inline]
     fn local(&self, packet: &Packet, seg: &Segment, own: bool) -> Buffer {
         let mut buffer = self.local;
+        self.lay(packet, seg, own, &mut buffer);
+        buffer
+    }
+
+    /// The same in `buffer`, a copy of [`Device::local`](Self::local)'s pattern.
+    #[inline(always)]
+    fn lay(&self, packet: &Packet, seg: &Segment, own: bool, buffer: &mut Buffer) {
         match &packet.payload {
             Payload::Handshake(_) => {}
             Payload::Ack => buffer.truesize = PURE_ACK,
@@ -126,7 +141,6 @@ impl Device {
                 }
             }
         }
-        buffer
     }
 
     /// One kmalloc head for headers and payload; above a page the rest is in whole pages (6.3 and later, or always

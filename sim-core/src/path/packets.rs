@@ -1,6 +1,6 @@
 //! Packets on their way, in one place each until they are over: queues hold their places.
 
-use super::Packet;
+use super::{Packet, PacketRef};
 
 /// Where a packet lies.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -29,16 +29,19 @@ impl Packets {
 
     /// Keeps a packet until it is [taken](Self::take) or [forgotten](Self::forget).
     #[inline]
-    pub(super) fn keep(&mut self, packet: &Packet) -> Place {
-        if let Some(place) = self.free.pop() {
-            self.all[place.0 as usize] = *packet;
-            return place;
-        }
-        let place = Place(self.used);
-        self.used += 1;
+    pub(super) fn keep(&mut self, packet: PacketRef<'_>) -> Place {
+        let place = self.free.pop().unwrap_or_else(|| {
+            self.used += 1;
+            Place(self.used - 1)
+        });
+        let PacketRef { flow, way, seg, payload } = packet;
         match self.all.get_mut(place.0 as usize) {
-            Some(kept) => *kept = *packet,
-            None => self.all.push(*packet),
+            Some(kept) => {
+                (kept.flow, kept.way) = (flow, way);
+                kept.seg = *seg;
+                kept.payload = *payload;
+            }
+            None => self.all.push(packet.into()),
         }
         place
     }
@@ -81,16 +84,16 @@ mod tests {
     #[test]
     fn a_packet_stays_where_it_is_until_it_is_over_and_the_next_one_takes_its_place() {
         let mut packets = Packets::default();
-        let [a, b] = [1, 2].map(|n| packets.keep(&packet(n)));
+        let [a, b] = [1, 2].map(|n| packets.keep((&packet(n)).into()));
         packets.at_mut(b).way = Direction::Reverse;
         packets.forget(a);
-        let c = packets.keep(&packet(3));
+        let c = packets.keep((&packet(3)).into());
         assert_eq!(c, a);
         assert_eq!((packets.at(b).flow, packets.at(b).way, packets.at(c).flow), (2, Direction::Reverse, 3));
         assert_eq!(packets.take(b).flow, 2);
         assert_eq!(packets.used, 2);
         packets.clear();
-        assert_eq!(packets.keep(&packet(4)), a);
+        assert_eq!(packets.keep((&packet(4)).into()), a);
         assert_eq!((packets.at(a).flow, packets.all.len()), (4, 2));
     }
 }

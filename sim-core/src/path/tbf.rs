@@ -145,7 +145,7 @@ impl TokenBucket {
         now: SimTime,
         key: impl FnOnce(SimTime) -> Key,
     ) -> Option<(SimTime, Packet)> {
-        let at = self.wake.time;
+        let at = self.wake.time();
         if at > now {
             return None;
         }

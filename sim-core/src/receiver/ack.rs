@@ -3,6 +3,7 @@
 use super::Receiver;
 use crate::linux::CompSack;
 use crate::observer::{AckReason, Observer, Rule, Transmit};
+use crate::path::Payload;
 use crate::segment::{Flags, Segment, Timestamps};
 use crate::send_half::{Cx, SendHalf};
 use crate::seq::Seq;
@@ -159,7 +160,7 @@ impl Receiver {
         let window = self.stamp(cx, &mut seg);
         self.acked_at = self.cached_clock();
         cx.host.counters.out_segs += 1;
-        let packet = Transmit { seg, window, reason, data: None };
+        let packet = Transmit { seg, window, reason, payload: Payload::Ack };
         if O::ACTIVE {
             cx.obs.transmit(cx.now, &packet, &self.shown::<_, O>(snd));
         }

@@ -3,6 +3,7 @@
 use super::Receiver;
 use crate::linux::Reclaim;
 use crate::observer::{AckReason, Observer, Transmit};
+use crate::path::Payload;
 use crate::segment::{Flags, Segment};
 use crate::send_half::{Cx, SendHalf};
 use crate::state::{AckPending, TcpState};
@@ -38,7 +39,7 @@ impl Receiver {
         let window = self.stamp(cx, &mut rst);
         cx.host.counters.out_segs += 1;
         cx.host.counters.out_rsts += 1;
-        let packet = Transmit { seg: rst, window, reason: AckReason::Now, data: None };
+        let packet = Transmit { seg: rst, window, reason: AckReason::Now, payload: Payload::Ack };
         if O::ACTIVE {
             cx.obs.transmit(cx.now, &packet, &self.shown::<_, O>(snd));
         }

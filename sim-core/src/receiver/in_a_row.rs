@@ -138,7 +138,7 @@ impl Receiver {
             && self.rcv_nxt + seg.len < self.drs.rtt_seq
             && seg.ts.is_none_or(|ts| self.own_stamp(ts.ecr) == self.drs.last_tsecr);
         let at_hand = buf.truesize as i32 <= self.fwd_alloc;
-        let skb = Skb { seq: seg.seq, end_seq: seg.end_seq(), len: seg.len, flags: seg.flags, buf };
+        let skb = Skb::of(seg, buf);
         if !alike || !(at_hand || self.gets_memory_for(cx, snd, &skb)) {
             return false;
         }

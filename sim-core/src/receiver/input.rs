@@ -4,6 +4,7 @@ use super::Receiver;
 use super::ack::MAX_QUICKACKS;
 use crate::linux::SequenceCheck;
 use crate::observer::{AckReason, DropReason, Observer, Rule, Transmit};
+use crate::path::Payload;
 use crate::segment::{Flags, Segment, Timestamps};
 use crate::send_half::{AckOutcome, AckPath, Cx, SendHalf};
 use crate::skb::Skb;
@@ -440,7 +441,7 @@ impl Receiver {
         }
         cx.host.counters.out_segs += 1;
         cx.host.counters.out_rsts += 1;
-        let packet = Transmit { seg: rst, window: 0, reason: AckReason::Now, data: None };
+        let packet = Transmit { seg: rst, window: 0, reason: AckReason::Now, payload: Payload::Ack };
         if O::ACTIVE {
             cx.obs.transmit(cx.now, &packet, &self.shown::<_, O>(snd));
         }
@@ -462,7 +463,7 @@ impl Receiver {
         };
         cx.host.counters.out_segs += 1;
         let window = u32::from(window) << self.rcv_wscale;
-        let packet = Transmit { seg, window, reason: AckReason::DupAck, data: None };
+        let packet = Transmit { seg, window, reason: AckReason::DupAck, payload: Payload::Ack };
         if O::ACTIVE {
             cx.obs.transmit(cx.now, &packet, &self.shown::<_, O>(snd));
         }

@@ -544,12 +544,23 @@ impl Receiver {
         seg: &Segment,
         buf: Buffer,
     ) {
+        self.skb_arrives(cx, snd, seg, &Skb::of(seg, buf));
+    }
+
+    /// The same of a segment whose skb is there.
+    #[inline(always)]
+    pub(crate) fn skb_arrives<S: SendHalf, O: Observer>(
+        &mut self,
+        cx: &mut Cx<'_, O>,
+        snd: &mut S,
+        seg: &Segment,
+        skb: &Skb,
+    ) {
         cx.host.counters.in_segs += 1;
-        let skb = Skb { seq: seg.seq, end_seq: seg.end_seq(), len: seg.len, flags: seg.flags, buf };
         if self.owned {
-            self.backlog_add(cx, snd, seg, skb);
+            self.backlog_add(cx, snd, seg, *skb);
         } else {
-            self.process(cx, snd, seg, &skb);
+            self.process(cx, snd, seg, skb);
         }
     }
 

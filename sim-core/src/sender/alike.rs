@@ -8,6 +8,7 @@ use super::timers::TimerKind;
 use super::write_queue::{Marks, TxSkb};
 use super::{Emitted, Sender};
 use crate::observer::Observer;
+use crate::path::Payload;
 use crate::receiver::Receiver;
 use crate::segment::Flags;
 use crate::send_half::Cx;
@@ -75,7 +76,7 @@ impl Sender {
             packet.seg.seq = skb.seq;
             let skb_end = skb.seq + len;
             let breaks = if in_one { None } else { self.queue.breaks(skb.seq, len) };
-            packet.data = Some(Emitted::new((skb.seq, len), gso_size, len, cx.now.time, breaks));
+            packet.payload = Payload::Data(Emitted::new((skb.seq, len), gso_size, len, cx.now.time, breaks));
             cx.out.push(packet);
             self.spend(cx, self.costs.sending());
             self.queue.rtx.push_back(skb);

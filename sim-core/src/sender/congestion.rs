@@ -330,7 +330,11 @@ impl Cubic {
         if cx.now_us - self.last_ack <= HYSTART_ACK_DELTA {
             self.last_ack = cx.now_us;
             let burst = u64::from(cx.gso_max) * 4 * 1_000_000;
-            let ack_delay = burst.checked_div(cx.pacing_rate).map_or(0, |us| us.min(1_000));
+            let ack_delay = match cx.pacing_rate {
+                0 => 0,
+                slow if burst / 1_000 >= slow => 1_000,
+                rate => burst / rate,
+            };
             // Halved where nothing is paced.
             if cx.now_us - self.round_start > (min + ack_delay) >> u32::from(!cx.paced) {
                 self.found = true;

@@ -37,7 +37,7 @@ impl Sender {
     }
 
     fn tick_us(&self) -> i64 {
-        1_000_000 / i64::from(self.hz)
+        (self.clock.tick_ns() / 1_000) as i64
     }
 
     /// Time until the timeout of the oldest packet, microseconds (`tcp_rto_delta_us`).

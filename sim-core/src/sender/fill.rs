@@ -223,7 +223,9 @@ impl Sender {
                 last_push = Some(now);
                 if O::ACTIVE {
                     let window = full == Full::Peer;
-                    cx.obs.sending(clock.after(cx.now, now), SendEvent::Pushed { window });
+                    let mut then = cx.now;
+                    clock.read_on(&mut then, now);
+                    cx.obs.sending(then, SendEvent::Pushed { window });
                 }
                 now += costs.push();
             }

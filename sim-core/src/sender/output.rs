@@ -6,7 +6,7 @@ use super::timers::TimerKind;
 use super::write_queue::{Marks, TxSkb};
 use super::{Sender, probes, tso};
 use crate::observer::{AckReason, Observer, SendEvent, Transmit};
-use crate::path::{Packet, Verdict};
+use crate::path::{Packet, Payload, Verdict};
 use crate::receiver::Receiver;
 use crate::segment::{Flags, Segment};
 use crate::send_half::Cx;
@@ -358,7 +358,7 @@ impl Sender {
         let skb_len = (skb.end_seq() - skb.seq) as u32;
         let breaks = self.queue.breaks(skb.seq, skb.len);
         let data = Emitted::new((skb.seq, skb.len), gso_size, skb_len, cx.now.time, breaks);
-        let packet = Transmit { seg, window, reason: AckReason::Data, data: Some(data) };
+        let packet = Transmit { seg, window, reason: AckReason::Data, payload: Payload::Data(data) };
         if O::ACTIVE {
             cx.obs.sent(cx.now, &seg, &self.state());
             cx.obs.transmit(cx.now, &packet, &rx.state(self));

@@ -13,6 +13,7 @@ use super::{Handshake, send_mss, tso};
 use crate::config::Sysctls;
 use crate::linux::KernelProfile;
 use crate::observer::{AckReason, Observer, Transmit};
+use crate::path::Payload;
 use crate::receiver::Receiver;
 use crate::segment::{Flags, Segment};
 use crate::send_half::{AckOutcome, AckPath, Cx, SendHalf};
@@ -246,8 +247,8 @@ impl PassiveSender {
             rx.data_sent(cx.now);
         }
         if O::ACTIVE {
-            // The packet is seen before its sequence numbers count as sent.
-            let packet = Transmit { seg, window, reason: AckReason::Data, data: None };
+            // The packet is seen before its sequence numbers count as sent. No device gets it, so there is only its header.
+            let packet = Transmit { seg, window, reason: AckReason::Data, payload: Payload::Ack };
             cx.obs.transmit(cx.now, &packet, &rx.state(self));
         }
         self.window.snd_nxt = self.window.snd_nxt.max(seg.end_seq());

@@ -33,10 +33,14 @@ pub fn pacing_rate(
     sysctl: &Sysctls,
 ) -> u64 {
     let percent = if cwnd < ssthresh / 2 { sysctl.tcp_pacing_ss_ratio } else { sysctl.tcp_pacing_ca_ratio };
-    let rate =
-        u128::from(mss) * ((1_000_000 / 100) << 3) * u128::from(percent) * u128::from(cwnd.max(packets_out));
-    let rate = if srtt8 == 0 { rate } else { rate / u128::from(srtt8) };
-    u64::try_from(rate).unwrap_or(u64::MAX)
+    let one = u64::from(mss) * ((1_000_000 / 100) << 3);
+    let many = u64::from(percent) * u64::from(cwnd.max(packets_out));
+    let srtt8 = srtt8.max(1);
+    // More than 64 bits are rare, and dear to divide.
+    match one.checked_mul(many) {
+        Some(rate) => rate / u64::from(srtt8),
+        None => u64::try_from(u128::from(one) * u128::from(many) / u128::from(srtt8)).unwrap_or(u64::MAX),
+    }
 }
 
 /// `tcp_tso_segs`: segments per packet. `min_rtt_us` is the smallest RTT seen.
@@ -102,6 +106,17 @@ mod tests {
         let rate = pacing_rate(1_024, 10, i32::MAX as u32, 0, 1_600_768, &sysctl);
         assert_eq!(rate, 102_350);
         assert_eq!(autosize(&rules, &sysctl, rate, 200_096, 65_279, 1_024), 2);
+    }
+
+    #[test]
+    fn a_rate_of_more_than_64_bits_is_divided_as_a_whole() {
+        let k = by_name("6.1").unwrap();
+        let sysctl = Sysctls { tcp_pacing_ca_ratio: 1_000, ..k.default_sysctls() };
+        let rate = |cwnd, srtt8| pacing_rate(65_495, cwnd, 0, 0, srtt8, &sysctl);
+        // 65495 * 80000 * 1000 for each packet: 3 520 000 of them need 65 bits.
+        assert_eq!(rate(3_000_000, 8), 1_964_850_000_000_000_000);
+        assert_eq!(rate(4_000_000, 8), 2_619_800_000_000_000_000);
+        assert_eq!(rate(4_000_000, 1), u64::MAX);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The record of one skb.
 
-use crate::segment::Flags;
+use crate::segment::{Flags, Segment};
 use crate::seq::Seq;
 use crate::time::SimTime;
 
@@ -61,6 +61,12 @@ pub struct Skb {
 }
 
 impl Skb {
+    /// A segment that has arrived in `buf`.
+    #[inline(always)]
+    pub fn of(seg: &Segment, buf: Buffer) -> Self {
+        Self { seq: seg.seq, end_seq: seg.end_seq(), len: seg.len, flags: seg.flags, buf }
+    }
+
     /// Payload bytes in page fragments (`skb->data_len`).
     pub fn data_len(&self) -> u32 {
         self.len - self.buf.linear

@@ -60,8 +60,8 @@ const CODEL: CodelConfig =
 /// Everything that leaves the link until `until`: when, and which packet.
 fn drain(link: &mut Link, q: &mut EventQueue<()>, until: SimTime) -> Vec<(SimTime, Packet)> {
     let mut left = Vec::new();
-    while link.peek().time <= until && link.peek() != Key::NEVER {
-        let at = link.peek().time;
+    while link.peek().time() <= until && link.peek() != Key::NEVER {
+        let at = link.peek().time();
         left.extend(link.pop(q).map(|p| (at, p)));
     }
     left
@@ -72,9 +72,9 @@ fn packets_arrive_after_the_delay_and_in_order() {
     let (mut q, mut l) = (queue(), link(plain(10, None)));
     assert!(l.send(SimTime::from_nanos(5), &data(0, 0, 100), &mut q));
     assert!(l.send(SimTime::from_nanos(5), &data(0, 100, 200), &mut q));
-    assert_eq!(l.peek().time, SimTime::from_nanos(20_000_005));
+    assert_eq!(l.peek().time(), SimTime::from_nanos(20_000_005));
     assert_eq!(l.pop(&mut q).map(|p| p.seg.len), Some(100));
-    assert_eq!(l.peek().time, SimTime::from_nanos(20_000_005));
+    assert_eq!(l.peek().time(), SimTime::from_nanos(20_000_005));
 }
 
 #[test]
