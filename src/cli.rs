@@ -31,7 +31,7 @@ pub(crate) enum Command {
     Conform(cmd::conform::Args),
     /// Hold two traces, or a trace and a recording or a published curve, against each other
     Diff(cmd::diff::Args),
-    /// Say what is wrong with scenario files, and run nothing
+    /// Say what is wrong with scenarios and plans, and run nothing
     Lint(cmd::lint::Args),
     /// List the scenarios or plans that come with the program, or the kernels and how they differ
     List(cmd::list::Args),

@@ -7,9 +7,10 @@ use scenarios::{
     DEFAULT_SIZE_LIMIT, Overrides, Scenario, Source, gallery, gallery_text, load_file, nearest, resolve,
     resolve_all,
 };
+use sweeps::plan_text;
 
 use crate::failure::Failure;
-use crate::terminal;
+use crate::{plan_input, terminal};
 
 /// Settings on top of a scenario.
 #[derive(Clone, Debug, Default, Args)]
@@ -112,16 +113,25 @@ fn near_file(path: &Path) -> String {
 
 /// Resolves one scenario; of several kernels, on the first.
 pub(crate) fn scenario(word: &str, changes: &Changes) -> Result<Named, Failure> {
-    let source = source(word)?;
+    let source = runnable(word)?;
     match resolve(&source, &changes.overrides()) {
         Ok(scenario) => Ok(Named { from: word.to_owned(), scenario }),
         Err(e) => Err(Failure::Diagnosed(e.render(terminal::stderr_colored()))),
     }
 }
 
+/// The text of a scenario, or of the base of a plan: the commands that `skmem sweep --point` prints name plans, too.
+fn runnable(word: &str) -> Result<Source, Failure> {
+    let source = match plan_text(word) {
+        Some(text) => Source::new(word, text),
+        None => source(word)?,
+    };
+    plan_input::base(word, &source).unwrap_or(Ok(source)).map_err(Failure::BadInput)
+}
+
 /// Resolves one scenario on each of its kernels.
 fn members(word: &str, changes: &Changes) -> Result<Vec<Named>, Failure> {
-    let source = source(word)?;
+    let source = runnable(word)?;
     match resolve_all(&source, &changes.overrides()) {
         Ok(all) => Ok(all.into_iter().map(|scenario| Named { from: word.to_owned(), scenario }).collect()),
         Err(e) => Err(Failure::Diagnosed(e.render(terminal::stderr_colored()))),

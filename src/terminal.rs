@@ -17,11 +17,15 @@ const MAX_WIDTH: usize = 120;
 /// cannot be written for another reason, such as a full disk.
 pub(crate) fn data(text: &str) -> Result<(), Failure> {
     let mut out = io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Ok(()) => Ok(()),
-        Err(e) if e.kind() == io::ErrorKind::BrokenPipe => Err(Failure::NobodyReads),
-        Err(e) => Err(Failure::BadInput(format!("cannot write to stdout: {e}"))),
+    out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(stdout_failure)
+}
+
+/// What it means that stdout cannot be written; see [`data`].
+pub(crate) fn stdout_failure(e: io::Error) -> Failure {
+    if e.kind() == io::ErrorKind::BrokenPipe {
+        return Failure::NobodyReads;
     }
+    Failure::BadInput(format!("cannot write to stdout: {e}"))
 }
 
 /// Writes a note to stderr, as it is; if that fails there is nowhere left to say so.

@@ -80,6 +80,20 @@ impl Diagnostic {
     }
 }
 
+impl Diagnostic {
+    /// What is wrong and what would be right, without a place: `message; expected ... (help)`.
+    pub fn sentence(&self) -> String {
+        let mut text = self.message.clone();
+        if let Some(expected) = &self.expected {
+            text.push_str(&format!("; expected {expected}"));
+        }
+        if let Some(help) = &self.help {
+            text.push_str(&format!(" ({help})"));
+        }
+        text
+    }
+}
+
 impl fmt::Display for Diagnostic {
     /// One line: `file:line:column: error: message (help)`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -87,14 +101,8 @@ impl fmt::Display for Diagnostic {
             Severity::Error => "error",
             Severity::Warning => "warning",
         };
-        write!(f, "{}:{}:{}: {severity}: {}", self.file(), self.line(), self.column(), self.message)?;
-        if let Some(expected) = &self.expected {
-            write!(f, "; expected {expected}")?;
-        }
-        if let Some(help) = &self.help {
-            write!(f, " ({help})")?;
-        }
-        Ok(())
+        let (file, line, column) = (self.file(), self.line(), self.column());
+        write!(f, "{file}:{line}:{column}: {severity}: {}", self.sentence())
     }
 }
 

@@ -18,6 +18,7 @@
 mod app_keys;
 mod app_text;
 mod apps;
+mod brackets;
 pub mod claims;
 mod context;
 mod diagnostic;

@@ -6,6 +6,8 @@ use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_saphyr::budget::BudgetBreach;
 use serde_saphyr::{Error, Location, Spanned};
 
+use crate::brackets;
+
 /// A place in one of the texts of a scenario: bytes `start..end` of source number `source`.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Debug)]
 pub struct Place {
@@ -86,7 +88,23 @@ pub(crate) fn parse(text: &str, source: usize) -> Result<Node, YamlError> {
     };
     match serde_saphyr::from_str_with_options::<RawNode>(text, options) {
         Ok(raw) => Ok(raw.into_node(text, source)),
-        Err(e) => Err(convert(&e, text, source)),
+        Err(e) => Err(unclosed(text, convert(&e, text, source))),
+    }
+}
+
+/// A bracket that is never closed is noticed where the text no longer fits into it, some lines on; the mistake is
+/// where it was opened.
+fn unclosed(text: &str, error: YamlError) -> YamlError {
+    let Some(open) = brackets::unclosed(text) else { return error };
+    let line = |at: usize| text[..at.min(text.len())].bytes().filter(|b| *b == b'\n').count();
+    if line(open) >= line(error.at.start) {
+        return error;
+    }
+    let (bracket, missing) = if text[open..].starts_with('[') { ('[', ']') } else { ('{', '}') };
+    YamlError {
+        at: Place { start: open, end: open + 1, ..error.at },
+        message: format!("this `{bracket}` is not closed"),
+        help: Some(format!("a `{missing}` is missing")),
     }
 }
 

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 
 use plots::Picture as _;
-use sweeps::{advice, candidates_csv, search, shortfall};
+use sweeps::{advice, candidates_csv, search, shortfall, tune_warnings};
 
 use crate::claims::{self, Claims};
 use crate::failure::{Failure, write_failure};
@@ -31,14 +31,14 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args) -> Result<(), Failure> {
-    let plan = plan_input::plan(&args.plan)?;
+    let plan = plan_input::plan(&args.plan)?.plan;
     let Some(tune) = &plan.tune else {
         return Err(Failure::BadInput(format!(
             "{} has no `tune`: add one, such as tune: {{maximize: p05(goodput), subject_to: {{peak.skmem_r: \"<= 4MiB\"}}}}",
             args.plan
         )));
     };
-    plan.warnings.iter().for_each(|w| terminal::note(&format!("warning: {w}")));
+    tune_warnings(&plan, tune).iter().for_each(|w| terminal::note(&format!("warning: {w}")));
     let claims = Claims::new(args.output.as_slice())?;
     let stop = claims::stop_on_interrupt();
     let all = || std::thread::available_parallelism().map_or(1, NonZeroUsize::get);

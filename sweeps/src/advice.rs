@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use scenarios::{Quantity, key_info};
 
-use crate::axis::Setting;
+use crate::axis::{self, Setting};
 use crate::objective::{Constraint, TunePlan, quantity};
 use crate::plan::Plan;
 use crate::tune::{Candidate, Tuned};
@@ -167,8 +167,7 @@ fn back(hosts: &BTreeMap<&str, Host>) -> String {
 }
 
 fn settings(plan: &Plan, c: &Candidate) -> String {
-    let each = plan.space.axes.iter().zip(&c.picks);
-    each.map(|(a, p)| format!("{}={}", a.name, a.value(*p).label)).collect::<Vec<_>>().join("  ")
+    axis::described(&plan.space.axes, &c.picks)
 }
 
 fn answer(plan: &Plan, tune: &TunePlan, found: &Tuned, best: &Candidate) -> String {

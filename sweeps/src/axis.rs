@@ -2,8 +2,9 @@
 
 use std::borrow::Cow;
 
+use results::metrics;
 use scenarios::tree::{Entry, Node, Place, Value};
-use scenarios::{KeyInfo, Quantity, key_info, nearest};
+use scenarios::{KeyInfo, Overrides, Quantity, key_info, nearest};
 
 use crate::mistakes::Mistakes;
 use crate::range::Range;
@@ -167,6 +168,25 @@ impl Axis {
     }
 }
 
+/// Adds what these values set, one of each axis, as the command line would.
+pub(crate) fn apply(axes: &[Axis], picks: &[Pick], to: &mut Overrides) {
+    for (axis, pick) in axes.iter().zip(picks) {
+        for s in &axis.value(*pick).settings {
+            match s {
+                Setting::Kernel(k) => to.kernel = Some(k.clone()),
+                Setting::Seed(n) => to.seed = Some(*n),
+                Setting::Key(k) => to.set.push(k.clone()),
+            }
+        }
+    }
+}
+
+/// These values for a reader: `path.rtt=10ms  kernel=6.1`.
+pub(crate) fn described(axes: &[Axis], picks: &[Pick]) -> String {
+    let each = axes.iter().zip(picks).map(|(a, p)| format!("{}={}", a.name, a.value(*p).label));
+    each.collect::<Vec<_>>().join("  ")
+}
+
 /// Whether two claims set the same: equal, or one is an element of the other.
 fn overlap(a: &str, b: &str) -> bool {
     let whole = |part: &str, all: &str| part.strip_prefix(all).is_some_and(|rest| rest.starts_with('['));
@@ -308,6 +328,11 @@ fn bundle(m: &mut Mistakes, e: &Entry, entries: &[Entry]) -> Option<Axis> {
     let bad = e.key.contains([',', '"', '=', '\n']);
     if bad || matches!(e.key.as_str(), "point" | "repeat" | "seed" | "digest" | "error") {
         m.error(e.at, format!("`{}` cannot be the name of a bundle", e.key));
+        return None;
+    }
+    if metrics::find(&e.key).is_some() {
+        let d = m.error(e.at, format!("`{}` cannot be the name of a bundle: it is that of a measure", e.key));
+        d.help = Some("its column would have the same name".to_owned());
         return None;
     }
     for (at, labelled) in entries.iter().enumerate() {

@@ -71,16 +71,18 @@ fn goals(kind: ChartKind, words: &[&str]) -> Result<Vec<Goal>, String> {
             _ => Err(format!("`{}` takes one measure", kind.name())),
         };
     }
+    const FORM: &str = "`pareto` takes two measures, such as [max goodput, min peak.skmem_r]";
     let goal = |word: &&str| {
-        let (way, measure) = word.trim().split_once([' ', ':'])?;
+        let Some((way, measure)) = word.trim().split_once([' ', ':']) else { return Err(FORM.to_owned()) };
         let more = matches!(way, "max" | "maximize");
-        let known = more || matches!(way, "min" | "minimize");
-        known.then(|| Goal { measure: measure.trim().to_owned(), more })
+        if !more && !matches!(way, "min" | "minimize") {
+            let near = nearest(way, ["max", "min", "maximize", "minimize"]);
+            return Err(near.map_or_else(|| FORM.to_owned(), |n| format!("`{way}`: did you mean `{n}`?")));
+        }
+        Ok(Goal { measure: measure.trim().to_owned(), more })
     };
-    match words.iter().map(goal).collect::<Option<Vec<Goal>>>() {
-        Some(two) if two.len() == 2 => Ok(two),
-        _ => Err("`pareto` takes two measures, such as [max goodput, min peak.skmem_r]".to_owned()),
-    }
+    let two = words.iter().map(goal).collect::<Result<Vec<Goal>, _>>()?;
+    if two.len() == 2 { Ok(two) } else { Err(FORM.to_owned()) }
 }
 
 impl ChartSpec {

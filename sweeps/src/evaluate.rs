@@ -6,7 +6,7 @@ use results::flows::FlowFigures;
 use results::recorder::RowMemory;
 use results::surroundings::Surround;
 use results::{Digest, Meter, Metric, Setup, TraceRecorder};
-use scenarios::Scenario;
+use scenarios::{Scenario, ScenarioError};
 use sim_core::counters::Counters;
 use sim_core::engine::Workspace;
 use sim_core::inject;
@@ -43,9 +43,22 @@ pub fn row(plan: &Plan, point: Point, repeat: u32) -> Row {
     let result = match plan.base.template.resolve(&overrides) {
         Ok(scenario) if plan.digest => figures(&scenario, &plan.metrics),
         Ok(scenario) => measure(&scenario, &plan.metrics).map(|measures| Figures { measures, digest: None }),
-        Err(e) => Err(e.errors().next().map_or_else(String::new, ToString::to_string)),
+        Err(e) => Err(why_not(&e)),
     };
     Row { point, repeat, seed, result: result.map_err(|e| one_line(&e)) }
+}
+
+/// Why a scenario cannot be resolved, in one sentence: with the setting, if one is to blame, rather than a place in it.
+pub(crate) fn why_not(error: &ScenarioError) -> String {
+    let Some(first) = error.errors().next() else { return String::new() };
+    let setting = first.source.text();
+    match first.file() {
+        "--set" => format!("{setting}: {}", first.sentence()),
+        option @ ("--kernel" | "--seed") => {
+            format!("{}={setting}: {}", option.trim_start_matches('-'), first.sentence())
+        }
+        _ => first.to_string(),
+    }
 }
 
 thread_local! {

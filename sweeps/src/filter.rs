@@ -1,7 +1,7 @@
 //! `where:` conditions over the keys of a point: which points are run.
 
 use scenarios::tree::Place;
-use scenarios::{KeyInfo, Quantity, Template, key_info, units};
+use scenarios::{KeyInfo, Quantity, Template, key_info, nearest, resolve_kernel, units};
 
 use crate::axis::{Axis, Pick};
 
@@ -318,7 +318,41 @@ impl Parser<'_> {
             sides => sides,
         };
         comparable(&left, &right)?;
+        self.known_word(op, &left, &right)?;
+        self.known_word(op, &right, &left)?;
         Ok(Expr::Binary(op, Box::new(left), Box::new(right)))
+    }
+
+    /// A word that is compared with an axis must be one of its values, and one that is put in order a version: otherwise
+    /// the condition would be the same for all points, by a slip of the pen.
+    fn known_word(&self, op: Op, word: &Expr, other: &Expr) -> Result<(), Wrong> {
+        let Expr::Text(text) = word else { return Ok(()) };
+        let Expr::Axis { axis, listed, .. } = other else { return Ok(()) };
+        let axis = &self.names.axes[*axis];
+        if matches!(op, Op::Equal | Op::NotEqual) {
+            let known = |c: &Cell| matches!(c, Cell::Text(t) if t == text);
+            if listed.iter().any(known) {
+                return Ok(());
+            }
+            let words =
+                || listed.iter().filter_map(|c| if let Cell::Text(t) = c { Some(t.as_str()) } else { None });
+            let help = match nearest(text, words()) {
+                Some(near) => Some(format!("did you mean `{near}`?")),
+                None => Some(format!("its words are {}", words().take(8).collect::<Vec<_>>().join(", ")))
+                    .filter(|_| words().next().is_some()),
+            };
+            return Err((format!("axis `{}` has no value `{}`", axis.name, units::shorten(text)), help));
+        }
+        if version(text).is_some() {
+            return Ok(());
+        }
+        match resolve_kernel(text) {
+            Err(e) if axis.sets_kernel() => Err((e.message, Some(e.help))),
+            _ => Err((
+                format!("`{}` is a word, and words have no order", units::shorten(text)),
+                Some("kernel versions have one, such as `kernel >= 6.6`".to_owned()),
+            )),
+        }
     }
 
     fn sum(&mut self) -> Result<Expr, Wrong> {

@@ -3,8 +3,9 @@
 use serde_json::{Value, json};
 
 use crate::axis::Cell;
-use crate::evaluate::Row;
+use crate::evaluate::{Figures, Row};
 use crate::plan::Plan;
+use crate::sample::Point;
 
 /// How rows are written.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -16,6 +17,9 @@ pub enum Format {
 }
 
 impl Format {
+    /// All there are.
+    pub const ALL: [Self; 2] = [Self::Csv, Self::JsonLines];
+
     /// Name of the file in a sweep's folder.
     pub const fn file(self) -> &'static str {
         match self {
@@ -38,6 +42,18 @@ impl Format {
             Self::Csv => csv_row(plan, row),
             Self::JsonLines => json_row(plan, row),
         }
+    }
+
+    /// The row that a line with its end holds, which must be that of this point and repetition in every byte; `None` if it
+    /// is not, or only a part of it.
+    pub fn read(self, plan: &Plan, line: &[u8], point: Point, repeat: u32) -> Option<Row> {
+        let text = std::str::from_utf8(line.strip_suffix(b"\n")?).ok()?;
+        let (seed, result) = match self {
+            Self::Csv => csv_read(plan, text)?,
+            Self::JsonLines => json_read(plan, text)?,
+        };
+        let row = Row { point, repeat, seed, result };
+        (self.row(plan, &row) == line).then_some(row)
     }
 
     /// Number and repetition of the row that a line holds; `None` if it is none.
@@ -102,6 +118,55 @@ fn csv_row(plan: &Plan, row: &Row) -> Vec<u8> {
         }
     }
     record(fields.iter().map(String::as_str))
+}
+
+/// The fields of a line; quotes are those of [`record`].
+fn fields(text: &str) -> Vec<String> {
+    let mut out = vec![String::new()];
+    let mut quoted = false;
+    let mut chars = text.chars().peekable();
+    while let Some(c) = chars.next() {
+        match c {
+            '"' if quoted && chars.peek() == Some(&'"') => {
+                chars.next();
+                out.last_mut().into_iter().for_each(|f| f.push('"'));
+            }
+            '"' => quoted = !quoted,
+            ',' if !quoted => out.push(String::new()),
+            _ => out.last_mut().into_iter().for_each(|f| f.push(c)),
+        }
+    }
+    out
+}
+
+/// What a row says beyond what its point does.
+type Said = (u64, Result<Figures, String>);
+
+fn csv_read(plan: &Plan, text: &str) -> Option<Said> {
+    let fields = fields(text);
+    let axes = plan.space.axes.iter().filter(|a| !a.is_seed()).count();
+    let figures = fields.get(3 + axes..)?;
+    let [measures @ .., digest, error] = figures else { return None };
+    let seed = fields[2].parse().ok()?;
+    if !error.is_empty() {
+        return Some((seed, Err(error.clone())));
+    }
+    let number = |f: &String| if f.is_empty() { Some(None) } else { f.parse().ok().map(Some) };
+    let measures = measures.iter().map(number).collect::<Option<Vec<Option<i64>>>>()?;
+    let digest = Some(digest.clone()).filter(|d| !d.is_empty());
+    Some((seed, Ok(Figures { measures, digest })))
+}
+
+fn json_read(plan: &Plan, text: &str) -> Option<Said> {
+    let row: Value = serde_json::from_str(text).ok()?;
+    let seed = row.get("seed")?.as_u64()?;
+    if let Some(error) = row.get("error")?.as_str() {
+        return Some((seed, Err(error.to_owned())));
+    }
+    let measure = |name: &String| row.get(name.as_str()).map(Value::as_i64);
+    let measures = plan.measures.iter().map(measure).collect::<Option<_>>()?;
+    let digest = row.get("digest")?.as_str().map(str::to_owned);
+    Some((seed, Ok(Figures { measures, digest })))
 }
 
 fn json_row(plan: &Plan, row: &Row) -> Vec<u8> {

@@ -29,6 +29,7 @@ mod statistics;
 mod store;
 mod table;
 mod tune;
+mod warnings;
 
 pub use advice::{Advice, advice, candidates_csv, shortfall};
 pub use axis::{Axis, AxisValue, Pick, Setting};
@@ -43,7 +44,7 @@ pub use merge::Merge;
 pub use objective::{Constraint, Over, TunePlan};
 #[cfg(feature = "parquet")]
 pub use parquet_rows::write_parquet;
-pub use plan::{Base, Plan};
+pub use plan::{Base, Plan, base_of};
 pub use range::{Range, Scale};
 pub use run::{Ended, sweep};
 pub use sample::{Point, Sample, Space};
@@ -52,3 +53,4 @@ pub use statistics::{Spread, student_95};
 pub use store::{Store, StoreError, digest, work};
 pub use table::Table;
 pub use tune::{Candidate, Tuned, condition_names, search};
+pub use warnings::{point_warnings, tune_warnings, warnings};

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use scenarios::tree::{Place, mistake};
-use scenarios::{Diagnostic, ScenarioError, Source};
+use scenarios::tree::{Entry, Place, mistake};
+use scenarios::{Diagnostic, ScenarioError, Source, nearest, units};
 
 /// Mistakes found so far in one text.
 #[derive(Debug)]
@@ -30,6 +30,15 @@ impl Mistakes {
         self.found.push(mistake(&self.source, at, message));
         let last = self.found.len() - 1;
         &mut self.found[last]
+    }
+
+    /// Notes a key that `what` does not have, with the nearest one that it has.
+    pub(crate) fn unknown_key(&mut self, e: &Entry, what: &str, keys: &[&str]) {
+        let d = self.error(e.at, format!("`{}` is not a key of {what}", units::shorten(&e.key)));
+        d.help = Some(match nearest(&e.key, keys.iter().copied()) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("its keys are {}", keys.join(", ")),
+        });
     }
 
     /// Takes the mistakes of another text over.

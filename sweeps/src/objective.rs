@@ -2,8 +2,8 @@
 
 use results::Metric;
 use results::metrics::{self, MetricUnit};
-use scenarios::Quantity;
 use scenarios::tree::{Entry, Node, Value};
+use scenarios::{Quantity, nearest, units};
 
 use crate::axis::{self, Axis};
 use crate::mistakes::Mistakes;
@@ -107,16 +107,25 @@ pub(crate) fn read(m: &mut Mistakes, entry: &Entry, axes: &[Axis]) -> Option<Tun
             Some("{maximize: p05(goodput), subject_to: {...}, over: {...}}".to_owned());
         return None;
     };
+    let mut meant = false;
     for e in entries.iter().filter(|e| !KEYS.contains(&e.key.as_str())) {
-        m.error(e.at, format!("`{}` is not a key of `tune`", e.key)).help =
-            Some(format!("its keys are {}", KEYS.join(", ")));
+        m.unknown_key(e, "`tune`", &KEYS);
+        // A goal under a name that is nearly right has mistakes of its own.
+        if matches!(nearest(&e.key, KEYS), Some("maximize" | "minimize")) {
+            meant = true;
+            read_goal(m, e, true);
+        }
+    }
+    if meant {
+        return None;
     }
     let node = &entry.value;
     let (maximize, goal) = match (node.get("maximize"), node.get("minimize")) {
         (Some(e), None) => (true, e),
         (None, Some(e)) => (false, e),
         _ => {
-            m.error(entry.at, "`tune` needs one of `maximize` and `minimize`");
+            m.error(entry.at, "`tune` needs one of `maximize` and `minimize`").expected =
+                Some("such as `maximize: p05(goodput)`".to_owned());
             return None;
         }
     };
@@ -159,8 +168,10 @@ fn read_goal(m: &mut Mistakes, e: &Entry, maximize: bool) -> Option<(&'static Me
                 ("mean", _) => Over::Mean,
                 (_, Some(p)) => Over::Percentile(p),
                 _ => {
-                    m.error(e.value.at, format!("`{f}` is no way to sum up runs")).expected =
-                        Some("min, max, mean, or a percentile such as p05".to_owned());
+                    let d = m.error(e.value.at, format!("`{}` is no way to sum up runs", units::shorten(f)));
+                    d.expected = Some("min, max, mean, or a percentile such as p05".to_owned());
+                    d.help = nearest(f, ["min", "max", "mean"]).map(|near| format!("did you mean `{near}`?"));
+                    known_measure(m, e.value.at, name.trim());
                     return None;
                 }
             };

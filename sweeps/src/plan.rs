@@ -7,7 +7,7 @@ use results::{Metric, metrics};
 use scenarios::tree::{self, Entry, Node, Place, Value};
 use scenarios::{Overrides, Quantity, Scenario, ScenarioError, Source, Template, nearest, units};
 
-use crate::axis::{self, Axis, Pick, Setting};
+use crate::axis::{self, Axis, Pick};
 use crate::chart_spec::{self, ChartSpec};
 use crate::filter::{Filter, Names};
 use crate::mistakes::Mistakes;
@@ -56,8 +56,6 @@ pub struct Plan {
     pub charts: Vec<ChartSpec>,
     /// What `skmem tune` searches for.
     pub tune: Option<TunePlan>,
-    /// What to read before trusting the rows.
-    pub warnings: Vec<String>,
 }
 
 /// Rows that a plan may have unless its budget says otherwise.
@@ -72,7 +70,7 @@ const KEYS: [&str; 13] = [
 ];
 
 /// How many points are tried to find out whether a value fits any of them.
-const TRIED: usize = 32;
+const TRIED: usize = 512;
 
 impl Plan {
     /// Reads a plan. `find` gives the text of a base that is named: a gallery scenario or a file.
@@ -105,23 +103,14 @@ impl Plan {
     /// What a point sets, as the command line would.
     pub fn overrides(&self, point: &Point, repeat: u32) -> Overrides {
         let mut o = Overrides { seed: Some(self.space.point_seed(point, repeat)), ..Overrides::default() };
-        for (axis, pick) in self.space.axes.iter().zip(&point.picks) {
-            for s in &axis.value(*pick).settings {
-                match s {
-                    Setting::Kernel(k) => o.kernel = Some(k.clone()),
-                    Setting::Seed(n) => o.seed = Some(*n),
-                    Setting::Key(k) => o.set.push(k.clone()),
-                }
-            }
-        }
+        axis::apply(&self.space.axes, &point.picks, &mut o);
         o
     }
 
-    /// The command that runs one repetition of a point alone. `base` is what to call the base if it is written in
-    /// the plan.
+    /// The command that runs one repetition of a point alone; `base` is what `skmem run` calls the base.
     pub fn command(&self, point: &Point, repeat: u32, base: &str) -> String {
         let o = self.overrides(point, repeat);
-        let mut text = format!("skmem run {}", quoted(self.base.word.as_deref().unwrap_or(base)));
+        let mut text = format!("skmem run {}", quoted(base));
         if let Some(kernel) = o.kernel {
             text.push_str(&format!(" --kernel {}", quoted(&kernel)));
         }
@@ -157,11 +146,7 @@ fn read_root(
         return None;
     };
     for e in entries.iter().filter(|e| !KEYS.contains(&e.key.as_str())) {
-        let d = m.error(e.at, format!("`{}` is not a key of a plan", units::shorten(&e.key)));
-        d.help = Some(match nearest(&e.key, KEYS) {
-            Some(near) => format!("did you mean `{near}`?"),
-            None => format!("its keys are {}", KEYS.join(", ")),
-        });
+        m.unknown_key(e, "a plan", &KEYS);
     }
     let text = |key: &str| root.get(key).and_then(|e| e.value.scalar()).map(str::trim);
     let base = read_base(m, source, root, find);
@@ -195,7 +180,6 @@ fn read_root(
         m.error(at, "the base lists several kernels, and the plan does not say which").help =
             Some(format!("add the axis `kernel: [{}]`", base.scenario.kernels.join(", ")));
     }
-    let mut warnings: Vec<String> = base.scenario.warnings.iter().map(|w| w.message.clone()).collect();
     let mut plan = Plan {
         source: Arc::clone(source),
         name: text("name").unwrap_or(source.stem()).to_owned(),
@@ -210,18 +194,35 @@ fn read_root(
         time,
         charts,
         tune,
-        warnings: Vec::new(),
     };
     plan.space.filters = read_filters(m, root, &plan);
     if m.any() {
         return None;
     }
     check_size(m, root, &plan)?;
-    check_values(m, &plan, &mut warnings);
-    warnings.sort();
-    warnings.dedup();
-    plan.warnings = warnings;
+    check_values(m, &plan);
     Some(plan)
+}
+
+/// The base of a plan: what `skmem run PLAN` runs. `None` if the text is no plan.
+///
+/// # Errors
+/// A sentence: the base is not to be had.
+pub fn base_of(
+    source: &Source,
+    find: &dyn Fn(&str) -> Result<Source, String>,
+) -> Option<Result<Source, String>> {
+    // Most texts are scenarios, and need not be read twice.
+    if !source.text().contains("base") {
+        return None;
+    }
+    let root = tree::parse(&Arc::new(source.clone())).ok()?;
+    let base = root.get("base").filter(|_| root.get("axes").is_some())?;
+    match &base.value.value {
+        Value::Scalar(word) => Some(find(word)),
+        Value::Map(_) => Some(Ok(Source::new(source.name(), base.value.block()))),
+        _ => None,
+    }
 }
 
 fn read_base(
@@ -388,10 +389,7 @@ fn read_budget(m: &mut Mistakes, root: &Node) -> (u64, Option<u64>) {
                     m.error(e.value.at, "`time` is a time such as 600s");
                 }
             }
-            other => {
-                m.error(e.at, format!("`{other}` is not a key of `budget`")).help =
-                    Some("its keys are rows, time".to_owned());
-            }
+            _ => m.unknown_key(e, "`budget`", &["rows", "time"]),
         }
     }
     (number(m, &entry.value, "rows", 1, 1 << 40).unwrap_or(MOST_ROWS), time)
@@ -451,40 +449,34 @@ fn check_size(m: &mut Mistakes, root: &Node, plan: &Plan) -> Option<()> {
 }
 
 /// A value that no point can have is a mistake of the plan, not of a run.
-fn check_values(m: &mut Mistakes, plan: &Plan, warnings: &mut Vec<String>) {
+fn check_values(m: &mut Mistakes, plan: &Plan) {
     for (a, axis) in plan.space.axes.iter().enumerate() {
         // Long lists are ranges nearly always: their ends tell.
         let n = axis.values.len();
         let tried: BTreeSet<usize> = if n <= 256 { (0..n).collect() } else { [0, n / 2, n - 1].into() };
         for v in tried {
-            let mut o = Overrides::default();
-            for s in &axis.values[v].settings {
-                match s {
-                    Setting::Kernel(k) => o.kernel = Some(k.clone()),
-                    Setting::Seed(s) => o.seed = Some(*s),
-                    Setting::Key(k) => o.set.push(k.clone()),
-                }
-            }
-            match plan.base.template.resolve(&o) {
-                Ok(s) => warnings.extend(s.warnings.iter().map(|w| w.message.clone())),
-                Err(e) => {
-                    // It may need the company of another axis.
-                    let with = |p: &Point| p.picks[a] == Pick::Listed(v);
-                    let fits = plan
-                        .points()
-                        .take(100_000)
-                        .filter(with)
-                        .take(TRIED)
-                        .any(|p| plan.base.template.resolve(&plan.overrides(&p, 0)).is_ok());
-                    if let (false, Some(d)) = (fits, e.errors().next()) {
-                        let wrong =
-                            m.error(axis.values[v].at, format!("axis `{}`: {}", axis.name, d.message));
-                        wrong.expected.clone_from(&d.expected);
-                        wrong.help.clone_from(&d.help);
-                        break;
-                    }
-                }
+            let value = Pick::Listed(v);
+            let mut alone = Overrides::default();
+            axis::apply(std::slice::from_ref(axis), &[value], &mut alone);
+            let Err(e) = plan.base.template.resolve(&alone) else { continue };
+            if !fits_company(plan, a, value)
+                && let Some(d) = e.errors().next()
+            {
+                let wrong = m.error(axis.values[v].at, format!("axis `{}`: {}", axis.name, d.message));
+                wrong.expected.clone_from(&d.expected);
+                wrong.help.clone_from(&d.help);
+                break;
             }
         }
     }
+}
+
+/// Whether some point with this value of an axis can be run: it may need the company of another axis.
+fn fits_company(plan: &Plan, axis: usize, value: Pick) -> bool {
+    let with = |mut p: Point| {
+        p.picks[axis] = value;
+        p
+    };
+    let company = plan.space.scattered().take(100_000).map(with).filter(|p| plan.space.has(&p.picks));
+    company.take(TRIED).any(|p| plan.base.template.resolve(&plan.overrides(&p, 0)).is_ok())
 }

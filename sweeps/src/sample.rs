@@ -60,7 +60,19 @@ impl Space {
     /// Point number `number`; `None` if a filter leaves it out.
     pub fn point(&self, number: u64) -> Option<Point> {
         let picks = self.picks(number);
-        self.filters.iter().all(|f| f.holds(&picks)).then_some(Point { number, picks })
+        self.has(&picks).then_some(Point { number, picks })
+    }
+
+    /// Whether no filter leaves out a point with these values.
+    pub(crate) fn has(&self, picks: &[Pick]) -> bool {
+        self.filters.iter().all(|f| f.holds(picks))
+    }
+
+    /// All numbers with their values, whatever the filters say, in an order in which the first few come from all over.
+    pub(crate) fn scattered(&self) -> impl Iterator<Item = Point> + '_ {
+        let n = self.numbers().unwrap_or(u64::MAX);
+        let numbers = (0..n).map(move |i| permute(i, n, 0));
+        numbers.map(|number| Point { number, picks: self.picks(number) })
     }
 
     /// The values of point number `number`, whatever the filters say.

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use results::output::{OutputError, is_gone};
 use xxhash_rust::xxh3::Xxh3;
 
+use crate::evaluate::Row;
 use crate::format::Format;
 use crate::manifest::{Done, MANIFEST, Manifest};
 use crate::plan::Plan;
@@ -108,23 +109,25 @@ impl Store {
         Ok(Self { dir: dir.to_owned(), manifest, files, rows: 0, errors: 0 })
     }
 
-    /// Goes on with a folder. Rows that are whole and where they belong stay; what follows them is cut off.
+    /// Goes on with a folder. Rows that are whole and where they belong stay, and `each` sees them; what follows them is cut
+    /// off. Files of the folder go on whether or not they are among `formats`; what one of them lacks, and a format that is
+    /// new, is made of the rows of the longest.
     ///
     /// # Errors
-    /// It is no sweep, belongs to another plan, model or shard, is being written, or cannot be read.
-    pub fn resume(dir: &Path, plan: &Plan, shard: Shard, formats: &[Format]) -> Result<Self, StoreError> {
+    /// It is no sweep, belongs to another plan, model or shard, is being written, was changed after it was complete, or cannot
+    /// be read.
+    pub fn resume(
+        dir: &Path,
+        plan: &Plan,
+        shard: Shard,
+        formats: &[Format],
+        mut each: impl FnMut(&Row),
+    ) -> Result<Self, StoreError> {
         let refuse = |why: String| StoreError::NotResumable { dir: dir.to_owned(), why };
-        if !dir.join(MANIFEST).exists() && dir.is_dir() {
-            // It was stopped before it began.
-            let only_begun = fs::read_dir(dir).map_err(io_error(dir))?.flatten().all(|e| {
-                matches!(e.file_name().to_str(), Some(".writer" | "plan.yaml" | "base.yaml"))
-                    || e.file_name().to_string_lossy().starts_with(".sweep.json")
-            });
-            if only_begun {
-                claim(dir)?;
-                fs::remove_dir_all(dir).map_err(io_error(dir))?;
-                return Self::create(dir, plan, shard, formats);
-            }
+        if is_only_begun(dir)? {
+            claim(dir)?;
+            fs::remove_dir_all(dir).map_err(io_error(dir))?;
+            return Self::create(dir, plan, shard, formats);
         }
         let there = Manifest::read(dir).map_err(refuse)?;
         let manifest = Manifest::new(plan, shard);
@@ -134,40 +137,45 @@ impl Store {
         if there.shard != manifest.shard {
             return Err(refuse(format!("it is shard {}, not {}", there.shard, manifest.shard)));
         }
+        for (name, expected) in there.done.iter().flat_map(|d| &d.files) {
+            let path = dir.join(name);
+            if path.exists() && digest(&path).map_err(io_error(&path))? != *expected {
+                let why =
+                    format!("{name} was changed after it was complete; without it its rows are run again");
+                return Err(refuse(why));
+            }
+        }
         claim(dir)?;
+        // What does not decide the rows may have changed since: comments, charts.
+        let path = dir.join("plan.yaml");
+        fs::write(&path, plan.source.text()).map_err(io_error(&path))?;
         let mut files = Vec::new();
-        for format in formats {
-            let (done, path) = (dir.join(format.file()), growing(dir, *format));
+        for format in Format::ALL {
+            let (done, path) = (dir.join(format.file()), growing(dir, format));
             if done.exists() {
                 fs::rename(&done, &path).map_err(io_error(&done))?;
             }
-            let mut file = OpenOptions::new()
-                .read(true)
-                .write(true)
-                .create(true)
-                .truncate(false)
-                .open(&path)
-                .map_err(io_error(&path))?;
-            let kept = keep_whole(&mut file, *format, plan, shard).map_err(io_error(&path))?;
-            files.push((*format, path, file, kept));
-        }
-        // Several files go on from where the shortest ends.
-        let rows = files.iter().map(|(.., kept)| kept.len()).min().unwrap_or(0);
-        let mut store =
-            Self { dir: dir.to_owned(), manifest, files: Vec::new(), rows: rows as u64, errors: 0 };
-        for (at, (format, path, mut file, kept)) in files.into_iter().enumerate() {
-            let end = if rows == 0 { format.header(plan).len() as u64 } else { kept.end(rows) };
-            if at == 0 {
-                store.errors = kept.errors(rows);
+            if path.exists() || formats.contains(&format) {
+                files.push(Growing::open(format, path, plan, shard)?);
             }
-            file.set_len(end).map_err(io_error(&path))?;
-            file.seek(SeekFrom::Start(end)).map_err(io_error(&path))?;
-            if rows == 0 {
-                file.seek(SeekFrom::Start(0)).map_err(io_error(&path))?;
-                file.write_all(&format.header(plan)).map_err(io_error(&path))?;
-            }
-            store.files.push((format, path, BufWriter::with_capacity(BUFFER, file)));
         }
+        let longest = files.iter().enumerate().max_by_key(|(at, f)| (f.rows, std::cmp::Reverse(*at)));
+        let source = longest.map(|(_, f)| (f.format, f.path.clone(), f.rows));
+        let mut store = Self { dir: dir.to_owned(), manifest, files: Vec::new(), rows: 0, errors: 0 };
+        if let Some((format, path, rows)) = source {
+            store.rows = rows;
+            let file = File::open(&path).map_err(io_error(&path))?;
+            let mut reader = Rows::of(file, format, plan, shard).map_err(io_error(&path))?;
+            for number in 0..rows {
+                let Some((row, _)) = reader.next().map_err(io_error(&path))? else { break };
+                store.errors += u64::from(row.result.is_err());
+                each(&row);
+                for f in files.iter_mut().filter(|f| f.rows <= number) {
+                    f.file.write_all(&f.format.row(plan, &row)).map_err(io_error(&f.path))?;
+                }
+            }
+        }
+        store.files = files.into_iter().map(|f| (f.format, f.path, f.file)).collect();
         Ok(store)
     }
 
@@ -262,67 +270,79 @@ fn claim(dir: &Path) -> Result<(), StoreError> {
     fs::write(&path, own.to_string()).map_err(io_error(&path))
 }
 
-/// How many rows of a file are whole, and where some of them end.
-struct Kept {
-    rows: usize,
-    errors: u64,
-    /// Ends of the last rows, and errors up to there: other files may be that much shorter.
-    ends: std::collections::VecDeque<(u64, u64)>,
+/// Whether a folder was stopped before it began: it is nobody's yet.
+fn is_only_begun(dir: &Path) -> Result<bool, StoreError> {
+    if dir.join(MANIFEST).exists() || !dir.is_dir() {
+        return Ok(false);
+    }
+    let known = |name: &str| {
+        matches!(name, WRITER | "plan.yaml" | "base.yaml") || name.starts_with(&format!(".{MANIFEST}"))
+    };
+    Ok(fs::read_dir(dir).map_err(io_error(dir))?.flatten().all(|e| known(&e.file_name().to_string_lossy())))
 }
 
-impl Kept {
-    const fn len(&self) -> usize {
-        self.rows
-    }
+/// A file that goes on behind its last whole row.
+struct Growing {
+    format: Format,
+    path: PathBuf,
+    file: BufWriter<File>,
+    /// Rows that are whole.
+    rows: u64,
+}
 
-    fn at(&self, rows: usize) -> (u64, u64) {
-        let back = self.rows - rows;
-        let index = self.ends.len().checked_sub(back + 1);
-        index.and_then(|i| self.ends.get(i)).copied().unwrap_or((0, 0))
-    }
-
-    fn end(&self, rows: usize) -> u64 {
-        self.at(rows).0
-    }
-
-    fn errors(&self, rows: usize) -> u64 {
-        if rows == self.rows { self.errors } else { self.at(rows).1 }
+impl Growing {
+    fn open(format: Format, path: PathBuf, plan: &Plan, shard: Shard) -> Result<Self, StoreError> {
+        let open = || OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path);
+        let (mut rows, mut end) = (0, 0);
+        let mut reader =
+            Rows::of(open().map_err(io_error(&path))?, format, plan, shard).map_err(io_error(&path))?;
+        while let Some((_, at)) = reader.next().map_err(io_error(&path))? {
+            rows += 1;
+            end = at;
+        }
+        let mut file = open().map_err(io_error(&path))?;
+        if file.metadata().map_err(io_error(&path))?.len() != end {
+            file.set_len(end).map_err(io_error(&path))?;
+        }
+        file.seek(SeekFrom::Start(end)).map_err(io_error(&path))?;
+        let mut file = BufWriter::with_capacity(BUFFER, file);
+        if rows == 0 {
+            file.write_all(&format.header(plan)).map_err(io_error(&path))?;
+        }
+        Ok(Self { format, path, file, rows })
     }
 }
 
-/// Reads the rows of a file as far as they are whole and those of the plan.
-fn keep_whole(file: &mut File, format: Format, plan: &Plan, shard: Shard) -> io::Result<Kept> {
-    file.seek(SeekFrom::Start(0))?;
-    let mut reader = BufReader::with_capacity(BUFFER, file);
-    let header = format.header(plan);
-    let mut kept = Kept { rows: 0, errors: 0, ends: std::collections::VecDeque::new() };
-    let mut head = vec![0; header.len()];
-    if reader.read_exact(&mut head).is_err() || head != header {
-        return Ok(kept);
+/// The rows of a file as far as they are whole and those of the plan.
+struct Rows<'p> {
+    plan: &'p Plan,
+    format: Format,
+    reader: BufReader<File>,
+    work: Box<dyn Iterator<Item = (Point, u32)> + 'p>,
+    line: Vec<u8>,
+    /// End of the last row.
+    at: u64,
+    /// Whether the file begins as it should.
+    headed: bool,
+}
+
+impl<'p> Rows<'p> {
+    fn of(file: File, format: Format, plan: &'p Plan, shard: Shard) -> io::Result<Self> {
+        let mut reader = BufReader::with_capacity(BUFFER, file);
+        let header = format.header(plan);
+        let mut head = Vec::new();
+        reader.by_ref().take(header.len() as u64).read_to_end(&mut head)?;
+        let (at, headed) = (header.len() as u64, head == header);
+        Ok(Self { plan, format, reader, work: Box::new(work(plan, shard)), line: Vec::new(), at, headed })
     }
-    let mut at = header.len() as u64;
-    let mut line = Vec::new();
-    for (point, repeat) in work(plan, shard) {
-        line.clear();
-        let n = reader.read_until(b'\n', &mut line)?;
-        if n == 0 || line.last() != Some(&b'\n') || format.key(&line) != Some((point.number, repeat)) {
-            break;
-        }
-        at += n as u64;
-        kept.rows += 1;
-        // A row without error ends in an empty field.
-        let fine: &[u8] = match format {
-            Format::Csv => b",\n",
-            Format::JsonLines => b"\"error\":null}\n",
-        };
-        kept.errors += u64::from(!line.ends_with(fine));
-        kept.ends.push_back((at, kept.errors));
-        // Files differ by no more than what two buffers hold.
-        if kept.ends.len() > 16_384 {
-            kept.ends.pop_front();
-        }
+
+    /// The next row and where it ends.
+    fn next(&mut self) -> io::Result<Option<(Row, u64)>> {
+        let Some((point, repeat)) = self.work.next().filter(|_| self.headed) else { return Ok(None) };
+        self.line.clear();
+        self.at += self.reader.read_until(b'\n', &mut self.line)? as u64;
+        Ok(self.format.read(self.plan, &self.line, point, repeat).map(|row| (row, self.at)))
     }
-    Ok(kept)
 }
 
 /// The rows of a shard, in order.

@@ -12,8 +12,8 @@ use std::sync::atomic::AtomicBool;
 use results::{Metric, metrics};
 use scenarios::Overrides;
 
-use crate::axis::{Axis, Pick, Setting};
-use crate::evaluate::measure;
+use crate::axis::{self, Axis, Pick};
+use crate::evaluate::{measure, why_not};
 use crate::objective::TunePlan;
 use crate::parallel;
 use crate::plan::Plan;
@@ -106,23 +106,11 @@ fn conditions(plan: &Plan, tune: &TunePlan) -> Vec<Overrides> {
         let point = Point { number, picks: space.picks(number) };
         for repeat in 0..plan.repeat {
             let mut o = Overrides { seed: Some(space.point_seed(&point, repeat)), ..Overrides::default() };
-            set(&mut o, &space.axes, &point.picks);
+            axis::apply(&space.axes, &point.picks, &mut o);
             out.push(o);
         }
     }
     out
-}
-
-fn set(o: &mut Overrides, axes: &[Axis], picks: &[Pick]) {
-    for (axis, pick) in axes.iter().zip(picks) {
-        for s in &axis.value(*pick).settings {
-            match s {
-                Setting::Kernel(k) => o.kernel = Some(k.clone()),
-                Setting::Seed(n) => o.seed = Some(*n),
-                Setting::Key(k) => o.set.push(k.clone()),
-            }
-        }
-    }
 }
 
 /// Picks whose numbers are numbers, so that a value of the list and the same value of a refinement are one.
@@ -151,8 +139,8 @@ fn evaluated(plan: &Plan, tune: &TunePlan, conditions: &[Overrides], picks: Vec<
     };
     for condition in conditions {
         let mut o = condition.clone();
-        set(&mut o, &plan.space.axes, &c.picks);
-        let scenario = plan.base.template.resolve(&o).map_err(|e| e.to_string());
+        axis::apply(&plan.space.axes, &c.picks, &mut o);
+        let scenario = plan.base.template.resolve(&o).map_err(|e| why_not(&e));
         let run = match scenario.and_then(|s| measure(&s, &wanted)) {
             Ok(run) => run,
             Err(e) => {
@@ -234,8 +222,7 @@ fn around(plan: &Plan, best: &[Pick], tried: &BTreeMap<Vec<Pick>, Candidate>) ->
             }));
         }
     }
-    let holds = |p: &Vec<Pick>| plan.space.filters.iter().all(|f| f.holds(p));
-    out.retain(holds);
+    out.retain(|p| plan.space.has(p));
     out
 }
 

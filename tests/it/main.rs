@@ -20,4 +20,6 @@ mod plot;
 mod properties;
 mod support;
 mod sweep;
+mod sweep_plans;
+mod sweep_resume;
 mod tune;

@@ -1,13 +1,13 @@
-//! Sweeps from outside: rows, shards, kills, and what is refused.
+//! Sweeps from outside: rows, shards, single points, charts.
 
 use std::fs;
 use std::path::Path;
 use std::process::Stdio;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::support::{Ran, command, skmem, skmem_in};
 
-const PLAN: &str = "\
+pub(crate) const PLAN: &str = "\
 name: small
 base: budget-overrun
 axes:
@@ -18,17 +18,17 @@ where: ['rx.SO_RCVBUF >= 9 * tx.TCP_MAXSEG or kernel == 7.2']
 measures: [fitted, peak.skmem_r, dropped]
 ";
 
-fn folder(plan: &str) -> tempfile::TempDir {
+pub(crate) fn folder(plan: &str) -> tempfile::TempDir {
     let dir = tempfile::tempdir().unwrap();
     fs::write(dir.path().join("p.yaml"), plan).unwrap();
     dir
 }
 
-fn sweep(dir: &Path, args: &[&str]) -> Ran {
+pub(crate) fn sweep(dir: &Path, args: &[&str]) -> Ran {
     skmem_in(dir, &[&["sweep", "p.yaml"], args].concat())
 }
 
-fn text(dir: &Path, file: &str) -> String {
+pub(crate) fn text(dir: &Path, file: &str) -> String {
     fs::read_to_string(dir.join(file)).unwrap()
 }
 
@@ -87,13 +87,16 @@ axes:
   reader: {slow: {receiver.read.every: 20ms}, fast: {receiver.read.every: 1ms}}
   rx.tcp_rmem[2]: [256KiB, 1MiB]
 ";
-    for plan in [PLAN, inline] {
+    let beside = "base: small.yaml\naxes: {rx.SO_RCVBUF: [8KiB, 16KiB, 32KiB, 64KiB]}\n";
+    for plan in [PLAN, inline, beside] {
         let dir = folder(plan);
         let d = dir.path();
+        fs::write(d.join("small.yaml"), "kernel: 6.1\nstop: {after: 50ms}\n").unwrap();
         sweep(d, &["-o", "out"]).exits(0);
         let rows = text(d, "out/rows.csv");
-        for point in ["1", "3"] {
-            let alone = sweep(d, &["--point", point]).exits(0);
+        // By the plan, and by the folder alone.
+        for (plan, point) in [("p.yaml", "1"), ("p.yaml", "3"), ("out", "3")] {
+            let alone = skmem_in(d, &["sweep", plan, "--point", point]).exits(0);
             let row = cells(&rows, point);
             assert_eq!(cells(&alone.out, point), row);
             let digest = &row[row.len() - 2];
@@ -102,7 +105,7 @@ axes:
             let script = first.replacen("skmem", env!("CARGO_BIN_EXE_skmem"), 1);
             let ran = std::process::Command::new("sh")
                 .args(["-c", &format!("{script} --quiet")])
-                .current_dir(d.join("out"))
+                .current_dir(d)
                 .output()
                 .unwrap();
             let printed = String::from_utf8(ran.stdout).unwrap();
@@ -131,85 +134,6 @@ fn without_digests_the_figures_are_the_same() {
     sweep(d, &["-o", "with", "--resume"]).exits(2).says(&["cannot be mixed"]);
     fs::write(d.join("p.yaml"), format!("{PLAN}digest: perhaps\n")).unwrap();
     sweep(d, &["--dry-run"]).exits(2).says(&["`digest`: `perhaps` is not possible", "on or off"]);
-}
-
-/// Waits until a file has some bytes.
-fn grown(path: &Path, bytes: u64) {
-    let begun = Instant::now();
-    while fs::metadata(path).map_or(0, |m| m.len()) < bytes {
-        assert!(begun.elapsed() < Duration::from_secs(120), "{} does not grow", path.display());
-        std::thread::sleep(Duration::from_millis(2));
-    }
-}
-
-#[test]
-fn a_killed_sweep_goes_on_to_the_bytes_of_an_undisturbed_one() {
-    let long = PLAN.replace("repeat: 2", "repeat: 120");
-    let dir = folder(&long);
-    let d = dir.path();
-    sweep(d, &["-o", "whole", "--format", "both"]).exits(0);
-    let start = |args: &[&str]| {
-        let all = [&["sweep", "p.yaml", "-o", "killed", "--format", "both"], args].concat();
-        command(d, &all).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
-    };
-    let mut child = start(&[]);
-    grown(&d.join("killed/rows.csv.part"), 20_000);
-    child.kill().unwrap();
-    child.wait().unwrap();
-    assert!(!d.join("killed/rows.csv").exists(), "it was done before it was killed");
-    sweep(d, &["-o", "killed", "--format", "both"]).exits(2).says(&["already exists", "--resume"]);
-    // A row that was half written, and a file that is ahead of the other.
-    let part = d.join("killed/rows.jsonl.part");
-    let bytes = fs::read(&part).unwrap();
-    fs::write(&part, &bytes[..bytes.len() * 2 / 3]).unwrap();
-    let ran = sweep(d, &["-o", "killed", "--format", "both", "--resume"]).exits(0);
-    let ran = ran.says(&["rows are there already"]);
-    assert!(ran.out.contains("rows were run now, of which this table is; "), "{}", ran.out);
-    for file in ["rows.csv", "rows.jsonl", "sweep.json"] {
-        assert_eq!(text(d, &format!("killed/{file}")), text(d, &format!("whole/{file}")), "{file}");
-    }
-    // Going on with what is complete changes nothing; with another plan it is refused.
-    sweep(d, &["-o", "killed", "--format", "both", "--resume"]).exits(0);
-    assert_eq!(text(d, "killed/rows.csv"), text(d, "whole/rows.csv"));
-    fs::write(d.join("p.yaml"), long.replace("steps: 12", "steps: 13")).unwrap();
-    sweep(d, &["-o", "killed", "--resume"]).exits(2).says(&["its plan has other axes"]);
-    fs::write(d.join("p.yaml"), &long).unwrap();
-    sweep(d, &["-o", "killed", "--resume", "--shard", "1/2"]).exits(2).says(&["it is shard 1/1, not 1/2"]);
-}
-
-#[cfg(unix)]
-#[test]
-fn ctrl_c_keeps_whole_rows_and_resume_gives_the_bytes_of_an_undisturbed_sweep() {
-    let long = PLAN.replace("repeat: 2", "repeat: 120");
-    let dir = folder(&long);
-    let d = dir.path();
-    sweep(d, &["-o", "whole", "--no-charts"]).exits(0);
-    let whole = text(d, "whole/rows.csv");
-    let child = command(d, &["sweep", "p.yaml", "-o", "stopped"])
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    grown(&d.join("stopped/rows.csv.part"), 20_000);
-    let sent = std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
-    assert!(sent.success());
-    let ended = child.wait_with_output().unwrap();
-    let said = String::from_utf8(ended.stderr).unwrap();
-    assert_eq!(ended.status.code(), Some(130), "{said}");
-    assert!(said.contains("stopped") && said.contains("rows are kept, go on with --resume"), "{said}");
-    // What is there is whole rows, the first of those of the undisturbed sweep; nothing claims to be complete.
-    let kept = text(d, "stopped/rows.csv.part");
-    assert!(kept.ends_with('\n') && kept.len() < whole.len() && whole.starts_with(&kept));
-    let rows = kept.lines().count() - 1;
-    assert!(said.contains(&format!("{rows} rows are kept")), "{said}");
-    assert!(!d.join("stopped/rows.csv").exists() && !d.join("stopped/charts").exists());
-    skmem_in(d, &["merge", "stopped", "-o", "x.csv"]).exits(2).says(&["is not complete", "--resume"]);
-    skmem_in(d, &["chart", "stopped"]).exits(2).says(&["is not complete", "--resume"]);
-    sweep(d, &["-o", "stopped", "--resume", "--no-charts"])
-        .exits(0)
-        .says(&[&format!("{rows} rows are there")]);
-    assert_eq!(text(d, "stopped/rows.csv"), whole);
-    assert_eq!(text(d, "stopped/sweep.json"), text(d, "whole/sweep.json"));
 }
 
 /// Names of the unfinished files of a merge to `all.csv`.
@@ -275,57 +199,6 @@ fn a_point_that_cannot_be_run_is_a_row_with_its_error() {
     let rows = text(dir.path(), "out/rows.csv");
     assert_eq!(cells(&rows, "2")[5], "", "{rows}");
     assert!(rows.lines().nth(3).unwrap().contains("must not descend"), "{rows}");
-}
-
-#[test]
-fn bad_plans_are_refused_before_anything_runs() {
-    let bad = |plan: &str, says: &[&str]| {
-        let dir = folder(plan);
-        sweep(dir.path(), &["-o", "out"]).exits(2).says(says);
-        assert!(!dir.path().join("out").exists());
-    };
-    let with = |rest: &str| format!("base: budget-overrun\n{rest}");
-    bad(&with("axes: {path.rrt: [1ms]}\n"), &["p.yaml:2:8", "rrt", "did you mean `rtt`"]);
-    bad(&with("axes: {path.rtt: []}\n"), &["axis `path.rtt` is empty"]);
-    bad(&with("axes: {}\n"), &["nothing to vary"]);
-    bad(&with("axes: {path.rtt: [10]}\n"), &["has no unit", "did you mean 10ms"]);
-    bad(&with("axes: {rx.nic: [lopback]}\n"), &["lopback", "did you mean `loopback`"]);
-    bad(&with("axes: {kernel: [6.17]}\n"), &["no model of kernel 6.17"]);
-    bad(&with("axes: {path.rtt: {from: 5ms, to: 1ms}}\n"), &["`from` must be less than `to`"]);
-    bad(&with("axes: {path.rtt: [1ms], path.delay: [1ms]}\n"), &["both set the same key"]);
-    bad(
-        &with("axes:\n  rx.tcp_rmem[2]: [1MiB]\n  rx.tcp_rmem: [4096 8192 16384]\n"),
-        &["both set the same key"],
-    );
-    bad(
-        &with("axes:\n  seed: {from: 1, to: 1000000, steps: 100000}\n  path.rtt: {from: 1, to: 9}\n"),
-        &["is no value of it"],
-    );
-    let huge = "axes:\n  path.rtt: {from: 1ms, to: 10s, steps: 100000}\n  rx.SO_RCVBUF: {from: 1kB, to: 1GB, steps: 100000}\nrepeat: 100\n";
-    bad(&with(huge), &["1000000000000 rows", "its budget is 10000000"]);
-    bad(
-        &with("axes: {path.rtt: [1ms, 2ms, 9ms]}\nwhere: [path.rtt < 5ms, path.rtt > 5ms]\n"),
-        &["no point passes", "`path.rtt < 5ms` alone leaves 2", "`path.rtt > 5ms` alone leaves 1"],
-    );
-    bad(&with("axes: {path.rtt: [1ms]}\nwhere: [path.rtt]\n"), &["compares nothing"]);
-    bad(
-        &with("axes: {path.rtt: [1ms, 2ms]}\nwhere: [path.rtt < 5]\n"),
-        &["compares a time with a plain number", "give 5 a unit, such as 5ms"],
-    );
-    bad(
-        &with("axes: {path.rtt: [1ms, 2ms]}\nwhere: [path.rtt * 2 < 64KiB]\n"),
-        &["compares a time with a size"],
-    );
-    bad(&with("axes: {rx.SO_RECVBUF: [16KiB]}\n"), &["p.yaml:2:8", "did you mean `SO_RCVBUF`"]);
-    bad(&with("axes: {path.rtt: [1ms]}\nmeasures: [fited]\n"), &["did you mean `fitted`"]);
-    bad(&with("axes: {path.rtt: [1ms]}\nrepeat: 0\n"), &["`repeat`"]);
-    bad(&with("axis: {path.rtt: [1ms]}\n"), &["did you mean `axes`"]);
-    bad("axes: {path.rtt: [1ms]}\n", &["no `base`"]);
-    bad("base: budget-overun\naxes: {path.rtt: [1ms]}\n", &["did you mean `budget-overrun`"]);
-    bad("base: {kernel: 6.1, path: {rrt: 1ms}}\naxes: {path.rtt: [1ms]}\n", &["p.yaml:1:28", "rrt"]);
-    bad("base: kernel-upgrade\naxes: {path.rtt: [1ms]}\n", &["lists several kernels"]);
-    skmem(&["sweep", "rcvbuf-rtt"]).exits(2).says(&["did you mean `rcvbuf-x-rtt`"]);
-    skmem(&["sweep", "overrun-map", "--shard", "3/2"]).exits(2).says(&["K/N"]);
 }
 
 #[test]

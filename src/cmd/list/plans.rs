@@ -9,7 +9,7 @@ use crate::{plan_input, terminal};
 pub(super) fn text() -> Result<String, Failure> {
     let mut table = terminal::table(&["plan", "rows", "for", "what it asks"]);
     for (name, _) in plans() {
-        let plan = plan_input::plan(name)?;
+        let plan = plan_input::plan(name)?.plan;
         let rows = plan.points().count() as u64 * u64::from(plan.repeat);
         let commands = if plan.tune.is_some() { "tune, sweep" } else { "sweep" };
         // The first sentence of `about`.
