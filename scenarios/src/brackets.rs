@@ -66,7 +66,7 @@ mod tests {
         for (text, at) in [
             ("a: [1, 2\nb: [3]\n", Some(3)),
             ("a: {x: [1, 2}\n", None),
-            ("a: [1,\n  2]\nb: {c: 1\n", Some(16)),
+            ("a: [1,\n  2]\nb: {c: 1\n", Some(15)),
             ("a: [1, 2]\n", None),
             ("rx.tcp_rmem[2: 1\nb: 2\n", None),
             ("{rx.tcp_rmem[2]: 1}\n", None),

@@ -60,5 +60,5 @@ pub use overrides::Overrides;
 pub use resolve::{Scenario, check_unique_names, resolve, resolve_all};
 pub use schema::json_schema;
 pub use source::{DEFAULT_SIZE_LIMIT, LoadError, Source, load_file};
-pub use sysctls::changed_sysctls;
+pub use sysctls::{changed_sysctls, ignored_sysctl};
 pub use template::Template;

@@ -3,6 +3,7 @@
 use sim_core::config::Sysctls;
 use sim_core::linux::{Autotune, CompSack, KernelProfile, PayloadRatio};
 
+use crate::kernel::resolve_kernel;
 use crate::keys::{Key, Kind};
 
 /// One sysctl.
@@ -24,6 +25,11 @@ pub fn changed_sysctls(kernel: &KernelProfile, values: &Sysctls) -> Vec<(&'stati
     let defaults = kernel.default_sysctls();
     let changed = |s: &&Sysctl| (s.ignored)(kernel).is_none() && (s.get)(values) != (s.get)(&defaults);
     SYSCTLS.iter().filter(changed).map(|s| (s.key.name, s.show(values))).collect()
+}
+
+/// Why a kernel ignores a sysctl; `None` if it does not, or if there is no such sysctl or kernel.
+pub fn ignored_sysctl(name: &str, kernel: &str) -> Option<&'static str> {
+    (find(name)?.ignored)(resolve_kernel(kernel).ok()?.profile)
 }
 
 /// The value `-1` in the `[u64; 3]` of a signed sysctl: two's complement of an `i64`.

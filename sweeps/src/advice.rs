@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use scenarios::{Quantity, key_info};
+use scenarios::{Quantity, ignored_sysctl, key_info};
 
 use crate::axis::{self, Setting};
 use crate::objective::{Constraint, TunePlan, quantity};
 use crate::plan::Plan;
-use crate::tune::{Candidate, Tuned};
+use crate::tune::{Candidate, Tuned, kernels};
 
 /// Bytes of a page, in which `tcp_mem` counts.
 const PAGE: u64 = 4096;
@@ -28,17 +28,22 @@ struct Host {
     routes: Vec<(String, String)>,
     options: Vec<(String, String)>,
     others: Vec<(String, String)>,
+    /// Sysctls that some kernels ignore, and why.
+    ignored: BTreeMap<String, String>,
+    /// Those that all do.
+    without_effect: BTreeMap<String, String>,
 }
 
 /// The advice of a search; `None` if nothing fits.
 pub fn advice(plan: &Plan, tune: &TunePlan, found: &Tuned) -> Option<Advice> {
     let best = &found.tried[found.best?];
+    let kernels = kernels(plan, tune, &best.picks);
     let mut hosts: BTreeMap<&str, Host> = BTreeMap::new();
     for (axis, pick) in plan.space.axes.iter().zip(&best.picks) {
         for s in &axis.value(*pick).settings {
             let Setting::Key(text) = s else { continue };
             let Some((key, value)) = text.split_once('=') else { continue };
-            sort_in(plan, &mut hosts, key, value);
+            sort_in(plan, &mut hosts, key, value, &kernels);
         }
     }
     let mut out = Advice::default();
@@ -73,6 +78,9 @@ pub fn advice(plan: &Plan, tune: &TunePlan, found: &Tuned) -> Option<Advice> {
             out.text.push_str(&format!("\nNot a setting of the stack: {key} = {value}\n"));
         }
     }
+    for (sysctl, why) in hosts.values().flat_map(|h| &h.without_effect) {
+        out.text.push_str(&format!("\nNo recommendation for {sysctl}: {why}\n"));
+    }
     out.text.push_str(&back(&hosts));
     Some(out)
 }
@@ -94,7 +102,7 @@ fn indented(text: &str) -> String {
     text.lines().map(|l| format!("    {l}\n")).collect()
 }
 
-fn sort_in(plan: &Plan, hosts: &mut BTreeMap<&str, Host>, key: &str, value: &str) {
+fn sort_in(plan: &Plan, hosts: &mut BTreeMap<&str, Host>, key: &str, value: &str, kernels: &[String]) {
     let Ok(info) = key_info(key) else { return };
     let name = match info.path.split('.').next() {
         Some("receiver") => "receiver",
@@ -115,6 +123,17 @@ fn sort_in(plan: &Plan, hosts: &mut BTreeMap<&str, Host>, key: &str, value: &str
             Some((sysctl, i)) => (sysctl, i.parse::<usize>().ok()),
             None => (sysctl, None),
         };
+        let ignoring: Vec<(&str, &str)> =
+            kernels.iter().filter_map(|k| Some((k.as_str(), ignored_sysctl(sysctl, k)?))).collect();
+        if let Some((_, why)) = ignoring.first() {
+            let names = ignoring.iter().map(|(k, _)| *k).collect::<Vec<_>>().join(", ");
+            let of =
+                if ignoring.len() == kernels.len() { &mut host.without_effect } else { &mut host.ignored };
+            of.insert(sysctl.to_owned(), format!("ignored on {names}: {why}"));
+            if ignoring.len() == kernels.len() {
+                return;
+            }
+        }
         let was = plan.base.template.value(&format!("{name}.sysctl.{sysctl}"), kernel).unwrap_or_default();
         let entry = host.sysctls.entry(sysctl.to_owned()).or_insert_with(|| (was.clone(), was));
         match index {
@@ -142,6 +161,9 @@ fn sysctl_fragment(plan: &Plan, name: &str, host: &Host) -> String {
     }
     let mut text = format!("# {} of the plan {}\n", name, plan.name);
     for (sysctl, (new, old)) in &host.sysctls {
+        if let Some(why) = host.ignored.get(sysctl) {
+            text.push_str(&format!("# {why}\n"));
+        }
         text.push_str(&format!("# was: {old}\n{sysctl} = {new}\n"));
     }
     text
@@ -226,7 +248,7 @@ fn answer(plan: &Plan, tune: &TunePlan, found: &Tuned, best: &Candidate) -> Stri
         ));
     }
     for (i, axis) in plan.space.axes.iter().enumerate() {
-        for c in found.robust(i) {
+        if let Some(c) = found.surer(i) {
             text.push_str(&format!(
                 "beyond it values fit again; all that were tried do from {}={} on ({}): the surer choice\n",
                 axis.name,

@@ -2,12 +2,14 @@
 //!
 //! Every candidate is run under every condition and repetition, with the same seeds for all candidates, so that
 //! candidates differ by their settings alone. One that breaks a constraint in any run, or cannot be run, is out. Of the
-//! others the best objective wins; of equals the one that takes less memory, then the one that comes first. A round
-//! of refinement tries, along every numeric axis, the middles between the best value and its neighbours, alone and in
-//! combination. The order of everything is fixed: the same plan gives the same answer.
+//! others the best objective wins; of equals the one that does not stand between values that fail, then the one that takes
+//! less memory, then the one that comes first. A round of refinement tries, along every numeric axis, the middles between the
+//! best value and its neighbours, alone and in combination. At the end every value of every axis is tried beside the best
+//! ones of the others, so that what is said of its neighbours is so. The order of everything is fixed: the same plan gives the
+//! same answer.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use results::{Metric, metrics};
 use scenarios::Overrides;
@@ -57,11 +59,12 @@ pub fn search(plan: &Plan, tune: &TunePlan, threads: usize, stop: &AtomicBool) -
     let conditions = conditions(plan, tune);
     let mut tried: BTreeMap<Vec<Pick>, Candidate> = BTreeMap::new();
     let mut next: Vec<Vec<Pick>> = plan.points().map(|p| exact(plan, p.picks)).collect();
-    for round in 0..=tune.rounds {
+    // After the rounds of refinement come those that look around; each but the last has found a better candidate.
+    for round in 0.. {
         next.retain(|p| !tried.contains_key(p));
         next.sort();
         next.dedup();
-        if next.is_empty() {
+        if next.is_empty() && round > tune.rounds {
             break;
         }
         let work = std::mem::take(&mut next);
@@ -72,16 +75,31 @@ pub fn search(plan: &Plan, tune: &TunePlan, threads: usize, stop: &AtomicBool) -
         };
         // The sink cannot fail.
         let _ = parallel::ordered(threads, work.into_iter(), stop, run, sink);
-        let Some(best) = best(tune, tried.values()) else { break };
-        if round < tune.rounds {
-            next = around(plan, &best.picks, &tried);
+        let Some(best) = best(tune, &tried) else { break };
+        if stop.load(Ordering::Relaxed) {
+            break;
         }
+        next =
+            if round < tune.rounds { around(plan, &best.picks, &tried) } else { beside(plan, &best.picks) };
     }
     let before = evaluated(plan, tune, &conditions, Vec::new());
-    let chosen = best(tune, tried.values()).map(|b| b.picks.clone());
+    let chosen = best(tune, &tried).map(|b| b.picks.clone());
     let tried: Vec<Candidate> = tried.into_values().collect();
     let best = chosen.and_then(|picks| tried.iter().position(|c| c.picks == picks));
     Tuned { tried, best, before, runs: conditions.len() }
+}
+
+/// The kernels that a candidate is run on.
+pub(crate) fn kernels(plan: &Plan, tune: &TunePlan, picks: &[Pick]) -> Vec<String> {
+    let mut out: Vec<String> = Vec::new();
+    for mut o in conditions(plan, tune) {
+        axis::apply(&plan.space.axes, picks, &mut o);
+        let kernel = o.kernel.unwrap_or_else(|| plan.base.scenario.kernel().to_owned());
+        if !out.contains(&kernel) {
+            out.push(kernel);
+        }
+    }
+    out
 }
 
 fn space_of_conditions(plan: &Plan, tune: &TunePlan) -> Space {
@@ -165,21 +183,51 @@ fn evaluated(plan: &Plan, tune: &TunePlan, conditions: &[Overrides], picks: Vec<
 }
 
 /// The best candidate that fits.
-fn best<'a>(tune: &TunePlan, all: impl Iterator<Item = &'a Candidate>) -> Option<&'a Candidate> {
-    let worth = |c: &Candidate| c.objective.map(|o| if tune.maximize { o } else { o.saturating_neg() });
-    let mut best: Option<&Candidate> = None;
-    for c in all.filter(|c| c.fits) {
-        let better = best
-            .is_none_or(|b| (worth(c), c.memory.saturating_neg()) > (worth(b), b.memory.saturating_neg()));
-        if better {
-            best = Some(c);
-        }
+fn best<'a>(tune: &TunePlan, tried: &'a BTreeMap<Vec<Pick>, Candidate>) -> Option<&'a Candidate> {
+    let most = tried.values().filter(|c| c.fits).map(|c| worth(tune, c)).max()?;
+    let equal = tried.values().filter(|c| c.fits && worth(tune, c) == most);
+    // What fits where nothing fails is sure, and needs no further look.
+    if tried.values().all(|c| c.fits) {
+        return equal.min_by_key(|c| c.memory);
     }
-    best
+    let mut lines: BTreeMap<(usize, Vec<Pick>), Vec<&Candidate>> = BTreeMap::new();
+    for (c, axis) in tried.values().flat_map(|c| (0..c.picks.len()).map(move |axis| (c, axis))) {
+        lines.entry((axis, others(&c.picks, axis))).or_default().push(c);
+    }
+    let unsure = |c: &Candidate| {
+        let chance = |axis: &usize| surer(&lines[&(*axis, others(&c.picks, *axis))], c, *axis).is_some();
+        (0..c.picks.len()).filter(chance).count()
+    };
+    equal.min_by_key(|c| (unsure(c), c.memory))
+}
+
+/// The values of all axes but one.
+fn others(picks: &[Pick], axis: usize) -> Vec<Pick> {
+    picks.iter().enumerate().filter(|(i, _)| *i != axis).map(|(_, p)| *p).collect()
+}
+
+/// The objective, larger for the better.
+fn worth(tune: &TunePlan, c: &Candidate) -> Option<i64> {
+    c.objective.map(|o| if tune.maximize { o } else { o.saturating_neg() })
+}
+
+/// Where numbers on both sides of a candidate fail although the values beyond them fit: the nearest one from which on all
+/// that were tried fit, upwards if there is one.
+fn surer<'a>(along: &[&'a Candidate], c: &Candidate, axis: usize) -> Option<&'a Candidate> {
+    if along.iter().any(|c| matches!(c.picks[axis], Pick::Listed(_))) {
+        return None;
+    }
+    let at = along.iter().position(|o| o.picks == c.picks)?;
+    let (first, last) =
+        (along[..at].iter().position(|c| !c.fits)?, along[at..].iter().rposition(|c| !c.fits)?);
+    along.get(at + last + 1).or_else(|| along[..first].last()).copied()
 }
 
 /// Axes that are refined in combination: 3 to this power candidates.
 const TOGETHER: usize = 4;
+
+/// Values of one axis that are tried beside the best ones of the others.
+const BESIDE: usize = 64;
 
 /// New candidates between a candidate and its neighbours.
 fn around(plan: &Plan, best: &[Pick], tried: &BTreeMap<Vec<Pick>, Candidate>) -> Vec<Vec<Pick>> {
@@ -226,6 +274,21 @@ fn around(plan: &Plan, best: &[Pick], tried: &BTreeMap<Vec<Pick>, Candidate>) ->
     out
 }
 
+/// Every value of each axis beside the best ones of the others.
+fn beside(plan: &Plan, best: &[Pick]) -> Vec<Vec<Pick>> {
+    let mut out = Vec::new();
+    for (i, axis) in plan.space.axes.iter().enumerate() {
+        // A long range has been refined around the best value.
+        for v in (0..axis.values.len()).take(BESIDE) {
+            let mut one = best.to_vec();
+            one[i] = Pick::Listed(v);
+            out.push(exact(plan, one));
+        }
+    }
+    out.retain(|p| plan.space.has(p));
+    out
+}
+
 /// Between two numbers: by ratio if they are far apart, as a number that can be read.
 fn middle(axis: &Axis, a: i64, b: i64) -> i64 {
     let by_ratio = a > 0 && b / a >= 2;
@@ -236,33 +299,21 @@ fn middle(axis: &Axis, a: i64, b: i64) -> i64 {
 impl Tuned {
     /// The best candidate and those that differ from it along this axis alone, in the order of its values.
     pub fn along(&self, axis: usize) -> Vec<&Candidate> {
-        let Some(best) = self.best.map(|b| &self.tried[b]) else { return Vec::new() };
-        let same = |c: &&Candidate| {
-            c.picks.iter().zip(&best.picks).enumerate().all(|(i, (a, b))| i == axis || a == b)
-        };
-        let mut out: Vec<&Candidate> = self.tried.iter().filter(same).collect();
-        out.sort_by_key(|c| c.picks[axis]);
-        out
+        let Some(best) = self.best.map(|b| others(&self.tried[b].picks, axis)) else { return Vec::new() };
+        self.tried.iter().filter(|c| others(&c.picks, axis) == best).collect()
     }
 
-    /// Along an axis, where a value fails although values beyond it fit: the nearest candidate from which on everything that
-    /// was tried fits. What fits before it does so by a chance of timing.
-    pub fn robust(&self, axis: usize) -> Vec<&Candidate> {
-        let Some(best) = self.best.map(|b| &self.tried[b]) else { return Vec::new() };
-        let along = self.along(axis);
-        let Some(at) = along.iter().position(|c| c.picks == best.picks) else { return Vec::new() };
-        if along.iter().any(|c| matches!(c.picks[axis], Pick::Listed(_))) {
-            return Vec::new();
-        }
-        let below = along[..at].iter().position(|c| !c.fits).and_then(|first| along[..first].last());
-        let above = along[at..].iter().rposition(|c| !c.fits).and_then(|last| along[at..].get(last + 1));
-        below.into_iter().chain(above).copied().collect()
+    /// Along an axis, where numbers on both sides of the best one fail although values beyond them fit: the nearest candidate
+    /// from which on everything that was tried fits. What fits before it does so by a chance of timing.
+    pub fn surer(&self, axis: usize) -> Option<&Candidate> {
+        surer(&self.along(axis), &self.tried[self.best?], axis)
     }
 
     /// The best of the candidates that fit and come to another objective than the best one.
     pub fn second(&self, tune: &TunePlan) -> Option<&Candidate> {
         let first = self.tried[self.best?].objective;
-        best(tune, self.tried.iter().filter(|c| c.objective != first))
+        let others = self.tried.iter().filter(|c| c.fits && c.objective != first);
+        others.max_by_key(|c| (worth(tune, c), c.memory.saturating_neg(), std::cmp::Reverse(&c.picks)))
     }
 
     /// Candidates that differ from the best along one axis alone, nearest first on each side, as far as the first that
@@ -273,12 +324,8 @@ impl Tuned {
         for (axis, pick) in best.picks.iter().enumerate() {
             let Pick::Drawn(at) = pick else { continue };
             let mut sides: [Option<(i64, &Candidate)>; 2] = [None, None];
-            for c in self.tried.iter().filter(|c| !c.fits) {
-                let same = c.picks.iter().zip(&best.picks).enumerate().all(|(i, (a, b))| i == axis || a == b);
+            for c in self.along(axis).into_iter().filter(|c| !c.fits) {
                 let Pick::Drawn(n) = c.picks[axis] else { continue };
-                if !same || n == *at {
-                    continue;
-                }
                 let side = &mut sides[usize::from(n > *at)];
                 if side.is_none_or(|(d, _)| (n - at).abs() < d) {
                     *side = Some(((n - at).abs(), c));
@@ -287,5 +334,56 @@ impl Tuned {
             out.extend(sides.into_iter().flatten().map(|(_, c)| (axis, c)));
         }
         out
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::Plan;
+    use scenarios::Source;
+
+    fn candidate(at: i64, objective: i64, fits: bool, memory: i64) -> Candidate {
+        Candidate {
+            picks: vec![Pick::Drawn(at)],
+            objective: Some(objective),
+            runs: Vec::new(),
+            worst: Vec::new(),
+            memory,
+            error: None,
+            fits,
+        }
+    }
+
+    fn chosen(candidates: &[Candidate]) -> Option<Pick> {
+        let text =
+            "base: {kernel: 6.1, stop: {after: 1ms}}\naxes: {path.rtt: [1ms]}\ntune: {maximize: fitted}\n";
+        let plan = Plan::read(&Source::new("p", text), &|_| Err(String::new())).unwrap();
+        let tried = candidates.iter().map(|c| (c.picks.clone(), c.clone())).collect();
+        best(plan.tune.as_ref().unwrap(), &tried).map(|c| c.picks[0])
+    }
+
+    #[test]
+    fn of_equals_the_one_between_values_that_fail_is_not_chosen() {
+        let island = [
+            candidate(1, 5, false, 1),
+            candidate(2, 9, true, 1),
+            candidate(3, 9, false, 1),
+            candidate(4, 9, true, 7),
+            candidate(5, 8, true, 2),
+        ];
+        // 2 takes less memory, but it fits by a chance: from 4 on all do.
+        assert_eq!(chosen(&island), Some(Pick::Drawn(4)));
+        // Where nothing beyond it fits, it is a window and no chance.
+        assert_eq!(chosen(&island[..3]), Some(Pick::Drawn(2)));
+        // A better objective wins all the same.
+        let mut better = island.to_vec();
+        better[1].objective = Some(10);
+        assert_eq!(chosen(&better), Some(Pick::Drawn(2)));
+        // And of sure ones the one that takes less memory.
+        assert_eq!(
+            chosen(&[candidate(1, 9, true, 3), candidate(2, 9, true, 2), candidate(3, 1, false, 1)]),
+            Some(Pick::Drawn(2))
+        );
     }
 }

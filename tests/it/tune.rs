@@ -99,3 +99,50 @@ fn what_cannot_be_met_or_understood_is_said() {
         .says(&["an axis and a condition at once"]);
     skmem(&["tune", "rcvbuf-x-rtt"]).exits(2).says(&["has no `tune`"]);
 }
+
+#[test]
+fn a_setting_that_every_kernel_ignores_is_no_recommendation() {
+    let dir = tempfile::tempdir().unwrap();
+    let tune = |kernels: &str| {
+        let plan = format!(
+            "base: budget-overrun\naxes:\n  rx.tcp_adv_win_scale: [1, 2]\n  rx.SO_RCVBUF: [16KiB, 64KiB]\n\
+             tune: {{maximize: fitted, over: {{kernel: {kernels}}}}}\n"
+        );
+        std::fs::write(dir.path().join("p.yaml"), plan).unwrap();
+        skmem_in(dir.path(), &["tune", "p.yaml"]).exits(0).out
+    };
+    let ignored = tune("[6.18, 7.2]");
+    assert!(
+        ignored
+            .contains("No recommendation for net.ipv4.tcp_adv_win_scale: ignored on 6.18, 7.2: from 6.6 on")
+    );
+    assert!(!ignored.contains("net.ipv4.tcp_adv_win_scale =") && !ignored.contains("sysctl -w"), "{ignored}");
+    let some = tune("[6.1, 7.2]");
+    assert!(
+        some.contains("# ignored on 7.2: from 6.6 on") && some.contains("net.ipv4.tcp_adv_win_scale ="),
+        "{some}"
+    );
+    let none = tune("[5.10, 6.1]");
+    assert!(!none.contains("ignored") && none.contains("net.ipv4.tcp_adv_win_scale ="), "{none}");
+}
+
+#[test]
+fn every_axis_has_a_chart_whatever_was_refined() {
+    // The buffer is refined, and its best value is one that the grid has not.
+    let plan = "base: budget-overrun\naxes:\n  rx.SO_RCVBUF: {from: 8KiB, to: 128KiB, steps: 3, scale: log}\n  \
+                rx.tcp_adv_win_scale: [0, 1]\n  congestion: {a: {sender.congestion: reno}, b: {sender.congestion: cubic}}\n\
+                tune: {maximize: fitted, subject_to: {peak.skmem_r: \"<= 100kB\"}}\n";
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("p.yaml"), plan).unwrap();
+    skmem_in(dir.path(), &["tune", "p.yaml", "-o", "out"]).exits(0);
+    for axis in ["rx.SO_RCVBUF", "rx.tcp_adv_win_scale", "congestion"] {
+        assert!(dir.path().join(format!("out/{axis}.png")).is_file(), "{axis}");
+    }
+    let csv = fs::read_to_string(dir.path().join("out/candidates.csv")).unwrap();
+    let best = fs::read_to_string(dir.path().join("out/answer.txt")).unwrap();
+    let chosen = best.lines().next().unwrap().split("rx.SO_RCVBUF=").nth(1).unwrap();
+    assert!(!["8KiB ", "32KiB ", "128KiB "].iter().any(|grid| chosen.starts_with(grid)), "{best}");
+    // The chosen buffer was tried with every value of the other axes.
+    let row = csv.lines().find(|l| l.ends_with(",true")).unwrap();
+    assert!(row.split(',').count() == 7, "{csv}");
+}
