@@ -1,5 +1,7 @@
 //! Charts of the figures of a sweep: from points and what a chart should show to panels, series and cells.
 
+mod front;
+
 use std::collections::BTreeMap;
 
 use plots::{
@@ -78,6 +80,8 @@ struct View<'a> {
     x: usize,
     color: Option<usize>,
     panels: Vec<usize>,
+    /// Axes over which the worst counts.
+    over: Vec<usize>,
     /// Axes that are held, with the value.
     at: Vec<(usize, usize)>,
 }
@@ -101,7 +105,8 @@ impl<'a> View<'a> {
         let x = spec.x.as_ref().map(axis).transpose()?.unwrap_or(0);
         let color = spec.color.as_ref().map(axis).transpose()?;
         let panels = spec.panels.iter().map(axis).collect::<Result<Vec<_>, _>>()?;
-        Ok(Self { frame, spec, x, color, panels, at })
+        let over = spec.over.iter().map(axis).collect::<Result<Vec<_>, _>>()?;
+        Ok(Self { frame, spec, x, color, panels, over, at })
     }
 
     /// The points of each panel, in the order of the panels' values, with a title.
@@ -173,7 +178,7 @@ pub(crate) fn draw(frame: &Frame, spec: &ChartSpec, size: (u32, u32)) -> Result<
         ChartKind::Points => lines(&view, size, Mark::Dots),
         ChartKind::Heat => heat(&view, size),
         ChartKind::Distribution => distribution(&view, size),
-        ChartKind::Pareto => pareto(&view, size),
+        ChartKind::Pareto => front::draw(&view, size),
     }
 }
 
@@ -299,114 +304,4 @@ fn distribution(v: &View<'_>, size: (u32, u32)) -> Result<Drawn, String> {
     XyChart::from(across, panels, String::new(), v.settings(&what, size))
         .map(|c| Box::new(c.with_columns(v.columns())) as Drawn)
         .map_err(|e| e.to_string())
-}
-
-fn pareto(v: &View<'_>, size: (u32, u32)) -> Result<Drawn, String> {
-    let [first, second] = v.spec.goals.as_slice() else {
-        return Err("a front needs two measures".to_owned());
-    };
-    let ((a, kind_a), (b, kind_b)) = (v.measure(first)?, v.measure(second)?);
-    let mut panels = Vec::new();
-    for (title, points) in v.divided()? {
-        let placed: Vec<(XyPoint, &FramePoint)> = points
-            .into_iter()
-            .filter_map(|p| Some((XyPoint::at(p.spread(a)?.mean, p.spread(b)?.mean), p)))
-            .collect();
-        let mut series: BTreeMap<usize, Vec<XyPoint>> = BTreeMap::new();
-        for (at, p) in &placed {
-            series.entry(v.color.map_or(0, |c| p.picks[c])).or_default().push(*at);
-        }
-        let mut series: Vec<Series> = series
-            .into_iter()
-            .map(|(color, points)| {
-                let axis = v.color.map(|c| &v.frame.axes[c]);
-                Series {
-                    name: axis.map_or_else(|| "a point".to_owned(), |a| label(a, color)),
-                    tone: axis.map_or(Tone::Word(0), |a| tone(a, color)),
-                    mark: Mark::Dots,
-                    points,
-                }
-            })
-            .collect();
-        let mut front = front(&placed, [first.more, second.more]);
-        front.sort_by(|(p, _), (q, _)| p.x.total_cmp(&q.x));
-        let say = |p: &FramePoint| {
-            let varied = |(a, _): &(&FrameAxis, &usize)| a.values.len() > 1;
-            let each = v.frame.axes.iter().zip(&p.picks).filter(varied).map(|(a, i)| label(a, *i));
-            each.collect::<Vec<_>>().join(", ")
-        };
-        let notes = front.iter().map(|(at, p)| (at.x, at.y, say(p))).collect();
-        series.push(Series {
-            name: "not beaten in both".to_owned(),
-            tone: Tone::Ink,
-            mark: Mark::Dashed,
-            points: front.iter().map(|(at, _)| *at).collect(),
-        });
-        series.push(Series {
-            name: String::new(),
-            tone: Tone::Ink,
-            mark: Mark::Rings,
-            points: front.iter().map(|(at, _)| *at).collect(),
-        });
-        let label = said(second);
-        panels.push(XyPanel { title, label, kind: kind_b, series, levels: Vec::new(), notes });
-    }
-    let legend = v.color.map_or_else(String::new, |c| v.frame.axes[c].name.clone());
-    let varied = v.frame.axes.iter().filter(|a| a.values.len() > 1).map(|a| a.name.as_str());
-    let what = format!(
-        "{} and {}; the points beside the line: {}",
-        first.measure,
-        second.measure,
-        varied.collect::<Vec<_>>().join(", ")
-    );
-    let across = Across::Numbers(said(first), kind_a);
-    XyChart::from(across, panels, legend, v.settings(&what, size))
-        .map(|c| Box::new(c.with_columns(v.columns())) as Drawn)
-        .map_err(|e| e.to_string())
-}
-
-fn said(goal: &Goal) -> String {
-    format!("{} ({} is better)", goal.measure, if goal.more { "more" } else { "less" })
-}
-
-/// The points that no other beats in one measure without falling behind in the other. Equal points are one.
-fn front<'a>(placed: &[(XyPoint, &'a FramePoint)], more: [bool; 2]) -> Vec<(XyPoint, &'a FramePoint)> {
-    let worth = |p: &XyPoint| [if more[0] { p.x } else { -p.x }, if more[1] { p.y } else { -p.y }];
-    let mut sorted: Vec<&(XyPoint, &FramePoint)> = placed.iter().collect();
-    sorted.sort_by(|(p, _), (q, _)| {
-        let ([p0, p1], [q0, q1]) = (worth(p), worth(q));
-        q0.total_cmp(&p0).then(q1.total_cmp(&p1))
-    });
-    let mut best = f64::NEG_INFINITY;
-    let mut out = Vec::new();
-    for (p, point) in sorted {
-        let [_, second] = worth(p);
-        if second > best {
-            best = second;
-            out.push((*p, *point));
-        }
-    }
-    out
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_front_has_what_nothing_beats_in_both() {
-        let point = FramePoint { picks: Vec::new(), values: Vec::new() };
-        let placed: Vec<(XyPoint, &FramePoint)> =
-            [(1.0, 1.0), (2.0, 5.0), (3.0, 3.0), (3.0, 9.0), (4.0, 9.0), (2.0, 5.0)]
-                .map(|(x, y)| (XyPoint::at(x, y), &point))
-                .to_vec();
-        let found = |more| {
-            let mut f: Vec<(f64, f64)> = front(&placed, more).iter().map(|(p, _)| (p.x, p.y)).collect();
-            f.sort_by(|a, b| a.0.total_cmp(&b.0));
-            f
-        };
-        assert_eq!(found([true, false]), [(1.0, 1.0), (3.0, 3.0), (4.0, 9.0)]);
-        assert_eq!(found([true, true]), [(4.0, 9.0)]);
-        assert_eq!(found([false, true]), [(1.0, 1.0), (2.0, 5.0), (3.0, 9.0)]);
-    }
 }

@@ -25,6 +25,7 @@ mod overlay;
 mod panel_grid;
 mod panels;
 mod picture;
+mod placing;
 mod polyline;
 mod raster;
 mod rows;

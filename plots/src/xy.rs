@@ -9,6 +9,7 @@ use crate::heading::{ChartSettings, printable, shorten};
 use crate::layout::{Layout, Rect};
 use crate::panel_grid::{MAX_GRID, PanelGrid, fitting};
 use crate::picture::{self, Drawing};
+use crate::placing::Obstacles;
 use crate::polyline::{Point, dashes, thin};
 use crate::scale::{Kind, Scale};
 use crate::tones;
@@ -190,21 +191,18 @@ impl XyChart {
         for (v, _) in self.ticks(&over, at, l) {
             p.line(&[(x(v), at.y), (x(v), at.bottom())], GRID, u(1))?;
         }
-        if let Some((v, name)) = &self.upright {
-            p.line(&[(x(*v), at.y), (x(*v), at.bottom())], FRAME, u(3))?;
-            let right = x(*v) > at.x + at.w / 2;
-            let (h, dx) = if right { (HPos::Right, -u(8)) } else { (HPos::Left, u(8)) };
-            // Once is enough.
-            if std::ptr::eq(panel, &self.panels[0]) {
-                p.text(&printable(name), (x(*v) + dx, at.y + u(6)), Type::new(u(18), h, VPos::Top))?;
-            }
+        let mut obstacles = Obstacles::default();
+        if let Some((v, _)) = &self.upright {
+            let line = [(x(*v), at.y), (x(*v), at.bottom())];
+            p.line(&line, FRAME, u(3))?;
+            obstacles.line(&line);
         }
-        for (v, name) in &panel.levels {
-            for dash in dashes(&[(at.x, y(*v)), (at.right(), y(*v))], f64::from(u(12)), f64::from(u(8))) {
+        for (v, _) in &panel.levels {
+            let line = [(at.x, y(*v)), (at.right(), y(*v))];
+            for dash in dashes(&line, f64::from(u(12)), f64::from(u(8))) {
                 p.line(&dash, INK, u(2))?;
             }
-            let kind = Type::new(u(18), HPos::Left, VPos::Bottom);
-            p.text(&printable(name), (at.x + u(8), y(*v) - u(4)), kind)?;
+            obstacles.line(&line);
         }
         p.frame(at, FRAME, u(2))?;
         // Whiskers of several series stand beside each other.
@@ -214,43 +212,70 @@ impl XyChart {
         for (i, s) in panel.series.iter().enumerate() {
             let off = (2 * i as i32 - (n - 1)) * aside / 2;
             series(p, l, s, &|v| x(v) + off, &|v| y(v))?;
+            let points: Vec<Point> = s.points.iter().map(|q| (x(q.x) + off, y(q.y))).collect();
+            match s.mark {
+                Mark::Line | Mark::Dashed => obstacles.line(&points),
+                _ => obstacles.points(&points),
+            }
         }
-        self.notes(p, l, at, panel, &|v| x(v), &|v| y(v))
+        self.texts(p, l, at, panel, obstacles, &|v| x(v), &|v| y(v))
     }
 
-    /// Texts beside points, as far as they cover neither each other nor leave the panel.
-    fn notes<DB: DrawingBackend>(
+    /// The names of levels and of the marked place, and the texts beside points as far as there is room: where nothing that
+    /// is drawn crosses them, if there is such a place.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "the scales and what lies on them belong together here alone"
+    )]
+    fn texts<DB: DrawingBackend>(
         &self,
         p: &Painter<'_, DB>,
         l: &Layout,
         at: Rect,
         panel: &XyPanel,
+        mut obstacles: Obstacles,
         x: &dyn Fn(f64) -> i32,
         y: &dyn Fn(f64) -> i32,
     ) -> Result<(), ChartError> {
         let u = |n| l.unit(n);
-        let kind = Type::new(u(17), HPos::Left, VPos::Top);
-        let mut taken: Vec<Rect> = Vec::new();
+        let inside = Rect { x: at.x + 1, y: at.y + 1, w: at.w - 2, h: at.h - u(4) };
+        let kind = Type::new(u(18), HPos::Left, VPos::Top);
+        let h = u(22);
+        // Once is enough.
+        if let Some((v, name)) = self.upright.as_ref().filter(|_| std::ptr::eq(panel, &self.panels[0])) {
+            let text = printable(name);
+            let w = text_width(&text, kind);
+            let rows = [at.y + u(6), at.bottom() - h - u(6), at.y + at.h / 2 - h / 2];
+            let sides = [x(*v) + u(8), x(*v) - u(8) - w];
+            let places = rows.into_iter().flat_map(|y| sides.map(|x| Rect { x, y, w, h }));
+            if let Some(r) = obstacles.place(places, inside) {
+                p.text(&text, (r.x, r.y), kind)?;
+            }
+        }
+        for (v, name) in &panel.levels {
+            let text = printable(name);
+            let w = text_width(&text, kind);
+            let (left, right) = (at.x + u(8), at.right() - w - u(8));
+            let across = (0..=8).map(|i| left + (right - left) * i / 8);
+            let places = across.flat_map(|x| [y(*v) - h - u(3), y(*v) + u(5)].map(|y| Rect { x, y, w, h }));
+            if let Some(r) = obstacles.place(places, inside) {
+                p.text(&text, (r.x, r.y), kind)?;
+            }
+        }
+        let (kind, h) = (Type::new(u(17), HPos::Left, VPos::Top), u(20));
         for (nx, ny, text) in &panel.notes {
             let text = printable(text);
-            let (w, h) = (text_width(&text, kind), u(20));
+            let w = text_width(&text, kind);
             let (px, py) = (x(*nx), y(*ny));
-            let places = [
-                (px + u(12), py + u(6)),
-                (px - w - u(12), py - h - u(6)),
-                (px + u(12), py - h - u(6)),
-                (px - w - u(12), py + u(6)),
-            ];
-            let inside = |r: &Rect| {
-                r.x > at.x && r.right() < at.right() && r.y > at.y && r.bottom() < at.bottom() - u(4)
-            };
-            let free = places
-                .iter()
-                .map(|(x, y)| Rect { x: *x, y: *y, w, h })
-                .find(|r| inside(r) && taken.iter().all(|t| !t.overlaps(r)));
-            let Some(r) = free else { continue };
-            p.text(&text, (r.x, r.y), kind)?;
-            taken.push(r);
+            let (right, left, middle) = (px + u(14), px - w - u(14), px - w / 2);
+            let (below, above) = (py + u(6), py - h - u(6));
+            let beside = [(right, below), (left, above), (right, above), (left, below)];
+            let further =
+                [(middle, py - h - u(16)), (middle, py + u(16)), (right, py - h / 2), (left, py - h / 2)];
+            let places = beside.into_iter().chain(further).map(|(x, y)| Rect { x, y, w, h });
+            if let Some(r) = obstacles.place(places, inside) {
+                p.text(&text, (r.x, r.y), kind)?;
+            }
         }
         Ok(())
     }

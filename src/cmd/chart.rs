@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use plots::ChartSettings;
 use results::output::write_file;
 use scenarios::{DEFAULT_SIZE_LIMIT, load_file};
-use sweeps::{ChartKind, ChartSpec, Frame, Plan, default_charts};
+use sweeps::{ChartKind, ChartSpec, Frame, Plan, default_charts, files};
 
 use crate::failure::{Failure, write_failure};
 use crate::{sweep_charts, terminal};
@@ -47,6 +47,9 @@ pub(crate) struct Args {
     /// A panel for each value of these
     #[arg(long, value_name = "AXIS", value_delimiter = ',', requires = "kind")]
     panels: Vec<String>,
+    /// Of a front: a point counts by its worst over these
+    #[arg(long, value_name = "AXIS", value_delimiter = ',', requires = "kind")]
+    over: Vec<String>,
     /// Only the points with this value of an axis; may be given several times
     #[arg(long, value_name = "AXIS=VALUE", requires = "kind")]
     at: Vec<String>,
@@ -130,12 +133,12 @@ fn write_all(frame: &Frame, specs: &[ChartSpec], folder: &Path, size: (u32, u32)
     }
     let shown = folder.display().to_string();
     std::fs::create_dir_all(folder).map_err(write_failure(&shown))?;
-    for spec in specs {
-        let drawn = sweep_charts::draw(frame, spec, size)
-            .map_err(|e| Failure::BadInput(format!("{}: {e}", spec.file())))?;
+    for (spec, name) in specs.iter().zip(files(specs)) {
+        let drawn =
+            sweep_charts::draw(frame, spec, size).map_err(|e| Failure::BadInput(format!("{name}: {e}")))?;
         for (svg, ending) in [(true, "svg"), (false, "png")] {
             let picture = drawn.bytes(svg).map_err(|e| Failure::BadInput(e.to_string()))?;
-            write(&folder.join(format!("{}.{ending}", spec.file())), &picture)?;
+            write(&folder.join(format!("{name}.{ending}")), &picture)?;
         }
     }
     Ok(specs.len())
@@ -165,6 +168,7 @@ fn asked(args: &Args) -> Result<Option<ChartSpec>, String> {
     spec.x.clone_from(&args.x);
     spec.color.clone_from(&args.color);
     spec.panels.clone_from(&args.panels);
+    spec.over.clone_from(&args.over);
     for text in &args.at {
         let Some((axis, value)) = text.split_once('=') else {
             return Err(format!("--at {text}: expected AXIS=VALUE, such as kernel=6.1"));

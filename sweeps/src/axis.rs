@@ -128,6 +128,11 @@ impl Axis {
         self.key.as_ref().is_some_and(|k| k.path == "seed")
     }
 
+    /// Whether it is something that an administrator or a program finds rather than chooses: path, kernel, device, traffic.
+    pub fn is_condition(&self) -> bool {
+        !self.claims.iter().all(|c| is_setting(c))
+    }
+
     /// Whether it sets the kernel.
     pub fn sets_kernel(&self) -> bool {
         self.claims.iter().any(|c| c == "kernel")
@@ -166,6 +171,12 @@ impl Axis {
         let settings = self.key.iter().filter_map(|k| Setting::new(k, &self.name, &label).ok()).collect();
         AxisValue { label, number: Some(n), settings, at: self.at }
     }
+}
+
+/// Whether a key, by its claim, is one that an administrator or a program chooses.
+pub(crate) fn is_setting(claim: &str) -> bool {
+    let groups = [".sysctl.", ".sockopt.", ".route.", ".offload.", ".congestion"];
+    groups.iter().any(|g| claim.contains(g)) || claim.starts_with("host.tcp_mem")
 }
 
 /// Adds what these values set, one of each axis, as the command line would.

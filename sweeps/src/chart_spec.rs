@@ -59,6 +59,8 @@ pub struct ChartSpec {
     pub color: Option<String>,
     /// The axes of the panels.
     pub panels: Vec<String>,
+    /// Of a front the axes over which a point counts by its worst.
+    pub over: Vec<String>,
     /// Axes that are held, with their values.
     pub at: Vec<(String, String)>,
 }
@@ -92,12 +94,13 @@ impl ChartSpec {
     /// A sentence.
     pub fn new(kind: ChartKind, words: &[&str]) -> Result<Self, String> {
         let goals = goals(kind, words)?;
-        Ok(Self { kind, goals, x: None, color: None, panels: Vec::new(), at: Vec::new() })
+        Ok(Self { kind, goals, x: None, color: None, panels: Vec::new(), over: Vec::new(), at: Vec::new() })
     }
 
     /// The axes it names.
     fn axes(&self) -> impl Iterator<Item = &String> {
-        self.x.iter().chain(&self.color).chain(&self.panels).chain(self.at.iter().map(|(name, _)| name))
+        let named = self.x.iter().chain(&self.color).chain(&self.panels).chain(&self.over);
+        named.chain(self.at.iter().map(|(name, _)| name))
     }
 
     /// Whether everything it names is there, and once.
@@ -114,6 +117,12 @@ impl ChartSpec {
                 return Err(missing("measure", &goal.measure, measures));
             }
         }
+        if !self.over.is_empty() && self.kind != ChartKind::Pareto {
+            return Err(format!("`{}` has no worst: `over` is for `pareto`", self.kind.name()));
+        }
+        if self.x.is_some() && self.kind == ChartKind::Pareto {
+            return Err("a front has a measure across, and no axis `x`".to_owned());
+        }
         let mut seen: Vec<&str> = Vec::new();
         for name in self.axes() {
             if !axes.contains(&name.as_str()) {
@@ -127,8 +136,8 @@ impl ChartSpec {
         Ok(())
     }
 
-    /// A name for its file.
-    pub fn file(&self) -> String {
+    /// A name for its file; charts of one measure may have the same (see [`files`]).
+    fn file(&self) -> String {
         let measures: Vec<&str> = self.goals.iter().map(|g| g.measure.as_str()).collect();
         let mut name = format!("{}-{}", self.kind.name(), measures.join("-"));
         if self.kind == ChartKind::Points {
@@ -141,7 +150,8 @@ impl ChartSpec {
     }
 
     /// Chooses the axes it does not name: across the numeric axis with the most values, as colour one with few values, the
-    /// rest as panels as long as there is room; what is left is held at its first value.
+    /// rest as panels as long as there is room; what is left is held at its first value. Of a front the conditions are panels,
+    /// and those without room count by their worst.
     pub fn filled(&self, frame: &Frame) -> Self {
         let mut spec = self.clone();
         let size = |i: usize| frame.axes[i].values.len();
@@ -153,6 +163,21 @@ impl ChartSpec {
             best.map(|i| frame.axes[i].name.clone())
         };
         if spec.kind == ChartKind::Pareto {
+            // What nobody chooses is no candidate of a front: each condition has a front of its own, or the worst counts.
+            let mut conditions: Vec<usize> =
+                left.iter().copied().filter(|i| frame.axes[*i].condition).collect();
+            left.retain(|i| !frame.axes[*i].condition);
+            conditions.sort_by_key(|i| size(*i));
+            let mut room = plots_at_most(&spec.panels, frame);
+            for i in conditions {
+                let name = frame.axes[i].name.clone();
+                if size(i) <= room {
+                    room /= size(i);
+                    spec.panels.push(name);
+                } else {
+                    spec.over.push(name);
+                }
+            }
             let words = left.iter().copied().filter(|i| size(*i) <= FEW).min_by_key(|i| (numeric(*i), *i));
             spec.color = spec.color.or_else(|| take(&mut left, words));
             return spec;
@@ -183,6 +208,18 @@ impl ChartSpec {
     }
 }
 
+/// Names for the files of these charts: what they show; of several that show the same measure the later ones have a number.
+pub fn files(specs: &[ChartSpec]) -> Vec<String> {
+    let mut out: Vec<String> = Vec::new();
+    for spec in specs {
+        let name = spec.file();
+        let numbered = (2..).map(|n| format!("{name}-{n}"));
+        let free = [name.clone()].into_iter().chain(numbered).find(|n| !out.contains(n));
+        out.extend(free);
+    }
+    out
+}
+
 /// Lines of one panel that can be told apart.
 pub const FEW: usize = 8;
 
@@ -209,6 +246,7 @@ pub fn default_charts(frame: &Frame) -> Vec<ChartSpec> {
         x: None,
         color: None,
         panels: Vec::new(),
+        over: Vec::new(),
         at: Vec::new(),
     };
     let mut out = Vec::new();
@@ -254,9 +292,8 @@ pub(crate) fn read(m: &mut Mistakes, entry: &Entry, axes: &[&str], measures: &[&
     for item in items {
         let Some(spec) = read_one(m, item) else { continue };
         match spec.check(axes, measures) {
-            Ok(()) if out.iter().any(|o| o.file() == spec.file()) => {
-                m.error(item.at, "the same chart twice").help =
-                    Some("charts of one measure differ by `at`".to_owned());
+            Ok(()) if out.contains(&spec) => {
+                m.error(item.at, "the same chart twice");
             }
             Ok(()) => out.push(spec),
             Err(why) => {
@@ -276,14 +313,17 @@ fn read_one(m: &mut Mistakes, node: &Node) -> Option<ChartSpec> {
     let kind =
         |e: &Entry| ChartKind::ALL.iter().find(|(name, _)| *name == e.key).map(|(_, k)| (*k, e.clone()));
     let found: Vec<(ChartKind, Entry)> = entries.iter().filter_map(kind).collect();
-    let others = ["x", "color", "y", "panels", "at"];
+    let others = ["x", "color", "y", "panels", "over", "at"];
     if let Some(e) =
         entries.iter().find(|e| !others.contains(&e.key.as_str()) && !kinds().any(|k| k == e.key))
     {
         let near = nearest(&e.key, kinds().chain(others));
         m.error(e.at, format!("`{}` is not a key of a chart", e.key)).help = Some(match near {
             Some(near) => format!("did you mean `{near}`?"),
-            None => format!("one of {}; and x, color, y, panels, at", kinds().collect::<Vec<_>>().join(", ")),
+            None => format!(
+                "one of {}; and x, color, y, panels, over, at",
+                kinds().collect::<Vec<_>>().join(", ")
+            ),
         });
         return None;
     }
@@ -311,6 +351,7 @@ fn read_one(m: &mut Mistakes, node: &Node) -> Option<ChartSpec> {
             "x" => spec.x = e.value.scalar().map(str::to_owned),
             "color" | "y" => spec.color = e.value.scalar().map(str::to_owned),
             "panels" => spec.panels = list(&e.value),
+            "over" => spec.over = list(&e.value),
             "at" => {
                 let Value::Map(held) = &e.value.value else {
                     m.error(e.value.at, "`at` is a mapping of axes to values");

@@ -6,6 +6,7 @@ use std::path::Path;
 use results::metrics::{self, MetricUnit};
 use scenarios::{Quantity, key_info};
 
+use crate::axis::is_setting;
 use crate::format::Format;
 use crate::manifest::Manifest;
 use crate::statistics::Spread;
@@ -28,6 +29,9 @@ pub struct FrameAxis {
     pub quantity: Quantity,
     /// Numbers in ascending order, words in the order in which they occur.
     pub values: Vec<FrameValue>,
+    /// Whether it is a condition rather than a setting that one could choose; of a bundle in a file without its folder that
+    /// is not known, and it counts as a setting.
+    pub condition: bool,
 }
 
 impl FrameAxis {
@@ -102,6 +106,7 @@ impl Frame {
         };
         let (axes, measures): (Vec<usize>, Vec<usize>) =
             (0..head.len()).filter(|i| !own.contains(&head[*i].as_str())).partition(|i| is_axis(&head[*i]));
+        let conditions = manifest.as_ref().map(|m| m.conditions.clone());
         let mut frame = Self {
             name: manifest.map_or_else(
                 || file.file_stem().map_or_else(String::new, |s| s.to_string_lossy().into_owned()),
@@ -141,7 +146,10 @@ impl Frame {
         // Numbers in ascending order.
         let mut moved: Vec<Vec<usize>> = Vec::new();
         for (i, words) in axes.iter().zip(words) {
-            let (axis, to) = axis(&head[*i], words);
+            let (mut axis, to) = axis(&head[*i], words);
+            if let Some(known) = &conditions {
+                axis.condition = known.contains(&axis.name);
+            }
             frame.axes.push(axis);
             moved.push(to);
         }
@@ -211,7 +219,8 @@ fn axis(name: &str, words: BTreeMap<String, usize>) -> (FrameAxis, Vec<usize>) {
         to[*at] = place;
     }
     let values = values.into_iter().map(|(_, v)| v).collect();
-    (FrameAxis { name: name.to_owned(), quantity, values }, to)
+    let condition = key_info(name).is_ok_and(|k| !is_setting(&k.claim()));
+    (FrameAxis { name: name.to_owned(), quantity, values, condition }, to)
 }
 
 #[cfg(test)]

@@ -33,7 +33,7 @@ mod warnings;
 
 pub use advice::{Advice, advice, candidates_csv, shortfall};
 pub use axis::{Axis, AxisValue, Pick, Setting};
-pub use chart_spec::{ChartKind, ChartSpec, FEW, Goal, default_charts};
+pub use chart_spec::{ChartKind, ChartSpec, FEW, Goal, default_charts, files};
 pub use evaluate::{Figures, Row, figures, measure, row};
 pub use filter::Filter;
 pub use format::{Format, columns};

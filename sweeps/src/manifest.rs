@@ -38,6 +38,9 @@ pub struct Manifest {
     /// Those of them that hold words, or words and numbers.
     #[serde(default)]
     pub words: Vec<String>,
+    /// Those of them that are conditions rather than settings.
+    #[serde(default)]
+    pub conditions: Vec<String>,
     /// What the columns with a unit count.
     pub units: BTreeMap<String, String>,
     /// Set when all rows are there.
@@ -94,6 +97,7 @@ impl Manifest {
             columns: crate::format::columns(plan),
             axes: plan.space.axes.iter().filter(|a| !a.is_seed()).map(|a| a.name.clone()).collect(),
             words: plan.space.axes.iter().filter(|a| a.has_words()).map(|a| a.name.clone()).collect(),
+            conditions: plan.space.axes.iter().filter(|a| a.is_condition()).map(|a| a.name.clone()).collect(),
             units,
             done: None,
         }

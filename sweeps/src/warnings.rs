@@ -36,7 +36,7 @@ pub fn tune_warnings(plan: &Plan, tune: &TunePlan) -> Vec<String> {
 /// The warnings of one point.
 pub fn point_warnings(plan: &Plan, point: &Point) -> Vec<String> {
     let found = of_picks(plan, &plan.space.axes, &point.picks).unwrap_or_default();
-    found.into_iter().map(|(_, text)| text).collect()
+    found.into_values().collect()
 }
 
 fn of_space(plan: &Plan, space: &Space) -> Vec<String> {

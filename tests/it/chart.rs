@@ -117,7 +117,9 @@ fn charts_can_be_asked_for_in_the_plan_and_on_the_command_line() {
     plan("[{lines: fitted, x: path.rtt}]", "the sweep has no axis `path.rtt`");
     plan("[{line: fitted}]", "did you mean `lines`");
     plan("[{x: kernel}]", "says one thing that it shows");
-    plan("[{lines: fitted}, {lines: fitted, x: kernel}]", "the same chart twice");
+    plan("[{lines: fitted, x: kernel}, {lines: fitted, x: kernel}]", "the same chart twice");
+    plan("[{lines: fitted, over: kernel}]", "`over` is for `pareto`");
+    plan("[{pareto: [max fitted, min peak.skmem_r], x: kernel}]", "no axis `x`");
     plan("lines", "must be a list");
 }
 
@@ -139,4 +141,44 @@ fn samples_are_drawn_as_points_and_many_values_as_colours() {
         listing(&d.join("many/charts")),
         ["heat-fitted.png", "heat-fitted.svg", "heat-peak.skmem_r.png", "heat-peak.skmem_r.svg"]
     );
+}
+
+#[test]
+fn one_measure_may_have_several_charts() {
+    let asked = "charts: [{lines: fitted, x: kernel}, {lines: fitted, x: rx.SO_RCVBUF}]\n";
+    let dir = folder(&format!("{PLAN}{asked}"));
+    skmem_in(dir.path(), &["sweep", "p.yaml", "-o", "out"]).exits(0).says(&["2 charts in"]);
+    assert_eq!(
+        listing(&dir.path().join("out/charts")),
+        ["lines-fitted-2.png", "lines-fitted-2.svg", "lines-fitted.png", "lines-fitted.svg"]
+    );
+}
+
+#[test]
+fn a_front_is_of_one_condition_or_of_the_worst_of_all() {
+    let dir = folder(PLAN);
+    let d = dir.path();
+    skmem_in(d, &["sweep", "p.yaml", "-o", "out", "--no-charts"]).exits(0);
+    let front = |more: &[&str]| {
+        let args = ["chart", "out", "--pareto", "max fitted,min peak.skmem_r", "-o", "f.svg"];
+        skmem_in(d, &[&args[..], more].concat()).exits(0);
+        fs::read_to_string(d.join("f.svg")).unwrap()
+    };
+    // Nobody chooses the kernel for its buffers: each has a panel of its own.
+    let each = front(&[]);
+    for text in ["\nkernel 5.10\n", "\nkernel 6.1\n", "beside the line: rx.SO_RCVBUF, tx.TCP_MAXSEG"] {
+        assert!(each.contains(text), "{text}");
+    }
+    let worst = front(&["--over", "kernel"]);
+    assert!(worst.contains("each at its worst over kernel") && !worst.contains("kernel 5.10"), "{worst}");
+    // With more conditions than there is room for panels, the worst counts.
+    let many = PLAN
+        .replace("[5.10, 6.1]", "[5.10, 6.1, 7.2]")
+        .replace("  kernel", "  path.rtt: {from: 1ms, to: 20ms, steps: 7}\n  kernel")
+        .replace("repeat: 2", "repeat: 1");
+    fs::write(d.join("m.yaml"), many).unwrap();
+    skmem_in(d, &["sweep", "m.yaml", "-o", "many", "--no-charts"]).exits(0);
+    skmem_in(d, &["chart", "many", "--pareto", "max fitted,min peak.skmem_r", "-o", "m.svg"]).exits(0);
+    let svg = fs::read_to_string(d.join("m.svg")).unwrap();
+    assert!(svg.contains("each at its worst over path.rtt") && svg.contains("\nkernel 7.2\n"), "{svg}");
 }

@@ -108,7 +108,7 @@ fn a_setting_that_every_kernel_ignores_is_no_recommendation() {
             "base: budget-overrun\naxes:\n  rx.tcp_adv_win_scale: [1, 2]\n  rx.SO_RCVBUF: [16KiB, 64KiB]\n\
              tune: {{maximize: fitted, over: {{kernel: {kernels}}}}}\n"
         );
-        std::fs::write(dir.path().join("p.yaml"), plan).unwrap();
+        fs::write(dir.path().join("p.yaml"), plan).unwrap();
         skmem_in(dir.path(), &["tune", "p.yaml"]).exits(0).out
     };
     let ignored = tune("[6.18, 7.2]");
@@ -133,7 +133,7 @@ fn every_axis_has_a_chart_whatever_was_refined() {
                 rx.tcp_adv_win_scale: [0, 1]\n  congestion: {a: {sender.congestion: reno}, b: {sender.congestion: cubic}}\n\
                 tune: {maximize: fitted, subject_to: {peak.skmem_r: \"<= 100kB\"}}\n";
     let dir = tempfile::tempdir().unwrap();
-    std::fs::write(dir.path().join("p.yaml"), plan).unwrap();
+    fs::write(dir.path().join("p.yaml"), plan).unwrap();
     skmem_in(dir.path(), &["tune", "p.yaml", "-o", "out"]).exits(0);
     for axis in ["rx.SO_RCVBUF", "rx.tcp_adv_win_scale", "congestion"] {
         assert!(dir.path().join(format!("out/{axis}.png")).is_file(), "{axis}");
