@@ -44,6 +44,12 @@ fn text(word: &str) -> Result<(Source, PathBuf), Failure> {
         return Err(Failure::BadInput(unknown(word)));
     }
     let path = if path.join(MANIFEST).is_file() { path.join("plan.yaml") } else { path.to_owned() };
+    if path.is_dir() {
+        let shown = path.display();
+        return Err(Failure::BadInput(format!(
+            "{shown} is a folder, but not that of a sweep: it has no {MANIFEST}"
+        )));
+    }
     let source = load_file(&path, DEFAULT_SIZE_LIMIT).map_err(|e| Failure::BadInput(e.to_string()))?;
     Ok((source, path.parent().map(Path::to_owned).unwrap_or_default()))
 }

@@ -19,9 +19,23 @@ impl Obstacles {
         self.segments.extend(points.windows(2).map(|w| (w[0], w[1])));
     }
 
-    /// Points without a line.
-    pub(crate) fn points(&mut self, points: &[Point]) {
-        self.segments.extend(points.iter().map(|p| (*p, *p)));
+    /// Marks around these points.
+    pub(crate) fn marks(&mut self, points: &[Point], radius: i32) {
+        let across = |(x, y): &Point| {
+            [
+                ((x - radius, y - radius), (x + radius, y + radius)),
+                ((x - radius, y + radius), (x + radius, y - radius)),
+            ]
+        };
+        self.segments.extend(points.iter().flat_map(across));
+    }
+
+    /// As [`Self::place`], or none if something crosses every one of them.
+    pub(crate) fn clear(&mut self, places: impl IntoIterator<Item = Rect>, inside: Rect) -> Option<Rect> {
+        let segments = &self.segments;
+        let clear = |r: &Rect| !segments.iter().any(|(a, b)| crosses(r, *a, *b));
+        let free: Vec<Rect> = places.into_iter().filter(clear).collect();
+        self.place(free, inside)
     }
 
     /// The first of these places within `inside` that no other text has and fewest lines cross; it is taken from then on.
@@ -87,5 +101,8 @@ mod tests {
         assert_eq!(o.place([AT, below], inside), Some(AT));
         assert_eq!(o.place([AT, below], inside), None);
         assert_eq!(o.place([Rect { x: 90, ..AT }], inside), None);
+        let mut o = Obstacles::default();
+        o.marks(&[(8, 8)], 5);
+        assert_eq!((o.clear([AT], inside), o.clear([AT, below], inside)), (None, Some(below)));
     }
 }

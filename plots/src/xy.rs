@@ -215,7 +215,7 @@ impl XyChart {
             let points: Vec<Point> = s.points.iter().map(|q| (x(q.x) + off, y(q.y))).collect();
             match s.mark {
                 Mark::Line | Mark::Dashed => obstacles.line(&points),
-                _ => obstacles.points(&points),
+                _ => obstacles.marks(&points, u(6)),
             }
         }
         self.texts(p, l, at, panel, obstacles, &|v| x(v), &|v| y(v))
@@ -238,7 +238,7 @@ impl XyChart {
         y: &dyn Fn(f64) -> i32,
     ) -> Result<(), ChartError> {
         let u = |n| l.unit(n);
-        let inside = Rect { x: at.x + 1, y: at.y + 1, w: at.w - 2, h: at.h - u(4) };
+        let inside = Rect { x: at.x + 1, y: at.y + 1, w: at.w - 2, h: at.h - 2 };
         let kind = Type::new(u(18), HPos::Left, VPos::Top);
         let h = u(22);
         // Once is enough.
@@ -268,12 +268,14 @@ impl XyChart {
             let w = text_width(&text, kind);
             let (px, py) = (x(*nx), y(*ny));
             let (right, left, middle) = (px + u(14), px - w - u(14), px - w / 2);
-            let (below, above) = (py + u(6), py - h - u(6));
-            let beside = [(right, below), (left, above), (right, above), (left, below)];
+            let level = py - h / 2;
+            let beside =
+                [(right, py + u(6)), (left, py - h - u(6)), (right, py - h - u(6)), (left, py + u(6))];
+            let over = [(right, level), (left, level), (middle, py - h - u(16)), (middle, py + u(16))];
             let further =
-                [(middle, py - h - u(16)), (middle, py + u(16)), (right, py - h / 2), (left, py - h / 2)];
-            let places = beside.into_iter().chain(further).map(|(x, y)| Rect { x, y, w, h });
-            if let Some(r) = obstacles.place(places, inside) {
+                [(right, py + u(22)), (left, py - h - u(22)), (right, py - h - u(22)), (left, py + u(22))];
+            let places = [beside, over, further].into_iter().flatten().map(|(x, y)| Rect { x, y, w, h });
+            if let Some(r) = obstacles.clear(places, inside) {
                 p.text(&text, (r.x, r.y), kind)?;
             }
         }
@@ -515,6 +517,20 @@ mod tests {
         for once in ["SO_RCVBUF", "path.rtt", "goodput", "buffer 2", "4 Mbit/s"] {
             assert_eq!(svg.matches(once).count(), 1, "{once}");
         }
+    }
+
+    #[test]
+    fn a_level_at_the_foot_of_a_panel_has_its_name_at_any_size() {
+        let foot = |width, height| {
+            let mut c = chart(2, Across::Numbers("path.rtt".to_owned(), Kind::Nanoseconds));
+            c.settings = ChartSettings { width, height, ..c.settings };
+            for panel in &mut c.panels {
+                panel.series[0].points[0].y = 0.0;
+                panel.levels = vec![(0.0, "at most 0".to_owned())];
+            }
+            c.svg().unwrap().matches("at most 0").count()
+        };
+        assert_eq!((foot(1_600, 900), foot(3_200, 1_800), foot(900, 600)), (2, 2, 2));
     }
 
     #[test]

@@ -88,13 +88,18 @@ pub(crate) fn parse(text: &str, source: usize) -> Result<Node, YamlError> {
     };
     match serde_saphyr::from_str_with_options::<RawNode>(text, options) {
         Ok(raw) => Ok(raw.into_node(text, source)),
-        Err(e) => Err(unclosed(text, convert(&e, text, source))),
+        Err(e) => Err(of_brackets(text, convert(&e, text, source))),
     }
 }
 
-/// A bracket that is never closed is noticed where the text no longer fits into it, some lines on; the mistake is
-/// where it was opened.
-fn unclosed(text: &str, error: YamlError) -> YamlError {
+/// What a mistake with brackets is about. One that is never closed is noticed where the text no longer fits into it, some lines
+/// on; the mistake is where it was opened.
+fn of_brackets(text: &str, error: YamlError) -> YamlError {
+    let after_word = text[..error.at.start].ends_with(|c: char| c.is_alphanumeric() || c == '_');
+    if after_word && text[error.at.start..].starts_with('[') {
+        let help = "within braces a key with an index is quoted: {\"rx.tcp_rmem[2]\": ...}".to_owned();
+        return YamlError { help: Some(help), ..error };
+    }
     let Some(open) = brackets::unclosed(text) else { return error };
     let line = |at: usize| text[..at.min(text.len())].bytes().filter(|b| *b == b'\n').count();
     if line(open) >= line(error.at.start) {

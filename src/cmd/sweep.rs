@@ -142,7 +142,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         return if ended == Ended::Stopped {
             Err(Failure::Interrupted)
         } else {
-            Err(Failure::FellShort(format!("{}: {rows} rows were run", plan.name)))
+            Err(Failure::FellShort(format!("{}: {rows} rows are there, and not all", plan.name)))
         };
     }
     if let Some(store) = store {

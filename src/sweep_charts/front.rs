@@ -53,15 +53,16 @@ pub(super) fn draw(v: &View<'_>, size: (u32, u32)) -> Result<Drawn, String> {
             mark,
             points: best.iter().map(|c| c.at).collect(),
         };
+        // The dots lie on the rings, too, and show their colours.
+        let dots: Vec<Series> = dots.collect();
+        let unnamed = dots.iter().map(|s| Series { name: String::new(), ..s.clone() }).collect::<Vec<_>>();
+        let line = [ink("not beaten in both", Mark::Dashed), ink("", Mark::Rings)];
+        let series: Vec<Series> = dots.into_iter().chain(line).chain(unnamed).collect();
         panels.push(XyPanel {
             title,
             label: axis_name(second),
             kind: kind_b,
-            // The dots lie on the rings, and show their colours.
-            series: [ink("not beaten in both", Mark::Dashed), ink("", Mark::Rings)]
-                .into_iter()
-                .chain(dots)
-                .collect(),
+            series,
             levels: Vec::new(),
             notes: best.iter().map(|c| (c.at.x, c.at.y, said(c))).collect(),
         });

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use results::metrics::MetricUnit;
 use scenarios::{Quantity, ignored_sysctl, key_info};
 
 use crate::axis::{self, Setting};
@@ -41,7 +42,15 @@ pub fn advice(plan: &Plan, tune: &TunePlan, found: &Tuned) -> Option<Advice> {
     let mut hosts: BTreeMap<&str, Host> = BTreeMap::new();
     for (axis, pick) in plan.space.axes.iter().zip(&best.picks) {
         for s in &axis.value(*pick).settings {
-            let Setting::Key(text) = s else { continue };
+            let text = match s {
+                Setting::Key(text) => text,
+                Setting::Kernel(kernel) => {
+                    let host = hosts.entry("scenario").or_default();
+                    host.others.push(("kernel".to_owned(), kernel.clone()));
+                    continue;
+                }
+                Setting::Seed(_) => continue,
+            };
             let Some((key, value)) = text.split_once('=') else { continue };
             sort_in(plan, &mut hosts, key, value, &kernels);
         }
@@ -170,7 +179,7 @@ fn sysctl_fragment(plan: &Plan, name: &str, host: &Host) -> String {
 }
 
 fn back(hosts: &BTreeMap<&str, Host>) -> String {
-    let mut text = "\nTo go back:\n".to_owned();
+    let mut text = String::new();
     for (name, host) in hosts {
         for (sysctl, (_, old)) in &host.sysctls {
             text.push_str(&format!("    sysctl -w {sysctl}=\"{old}\"    # {name}; and remove the file\n"));
@@ -185,7 +194,7 @@ fn back(hosts: &BTreeMap<&str, Host>) -> String {
             text.push_str(&format!("    remove the setsockopt of {} ({name})\n", names.join(", ")));
         }
     }
-    text
+    if text.is_empty() { text } else { format!("\nTo go back:\n{text}") }
 }
 
 fn settings(plan: &Plan, c: &Candidate) -> String {
@@ -195,6 +204,7 @@ fn settings(plan: &Plan, c: &Candidate) -> String {
 fn answer(plan: &Plan, tune: &TunePlan, found: &Tuned, best: &Candidate) -> String {
     let unit = tune.metric.unit;
     let shown = |v: Option<i64>| match v {
+        Some(v) if unit == MetricUnit::Count => v.to_string(),
         Some(v) => format!("{v} {}", unit.name()),
         None => "none".to_owned(),
     };
@@ -299,9 +309,13 @@ fn memory(plan: &Plan, tune: &TunePlan, best: &Candidate) -> String {
         "below tcp_mem[1]"
     };
     format!(
-        "memory: at most {} bytes a connection, {all} bytes at {} connections; tcp_mem allows {} (pressure) and {}: {verdict}\n",
+        "memory: at most {} bytes a connection, {all} bytes at {}; tcp_mem allows {} (pressure) and {}: {verdict}\n",
         best.memory,
-        tune.connections,
+        if tune.connections == 1 {
+            "1 connection".to_owned()
+        } else {
+            format!("{} connections", tune.connections)
+        },
         pressure * PAGE,
         most * PAGE
     )

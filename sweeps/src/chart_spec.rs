@@ -120,6 +120,9 @@ impl ChartSpec {
         if !self.over.is_empty() && self.kind != ChartKind::Pareto {
             return Err(format!("`{}` has no worst: `over` is for `pareto`", self.kind.name()));
         }
+        if self.kind == ChartKind::Heat && axes.len() < 2 {
+            return Err("a heat map needs two axes".to_owned());
+        }
         if self.x.is_some() && self.kind == ChartKind::Pareto {
             return Err("a front has a measure across, and no axis `x`".to_owned());
         }

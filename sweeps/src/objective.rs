@@ -199,8 +199,9 @@ fn read_constraints(m: &mut Mistakes, entry: &Entry) -> Vec<Constraint> {
         match side.and_then(|(most, t)| Some((most, quantity(metric.unit).number(t)?))) {
             Some((at_most, bound)) => out.push(Constraint { metric, name: e.key.clone(), at_most, bound }),
             None => {
+                let sample = quantity(metric.unit).text(10_000_000);
                 m.error(e.value.at, format!("`{}`: `{text}` is no bound", e.key)).expected =
-                    Some(format!("such as \"<= 10\" or \">= 10\", in {}", metric.unit.name()));
+                    Some(format!("such as \"<= {sample}\" or \">= {sample}\""));
             }
         }
     }

@@ -121,6 +121,9 @@ fn charts_can_be_asked_for_in_the_plan_and_on_the_command_line() {
     plan("[{lines: fitted, over: kernel}]", "`over` is for `pareto`");
     plan("[{pareto: [max fitted, min peak.skmem_r], x: kernel}]", "no axis `x`");
     plan("lines", "must be a list");
+    let one = "base: budget-overrun\naxes: {path.rtt: [1ms, 2ms]}\ncharts: [{heat: fitted}]\n";
+    fs::write(d.join("b.yaml"), one).unwrap();
+    skmem_in(d, &["sweep", "b.yaml", "-o", "b"]).exits(2).says(&["a heat map needs two axes"]);
 }
 
 #[test]

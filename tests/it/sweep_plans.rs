@@ -55,6 +55,10 @@ fn bad_plans_are_refused_before_anything_runs() {
         &["p.yaml:3:17", "this `[` is not closed", "a `]` is missing"],
     );
     bad(
+        &with("axes: {rx.tcp_rmem[2]: [1MiB]}\n"),
+        &["p.yaml:2:", "within braces a key with an index is quoted"],
+    );
+    bad(
         &with("axes: {fitted: {a: {path.rtt: 1ms}, b: {path.rtt: 2ms}}}\n"),
         &["`fitted` cannot be the name of a bundle: it is that of a measure"],
     );

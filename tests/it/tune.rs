@@ -117,6 +117,16 @@ fn a_setting_that_every_kernel_ignores_is_no_recommendation() {
             .contains("No recommendation for net.ipv4.tcp_adv_win_scale: ignored on 6.18, 7.2: from 6.6 on")
     );
     assert!(!ignored.contains("net.ipv4.tcp_adv_win_scale =") && !ignored.contains("sysctl -w"), "{ignored}");
+    fs::write(
+        dir.path().join("k.yaml"),
+        "base: budget-overrun\naxes: {kernel: [6.1, 7.2]}\ntune: {maximize: fitted}\n",
+    )
+    .unwrap();
+    let kernel = skmem_in(dir.path(), &["tune", "k.yaml"]).exits(0).out;
+    assert!(
+        kernel.contains("Not a setting of the stack: kernel = 6.1") && !kernel.contains("To go back"),
+        "{kernel}"
+    );
     let some = tune("[6.1, 7.2]");
     assert!(
         some.contains("# ignored on 7.2: from 6.6 on") && some.contains("net.ipv4.tcp_adv_win_scale ="),
