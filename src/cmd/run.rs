@@ -52,7 +52,7 @@ per kernel and a table of all, and below DIR one more folder with a chart that l
 A scenario that does not show what its `expect` says ends with exit code 1. Where --set, --kernel or --seed change \
 the run, its expectations are shown but not held against it; those given with --set expect.NAME=VALUE are.")]
 pub(crate) struct Args {
-    /// Files, or names from `skmem list`
+    /// Files, or names from `skmem list`; of a plan the base is run
     #[arg(required = true, value_name = "SCENARIO")]
     scenarios: Vec<String>,
     /// Write the results to this folder, which must not exist yet

@@ -135,9 +135,11 @@ fn an_axis_without_effect_is_warned_of_where_it_has_none() {
 
 #[test]
 fn a_value_that_needs_rare_company_is_no_mistake() {
-    // Of a thousand companions of the last value, few allow it, and all of them come late in the order of the points.
-    let plan = "base: budget-overrun\naxes:\n  rx.tcp_rmem[1]: [8KiB, 900KiB]\n  \
-                rx.tcp_rmem[2]: {from: 16KiB, to: 1MiB, steps: 1000}\n  path.rtt: {from: 1ms, to: 300ms, steps: 300}\n";
+    // 7 MiB needs a larger maximum than the base has, which few points allow, and all of them come late in their order.
+    let plan = "base: budget-overrun\naxes:\n  rx.tcp_rmem[1]: [8KiB, 7MiB]\n  \
+                rx.tcp_rmem[2]: {from: 16KiB, to: 8MiB, steps: 1000}\n  path.rtt: {from: 1ms, to: 300ms, steps: 300}\n";
+    let alone = folder("base: budget-overrun\naxes: {'rx.tcp_rmem[1]': [8KiB, 7MiB]}\n");
+    sweep(alone.path(), &["--dry-run"]).exits(2).says(&["must not descend"]);
     let dir = folder(plan);
     sweep(dir.path(), &["--dry-run"]).exits(0);
 }
