@@ -6,6 +6,7 @@ use crate::config::*;
 use crate::observer::{Observer, Queue, Rule, SenderState, Transmit};
 use crate::segment::{Flags, Segment};
 use crate::sender::CaState;
+use crate::seq::Seq;
 use crate::skb::MergeRefusal;
 use crate::state::SocketState;
 use crate::time::{Now, SimDuration};
@@ -168,6 +169,43 @@ fn a_sender_gives_up_its_share_of_what_arrived_out_of_order_one_behind_the_other
     };
     let ([joined, _], [kept, refused]) = (run_with(true), run_with(false));
     assert!(joined > kept && refused > 0, "{joined} merges with SACK, {kept} and {refused} refusals without");
+}
+
+/// Timestamps of ACKs, and the echoes of what is sent again.
+#[derive(Default)]
+struct Echoes {
+    acks: Vec<(Now, u32)>,
+    repeated: Vec<(Now, u32)>,
+    end: Seq,
+}
+
+impl Observer for Echoes {
+    fn transmit(&mut self, now: Now, packet: &Transmit, _: &SocketState) {
+        self.acks.extend(packet.seg.ts.map(|ts| (now, ts.val)));
+    }
+
+    fn sent(&mut self, now: Now, seg: &Segment, s: &SenderState) {
+        if seg.len > 0 && seg.seq < self.end && s.ca_state == CaState::Recovery as u8 {
+            self.repeated.extend(seg.ts.map(|ts| (now, ts.ecr)));
+        }
+        self.end = self.end.max(seg.end_seq());
+    }
+}
+
+#[test]
+fn what_an_ack_lets_a_sender_repeat_echoes_the_timestamp_of_that_ack() {
+    for kernel in ["5.10", "7.2"] {
+        let mut c = quiet(kernel, 200);
+        c.forward.drop_every = 40;
+        let mut seen = Echoes::default();
+        run(&c, &mut seen).unwrap();
+        assert!(seen.repeated.len() >= 3, "{kernel}");
+        for (now, echo) in seen.repeated {
+            let arrived = |(sent, _): &&(Now, u32)| now.time >= sent.time + c.reverse.delay;
+            let (_, latest) = seen.acks.iter().rfind(arrived).unwrap();
+            assert_eq!(echo, *latest, "{kernel} at {now:?}");
+        }
+    }
 }
 
 #[test]

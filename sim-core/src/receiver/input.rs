@@ -179,12 +179,16 @@ impl Receiver {
         path: AckPath,
     ) -> AckOutcome {
         let window = snd.snd_wnd();
+        // Before the sending half: what it repeats because of this ACK echoes the ACK's timestamp already.
+        if path == AckPath::Slow
+            && seg.seq <= self.rcv_wup
+            && (snd.snd_una()..=snd.snd_nxt()).contains(&seg.ack)
+        {
+            self.replace_ts_recent(seg);
+        }
         let outcome = snd.on_ack(cx, self, seg, path);
         if outcome == AckOutcome::Ok {
             self.rcv_tstamp = Some(cx.now.ack_jiffies());
-            if path == AckPath::Slow && seg.seq <= self.rcv_wup {
-                self.replace_ts_recent(seg);
-            }
         }
         if snd.snd_wnd() != window {
             self.pred_flags = 0;
