@@ -239,7 +239,7 @@ const LINUX_6_12: Machine = Machine {
     woken: 3_200,
     interrupted: 4_200,
     read_entry: 4_090,
-    slice: 750,
+    slice: 700,
     slice_in_call: Some(750),
     tick_preempts: false,
     recv: [13_440, 13_020, 99_200, 319],

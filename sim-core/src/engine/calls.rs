@@ -23,6 +23,7 @@
 //! [`CallConfig::way_back`]: crate::config::CallConfig::way_back
 
 use super::departures::Context;
+use super::eevdf::{Preemption, TakesOver};
 use super::flow::{FlowId, Side};
 use super::simulation::Simulation;
 use crate::app::Call;
@@ -161,10 +162,26 @@ impl<O: Observer> Simulation<'_, O> {
         (due != SimTime::NEVER).then_some(due)
     }
 
+    /// When the scheduler of 6.6 and later lets the thread of soft interrupts, which is `due`, have a program's processor.
+    fn takes_over(&self, due: SimTime) -> Option<TakesOver> {
+        let calls = &self.config.host.calls;
+        let preemption = match (calls.tick_preempts, calls.slice_in_call) {
+            (false, _) => Preemption::AtOnce,
+            (true, None) => Preemption::Tick,
+            (true, Some(_)) => Preemption::Timer,
+        };
+        let clock = &self.clock;
+        let tick = |at, behind: u32| clock.begin(clock.at(at) + behind);
+        self.eevdf.as_ref()?.takes_over(due, tick, preemption)
+    }
+
     /// When the thread of soft interrupts takes the processor from a `send` of this thread, as soon as that may sleep.
     fn preempted_at(&self, flow: FlowId, thread: u8) -> Option<SimTime> {
         let calls = &self.config.host.calls;
         let due = self.softirqs_due(flow)?;
+        if let Some(takes_over) = self.takes_over(due) {
+            return Some(takes_over.in_call);
+        }
         let picked = self.flows[flow as usize].threads[usize::from(thread)].picked?;
         let after = calls.slice_in_call.map(|slice| {
             let slice = if self.uninterrupted { self.accounts.preempt_after(slice) } else { slice };
@@ -182,6 +199,12 @@ impl<O: Observer> Simulation<'_, O> {
         let Some(picked) = self.flows[flow as usize].threads[usize::from(thread)].picked else {
             return false;
         };
+        if self.eevdf.is_some()
+            && let Some(due) = self.softirqs_due(flow).filter(|due| *due <= time)
+            && let Some(takes_over) = self.takes_over(due)
+        {
+            return takes_over.on_return <= time;
+        }
         let slice = self.config.host.calls.slice;
         let behind = if self.uninterrupted {
             self.accounts.preempt(time.max(picked).since(picked), slice)

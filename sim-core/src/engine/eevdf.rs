@@ -6,6 +6,11 @@
 //! more than its share stays in the queue when it sleeps, until the others have caught up (`DELAY_DEQUEUE`, since 6.12).
 //!
 //! With two threads of the same weight the average lies halfway between them, so that all of this is a comparison of the two.
+//!
+//! Who runs has a slice, the end of which is its *deadline*. A tick or a wake-up finds that it has passed and sets the next one, a slice from
+//! there (`update_deadline`). A thread that is woken takes the processor at once if the other one has had more than it; if both have had
+//! the same, only if the slice of the other one has just been found to be over. Otherwise a later tick finds that
+//! ([`takes_over`](Eevdf::takes_over)).
 
 use crate::time::{SimDuration, SimTime};
 
@@ -41,6 +46,8 @@ struct Entity {
     time: i64,
     /// What it was owed when it was taken off the queue, ns.
     lag: i64,
+    /// The virtual time at which its slice ends, ns.
+    deadline: i64,
     /// It is in the queue, or runs.
     queued: bool,
     /// It sleeps, and is in the queue all the same.
@@ -59,9 +66,29 @@ pub(super) struct Eevdf {
     preempted: bool,
     /// At once, and the clock stands still since then.
     still: Option<SimTime>,
-    /// The most that anybody can be owed, ns.
-    limit: i64,
+    /// How long a thread runs before another one may, ns.
+    slice: i64,
     now: SimTime,
+}
+
+/// What takes the processor from whoever is to give it away.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Preemption {
+    /// It is told so at once.
+    AtOnce,
+    /// Lazy preemption: by itself where it returns to user mode, by the next tick otherwise.
+    Tick,
+    /// The same, or by a timer that ends slices.
+    Timer,
+}
+
+/// When the thread of soft interrupts, which has been woken, is to have the processor of a program.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct TakesOver {
+    /// Where the program returns from a call.
+    pub(super) on_return: SimTime,
+    /// In the middle of one.
+    pub(super) in_call: SimTime,
 }
 
 fn ns(time: SimDuration) -> i64 {
@@ -71,9 +98,8 @@ fn ns(time: SimDuration) -> i64 {
 impl Eevdf {
     /// Nobody is owed anything; a `slice` is how long a thread runs before another one may.
     pub(super) fn new(slice: SimDuration) -> Self {
-        let limit = ns(slice).saturating_mul(2);
         let entities = [Entity::default(); 2];
-        Self { entities, running: None, preempted: false, still: None, limit, now: SimTime::ZERO }
+        Self { entities, running: None, preempted: false, still: None, slice: ns(slice), now: SimTime::ZERO }
     }
 
     fn of(&self, who: Who) -> &Entity {
@@ -117,14 +143,18 @@ impl Eevdf {
         self.advance(at);
         let other = who.other();
         let there = self.of(other).queued.then(|| self.time_at(other, at));
+        let slice = self.slice;
         let e = &mut self.entities[who.at()];
         if let Some(other) = there {
             if !e.queued {
                 e.time = other - 2 * e.lag;
+                e.deadline = e.time + slice;
             } else if e.time < other {
                 // By now it is owed something, which it loses (`DELAY_ZERO`).
                 e.time = other;
             }
+        } else if !e.queued {
+            e.deadline = e.time + slice;
         }
         (e.queued, e.delayed) = (true, false);
         e.woken = at;
@@ -222,8 +252,71 @@ impl Eevdf {
     fn dequeue(&mut self, who: Who) {
         let other = *self.of(who.other());
         let e = &mut self.entities[who.at()];
-        e.lag = if other.queued { ((other.time - e.time) / 2).clamp(-self.limit, self.limit) } else { 0 };
+        e.lag =
+            if other.queued { ((other.time - e.time) / 2).clamp(-2 * self.slice, 2 * self.slice) } else { 0 };
         (e.queued, e.delayed) = (false, false);
+    }
+
+    /// Whether the program has never had the processor.
+    pub(super) fn is_new(&self) -> bool {
+        self.of(Who::Program).woken == SimTime::ZERO && !self.runs(Who::Program)
+    }
+
+    /// When the thread of soft interrupts, which waits or is woken at `due`, takes the processor from the program that runs. `tick`: the begin of
+    /// the tick that is so many behind the one in which a moment lies.
+    pub(super) fn takes_over(
+        &self,
+        due: SimTime,
+        tick: impl Fn(SimTime, u32) -> SimTime,
+        preemption: Preemption,
+    ) -> Option<TakesOver> {
+        let (Who::Program, since) = self.running? else { return None };
+        let (program, thread) = (self.of(Who::Program), self.of(Who::Softirqs));
+        let woken = if self.is_queued(Who::Softirqs) { thread.woken } else { due }.max(since);
+        // Virtual time grows with time while the program runs.
+        let virtually = |at: SimTime| program.time + at.as_nanos() as i64 - self.now.as_nanos() as i64;
+        let really =
+            |time: i64| SimTime::from_nanos((self.now.as_nanos() as i64 + time - program.time).max(0) as u64);
+        let mut deadline = program.deadline;
+        let mut renewed = false;
+        let mut ticks = tick(since, 1);
+        while ticks <= woken {
+            if virtually(ticks) >= deadline {
+                (deadline, renewed) = (virtually(ticks) + self.slice, true);
+            }
+            ticks = tick(ticks, 1);
+        }
+        let now = virtually(woken);
+        if now >= deadline {
+            (deadline, renewed) = (now + self.slice, true);
+        }
+        let placed = match (thread.queued, thread.delayed) {
+            (true, true) => thread.time.max(now),
+            (true, false) => thread.time,
+            (false, _) => now - 2 * thread.lag,
+        };
+        let at_once = placed < now || placed == now && renewed && deadline >= placed + self.slice;
+        // The first tick that finds the program's slice over, and the thread owed something.
+        let over = deadline.max(placed);
+        let mut tick_finds = ticks;
+        while virtually(tick_finds) < over {
+            tick_finds = tick(tick_finds, 1);
+        }
+        let timer = really(over).max(woken);
+        let [on_return, in_call] = match preemption {
+            Preemption::AtOnce => {
+                let at = if at_once { woken } else { tick_finds };
+                [at, at]
+            }
+            Preemption::Tick if at_once => [woken, ticks],
+            Preemption::Tick => [tick_finds, tick(tick_finds, 1)],
+            Preemption::Timer => {
+                let at = timer.min(if at_once { ticks } else { tick_finds });
+                [if at_once { woken } else { at }, at]
+            }
+        };
+        // Not before there is something to do.
+        Some(TakesOver { on_return: on_return.max(due), in_call: in_call.max(due) })
     }
 
     /// Which of the two goes first, both having been woken, the program before the thread.
@@ -332,5 +425,50 @@ mod tests {
         e.advance(us(100));
         e.wake(Who::Softirqs, us(60));
         assert_eq!(e.of(Who::Program).time - e.of(Who::Softirqs).time, 40_000);
+    }
+
+    /// Ticks each 4 ms, the first one at `first` us.
+    fn ticks(first: u64) -> impl Fn(SimTime, u32) -> SimTime {
+        move |at, behind| {
+            let passed = (at.as_nanos() / 1_000).saturating_sub(first) / 4_000;
+            let before_first = u64::from(at < us(first));
+            us(first + (passed + u64::from(behind) - before_first) * 4_000)
+        }
+    }
+
+    /// A program has run since 10 us; the thread, which is owed `lag` ns, is woken `after` us later. When it has the processor, us: in the
+    /// middle of a call, with ticks at `first` us and each 4 ms behind that.
+    fn taken(lag: i64, after: u64, first: u64, preemption: Preemption) -> u64 {
+        let mut e = Eevdf::new(SLICE);
+        e.entities[Who::Softirqs.at()].lag = lag;
+        e.run(Who::Program, us(10));
+        let takes_over = e.takes_over(us(10 + after), ticks(first), preemption).unwrap();
+        takes_over.in_call.as_nanos() / 1_000 - 10
+    }
+
+    #[test]
+    fn a_thread_that_is_owed_something_takes_the_processor_from_a_program_at_once() {
+        assert_eq!(taken(5_000, 100, 3_000, Preemption::AtOnce), 100);
+        assert_eq!(taken(5_000, 100, 3_000, Preemption::Tick), 2_990, "the tick does");
+        assert_eq!(taken(5_000, 100, 3_000, Preemption::Timer), 700, "the end of the slice");
+    }
+
+    #[test]
+    fn who_is_owed_nothing_waits_until_a_slice_is_found_to_be_over() {
+        assert_eq!(taken(0, 100, 3_000, Preemption::AtOnce), 2_990);
+        assert_eq!(taken(0, 1_100, 3_000, Preemption::AtOnce), 1_100, "by the wake-up itself");
+        assert_eq!(
+            taken(0, 1_100, 720, Preemption::AtOnce),
+            4_710,
+            "a tick has found it before, and a new one has begun"
+        );
+        assert_eq!(taken(0, 1_100, 720, Preemption::Tick), 8_710, "the tick behind the one that finds it");
+        assert_eq!(taken(0, 1_100, 3_000, Preemption::Timer), 1_800);
+    }
+
+    #[test]
+    fn who_has_had_too_much_waits_for_a_tick_behind_that() {
+        assert_eq!(taken(-5_000, 1_100, 3_000, Preemption::AtOnce), 2_990);
+        assert_eq!(taken(-1_000_000, 1_100, 3_000, Preemption::AtOnce), 6_990);
     }
 }

@@ -5,7 +5,7 @@
 //! meanwhile and is to have the processor has it behind the present round, though packets have come due since (`need_resched` in
 //! `__do_softirq`); otherwise behind the last one.
 
-use super::eevdf::Who;
+use super::eevdf::{Eevdf, Who};
 use super::flow::{FlowId, Side};
 use super::simulation::Simulation;
 use crate::observer::Observer;
@@ -15,6 +15,9 @@ use crate::time::{SimDuration, SimTime};
 const NOTHING_TO_DO: SimDuration = SimDuration::from_micros(3);
 /// From the record of a segment to the scheduler's clock when it wakes a program: what 6.1 charged the thread with.
 const WAKING: SimDuration = SimDuration::from_nanos(1_500);
+/// What a program takes to leave its mark START after its sleep, and by how much later the scheduler looks at a tick: with that the slice of the
+/// first call of `fl11_06` on 6.12 is over at a tick 0.688 ms behind the mark, as recorded.
+const MARK: SimDuration = SimDuration::from_nanos(6_500);
 
 impl<O: Observer> Simulation<'_, O> {
     /// A program has the processor.
@@ -22,6 +25,16 @@ impl<O: Observer> Simulation<'_, O> {
     pub(super) fn program_runs(&mut self, time: SimTime) {
         if self.eevdf.is_some() {
             let tick = self.last_tick(time);
+            // When its first call begins it has been awake for a while.
+            let calls = &self.config.host.calls;
+            let lead = if calls.lead > SimDuration::ZERO {
+                calls.lead + calls.rouse + MARK
+            } else {
+                SimDuration::ZERO
+            };
+            let awake = SimTime::from_nanos(time.as_nanos().saturating_sub(lead.as_nanos()));
+            let is_new = self.eevdf.as_ref().is_some_and(Eevdf::is_new);
+            let time = if is_new { awake } else { time };
             self.eevdf.iter_mut().for_each(|e| e.run_since(Who::Program, time, tick));
         }
     }
