@@ -214,16 +214,37 @@ fn refuse_existing(target: &Path) -> Result<(), OutputError> {
     }
 }
 
-/// Whether no process has this id. Only Linux is asked; elsewhere every writer is taken to be alive.
+/// Whether no process has this id, or one that has ended and that nobody has waited for yet. Only Linux is asked; elsewhere
+/// every writer is taken to be alive.
 pub fn is_gone(pid: u32) -> bool {
-    cfg!(target_os = "linux")
-        && Path::new("/proc/self").exists()
-        && !Path::new(&format!("/proc/{pid}")).exists()
+    if !cfg!(target_os = "linux") || !Path::new("/proc/self").exists() {
+        return false;
+    }
+    match fs::read_to_string(format!("/proc/{pid}/stat")) {
+        // The state follows the name, which may itself contain parentheses.
+        Ok(stat) => stat.rsplit(')').next().is_some_and(|rest| rest.trim_start().starts_with(['Z', 'X'])),
+        Err(e) => e.kind() == io::ErrorKind::NotFound,
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_process_that_has_ended_is_gone_though_nobody_has_waited_for_it() {
+        let mut child = std::process::Command::new("sleep").arg("600").spawn().unwrap();
+        assert!(!is_gone(child.id()));
+        child.kill().unwrap();
+        let stat = format!("/proc/{}/stat", child.id());
+        while !fs::read_to_string(&stat).unwrap().contains(") Z ") {
+            std::thread::yield_now();
+        }
+        assert!(is_gone(child.id()));
+        child.wait().unwrap();
+        assert!(is_gone(child.id()));
+    }
 
     fn put(dir: &OutputDir, name: &str, text: &str) {
         dir.file(name, |f| f.write_all(text.as_bytes()).map_err(io_error(Path::new(name)))).unwrap();
