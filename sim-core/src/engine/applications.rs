@@ -7,6 +7,7 @@ use super::threads::{Round, Turn, turns};
 use crate::app::{AfterWrite, Call, Poll, SocketView};
 use crate::config::LiveOption;
 use crate::observer::{Observer, SendEvent};
+use crate::rng;
 use crate::time::{SimDuration, SimTime};
 use rand_chacha::rand_core::RngCore as _;
 
@@ -349,7 +350,11 @@ impl<O: Observer> Simulation<'_, O> {
                 if n == 0 && short {
                     // A buffer with room that may not be used: nobody wakes the writer, who looks again after a
                     // random time (`sk_stream_wait_memory`).
-                    let ticks = 2 + self.memory_wait.next_u32() % (self.clock.hz() / 5).max(1);
+                    let seed = self.config.seed;
+                    let random = self
+                        .memory_wait
+                        .get_or_insert_with(|| Box::new(rng::stream(seed, rng::Purpose::MemoryWait, 0)));
+                    let ticks = 2 + random.next_u32() % (self.clock.hz() / 5).max(1);
                     let wait = SimDuration::from_nanos(u64::from(ticks) * self.clock.tick_ns());
                     program.retry_at(time + wait);
                 }

@@ -20,7 +20,6 @@ use crate::host::Host;
 use crate::observer::{Observer, Transmit};
 use crate::path::{Direction, Link, LinkMemory, Port};
 use crate::queue::{EventQueue, Key};
-use crate::rng;
 use crate::send_half::{Cx, SendHalf};
 use crate::time::{Jiffies, JiffyClock, Now, SimDuration, SimTime};
 use crate::timer_wheel::TimerWheel;
@@ -112,8 +111,8 @@ pub(super) struct Simulation<'a, O: Observer> {
     pub(super) input: InputQueue,
     pub(super) turns: Turns,
     pub(super) slabs: Slabs,
-    /// How long writers wait that the host has no memory for.
-    pub(super) memory_wait: ChaCha8Rng,
+    /// How long writers wait that the host has no memory for, once one has to.
+    pub(super) memory_wait: Option<Box<ChaCha8Rng>>,
     /// Threads that were due while the stack was busy.
     pub(super) apps_waiting: VecDeque<(FlowId, u8)>,
     /// The stack leaves calls alone until they are over.
@@ -131,7 +130,7 @@ pub(super) struct Simulation<'a, O: Observer> {
     /// How long the program and the thread of soft interrupts have run.
     pub(super) accounts: Accounts,
     /// What both are owed from 6.6 on, if soft interrupts are a thread's.
-    pub(super) eevdf: Option<Eevdf>,
+    pub(super) eevdf: Option<Box<Eevdf>>,
     /// When the last packet of data left a socket in the present step of a call.
     pub(super) last_data: Option<SimTime>,
     /// When the call that is interrupted began to let soft interrupts in, until they begin.
@@ -214,23 +213,12 @@ impl<O: Observer> Drop for Simulation<'_, O> {
     }
 }
 
-/// A host as it starts; the reading one has a socket that listens.
-#[inline(always)]
-fn host(config: &RunConfig, side: Side) -> Host {
-    let mut host = Host::new(config.kernel, &config.host);
-    if side == Side::Receiver {
-        let m = &mut host.memory;
-        m.sockets.created();
-        (m.census.used, m.census.inuse) = (1, 1);
-    }
-    host
-}
-
 /// The accounts of a scheduler that lets whoever is owed the most go first, where that can be seen.
-fn eevdf(config: &RunConfig) -> Option<Eevdf> {
+fn eevdf(config: &RunConfig) -> Option<Box<Eevdf>> {
     let calls = &config.host.calls;
     let shows = calls.threaded_softirqs && calls.slack > SimDuration::ZERO;
-    (shows && !config.kernel.softirqs_wait_for_thread && !is_direct(config)).then(|| Eevdf::new(calls.slice))
+    (shows && !config.kernel.softirqs_wait_for_thread && !is_direct(config))
+        .then(|| Box::new(Eevdf::new(calls.slice)))
 }
 
 /// Whether nothing is asked for of how a recorded machine's soft interrupts, programs and sleeps share its processor and its
@@ -298,24 +286,20 @@ impl<'a, O: Observer> Simulation<'a, O> {
         apps_waiting.clear();
         out.clear();
         let port = |end| Port::new(config.kernel, end, &config.host);
-        let ports = [port(&config.sender), port(&config.receiver)];
         let [forward, reverse] = links;
-        let apart = ports.iter().any(|p| p.ring.is_some());
-        let links = [
-            Link::in_memory_of(forward, &config.forward, config.seed, Direction::Forward)
-                .on_kernel(config.kernel),
-            Link::in_memory_of(reverse, &config.reverse, config.seed, Direction::Reverse)
-                .on_kernel(config.kernel),
-        ];
+        // What is large is made where it stays, and changed there when the run begins.
         Self {
             config,
             clock: JiffyClock::new(config.host.hz, config.host.since_tick),
             wheel: TimerWheel::new(config.host.jiffies),
             queue,
-            in_host: links.iter().any(|l| l.in_host() || l.host_queue(0, Direction::Forward).is_some()),
-            links,
-            ports,
-            hosts: [host(config, Side::Sender), host(config, Side::Receiver)],
+            in_host: false,
+            links: [
+                Link::in_memory_of(forward, &config.forward, config.seed, Direction::Forward),
+                Link::in_memory_of(reverse, &config.reverse, config.seed, Direction::Reverse),
+            ],
+            ports: [port(&config.sender), port(&config.receiver)],
+            hosts: [Host::new(config.kernel, &config.host), Host::new(config.kernel, &config.host)],
             common,
             flows,
             waiting,
@@ -324,9 +308,9 @@ impl<'a, O: Observer> Simulation<'a, O> {
             data_left: None,
             busy: false,
             input: InputQueue::default(),
-            turns: Turns::new(apart),
+            turns: Turns::new(false),
             slabs: Slabs::new(&config.host.calls.slabs),
-            memory_wait: rng::stream(config.seed, rng::Purpose::MemoryWait, 0),
+            memory_wait: None,
             apps_waiting,
             raised: false,
             roused: false,
@@ -379,7 +363,22 @@ impl<'a, O: Observer> Simulation<'a, O> {
         }
     }
 
+    /// What hangs on the links, the devices and the hosts.
+    fn prepare(&mut self) {
+        for link in &mut self.links {
+            link.set_kernel(self.config.kernel);
+        }
+        self.in_host =
+            self.links.iter().any(|l| l.in_host() || l.host_queue(0, Direction::Forward).is_some());
+        self.turns = Turns::new(self.ports.iter().any(|p| p.ring.is_some()));
+        // The reading host has a socket that listens.
+        let m = &mut self.hosts[Side::Receiver.at()].memory;
+        m.sockets.created();
+        (m.census.used, m.census.inuse) = (1, 1);
+    }
+
     pub(super) fn run(mut self) -> Result<RunOutcome, RunError> {
+        self.prepare();
         for (i, change) in self.config.events.iter().enumerate() {
             self.queue.push_timer(SimTime::ZERO + change.at, Event::Change(i));
         }
@@ -457,12 +456,8 @@ impl<'a, O: Observer> Simulation<'a, O> {
         };
         let [sender_host, receiver_host] = &self.hosts;
         let [forward, reverse] = &self.links;
-        let outcome = |f: &Flow| {
-            let mut out = f.outcome();
-            out.blocked.end(ended);
-            out
-        };
-        let flows: Vec<_> = self.flows.iter().map(outcome).collect();
+        let mut flows: Vec<_> = self.flows.iter().map(Flow::outcome).collect();
+        flows.iter_mut().for_each(|f| f.blocked.end(ended));
         let Some(first) = flows.first() else {
             return Err(RunError::NotEstablished { at: ended, gave_up: self.gave_up });
         };

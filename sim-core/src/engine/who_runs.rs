@@ -5,7 +5,7 @@
 //! meanwhile and is to have the processor has it behind the present round, though packets have come due since (`need_resched` in
 //! `__do_softirq`); otherwise behind the last one.
 
-use super::eevdf::{Eevdf, Who};
+use super::eevdf::Who;
 use super::flow::{FlowId, Side};
 use super::simulation::Simulation;
 use crate::observer::Observer;
@@ -24,19 +24,22 @@ impl<O: Observer> Simulation<'_, O> {
     #[inline(always)]
     pub(super) fn program_runs(&mut self, time: SimTime) {
         if self.eevdf.is_some() {
-            let tick = self.last_tick(time);
-            // When its first call begins it has been awake for a while.
-            let calls = &self.config.host.calls;
-            let lead = if calls.lead > SimDuration::ZERO {
-                calls.lead + calls.rouse + MARK
-            } else {
-                SimDuration::ZERO
-            };
-            let awake = SimTime::from_nanos(time.as_nanos().saturating_sub(lead.as_nanos()));
-            let is_new = self.eevdf.as_ref().is_some_and(Eevdf::is_new);
-            let time = if is_new { awake } else { time };
-            self.eevdf.iter_mut().for_each(|e| e.run_since(Who::Program, time, tick));
+            self.program_is_charged(time);
         }
+    }
+
+    #[inline(never)]
+    fn program_is_charged(&mut self, time: SimTime) {
+        let tick = self.last_tick(time);
+        let calls = &self.config.host.calls;
+        let Some(e) = &mut self.eevdf else { return };
+        // When its first call begins it has been awake for a while.
+        let awake = if e.is_new() && calls.lead > SimDuration::ZERO {
+            SimTime::from_nanos(time.as_nanos().saturating_sub((calls.lead + calls.rouse + MARK).as_nanos()))
+        } else {
+            time
+        };
+        e.run_since(Who::Program, awake, tick);
     }
 
     /// When the last tick before `time` was.

@@ -165,8 +165,14 @@ impl Link {
 
     /// As `kernel` does it, where kernels differ.
     #[must_use]
-    pub fn on_kernel(self, kernel: &KernelProfile) -> Self {
-        Self { limit_before_copies: kernel.netem_limit_before_copies, ..self }
+    pub fn on_kernel(mut self, kernel: &KernelProfile) -> Self {
+        self.set_kernel(kernel);
+        self
+    }
+
+    /// The same of a link that lies somewhere.
+    pub(crate) fn set_kernel(&mut self, kernel: &KernelProfile) {
+        self.limit_before_copies = kernel.netem_limit_before_copies;
     }
 
     /// A packet enters the link at `at`. Returns whether it was taken: a full link drops it. Of a link with a queue or
