@@ -149,6 +149,7 @@ mod tests {
             columns: texts(columns),
             axes: texts(axes),
             words: texts(words),
+            conditions: Vec::new(),
             units: [("fitted".to_owned(), "bytes".to_owned())].into(),
             done: None,
         }
