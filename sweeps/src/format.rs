@@ -120,40 +120,29 @@ fn csv_row(plan: &Plan, row: &Row) -> Vec<u8> {
     record(fields.iter().map(String::as_str))
 }
 
-/// The fields of a line; quotes are those of [`record`].
-fn fields(text: &str) -> Vec<String> {
-    let mut out = vec![String::new()];
-    let mut quoted = false;
-    let mut chars = text.chars().peekable();
-    while let Some(c) = chars.next() {
-        match c {
-            '"' if quoted && chars.peek() == Some(&'"') => {
-                chars.next();
-                out.last_mut().into_iter().for_each(|f| f.push('"'));
-            }
-            '"' => quoted = !quoted,
-            ',' if !quoted => out.push(String::new()),
-            _ => out.last_mut().into_iter().for_each(|f| f.push(c)),
-        }
-    }
-    out
+/// The fields of a line.
+fn fields(text: &str) -> Option<csv::StringRecord> {
+    let mut builder = csv::ReaderBuilder::new();
+    let mut reader =
+        builder.has_headers(false).buffer_capacity(text.len().max(1)).from_reader(text.as_bytes());
+    reader.records().next()?.ok()
 }
 
 /// What a row says beyond what its point does.
 type Said = (u64, Result<Figures, String>);
 
 fn csv_read(plan: &Plan, text: &str) -> Option<Said> {
-    let fields = fields(text);
+    let fields = fields(text)?;
     let axes = plan.space.axes.iter().filter(|a| !a.is_seed()).count();
-    let figures = fields.get(3 + axes..)?;
-    let [measures @ .., digest, error] = figures else { return None };
-    let seed = fields[2].parse().ok()?;
+    let figures: Vec<&str> = fields.iter().skip(3 + axes).collect();
+    let [measures @ .., digest, error] = figures.as_slice() else { return None };
+    let seed = fields.get(2)?.parse().ok()?;
     if !error.is_empty() {
-        return Some((seed, Err(error.clone())));
+        return Some((seed, Err((*error).to_owned())));
     }
-    let number = |f: &String| if f.is_empty() { Some(None) } else { f.parse().ok().map(Some) };
+    let number = |f: &&str| if f.is_empty() { Some(None) } else { f.parse().ok().map(Some) };
     let measures = measures.iter().map(number).collect::<Option<Vec<Option<i64>>>>()?;
-    let digest = Some(digest.clone()).filter(|d| !d.is_empty());
+    let digest = Some((*digest).to_owned()).filter(|d| !d.is_empty());
     Some((seed, Ok(Figures { measures, digest })))
 }
 
