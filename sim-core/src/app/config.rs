@@ -260,7 +260,7 @@ pub struct CallConfig {
     /// it.
     pub reads_clock: [SimDuration; 2],
     /// From an interrupt that also raises soft interrupts to the program, where it goes first, and from the call in which
-    /// these then run to the first segment.
+    /// these then run, if any, to the first segment.
     pub rouse_first: [SimDuration; 2],
     /// How long a program has run before the thread of soft interrupts takes the processor from it when a call returns. Zero:
     /// never, in the middle of a call neither. Up to 6.4 it is by how much more of the processor the program has had

@@ -62,6 +62,13 @@ impl Accounts {
         }
     }
 
+    /// One interrupt has woken both from their sleep, the program first: whether it has had no more of the processor.
+    pub(super) fn program_is_behind(&mut self) -> bool {
+        self.program = self.program.max(self.softirqs.saturating_sub(CREDIT));
+        self.softirqs = self.softirqs.max(self.program.saturating_sub(CREDIT));
+        self.program <= self.softirqs
+    }
+
     /// Whether the thread of soft interrupts gives way to the program as soon as it may; the last tick was at `tick`. A tick takes
     /// the processor from who has had it for half a period (`check_preempt_tick`).
     pub(super) fn gives_way(&self, tick: SimTime) -> bool {
@@ -159,6 +166,17 @@ mod tests {
     fn the_thread_gives_way_to_a_program_that_it_wakes_a_millisecond_behind() {
         assert!(ahead(1_010).gives_way(us(8_000)));
         assert!(!ahead(990).gives_way(us(8_000)));
+    }
+
+    #[test]
+    fn of_both_that_wake_at_once_the_one_goes_first_that_has_had_no_more() {
+        let accounts = |program, softirqs| Accounts { program, softirqs, ..Accounts::new() };
+        assert!(!Accounts::new().program_is_behind(), "soft interrupts have done nothing yet");
+        assert!(accounts(5_000_000, 5_000_000).program_is_behind());
+        assert!(!accounts(5_000_001, 5_000_000).program_is_behind());
+        let mut long_ago = accounts(0, 50_000_000);
+        assert!(long_ago.program_is_behind());
+        assert_eq!(long_ago.program, 47_000_000, "a sleep is worth three milliseconds");
     }
 
     #[test]

@@ -101,6 +101,15 @@ impl<O: Observer> Simulation<'_, O> {
         if let Some((flow, thread)) = woken.filter(|_| self.uninterrupted) {
             return self.run_thread(flow, thread, self.cpu.begin(time));
         }
+        if threaded
+            && self.uninterrupted
+            && woken.is_none()
+            && let Some((flow, thread, begin)) = self.rouse(time)
+        {
+            // The packet stays where it is until its calls, which let nothing in, are over.
+            self.cpu.busy_until(begin);
+            return self.run_thread(flow, thread, begin);
+        }
         let left = self.links[link.at()].leaves(&mut self.queue);
         self.packets_freed(link, time);
         let Some(place) = left else {
@@ -167,7 +176,7 @@ impl<O: Observer> Simulation<'_, O> {
     ) {
         let idle = waiting.is_empty();
         let paid = self.was_moved(time, idle, of);
-        let first = if woken.is_none() { self.rouse(time) } else { None };
+        let first = if woken.is_none() && !self.uninterrupted { self.rouse(time) } else { None };
         self.softirqs_are_woken(time);
         if first.is_none() && woken.is_none() {
             let until = self.program_until(time).filter(|_| idle);

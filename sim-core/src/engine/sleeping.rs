@@ -3,9 +3,10 @@
 //! A sleep has two ends. From the time that was asked for, any interrupt of the processor's timers ends it; at the latest
 //! its own does, [`CallConfig::slack`] later (`hrtimer_set_expires_range_ns`). Other timers are the tick, which on some
 //! kernels comes once when the processor has fallen idle ([`CallConfig::tick_rouses`]), and that of a queueing
-//! discipline whose next packet comes due. The latter raises soft interrupts too. Up to 6.4 their thread has the processor
-//! first; later it is whoever is owed more of it ([`Eevdf`](super::eevdf::Eevdf)). If that is the program, its first call
-//! runs the soft interrupts.
+//! discipline whose next packet comes due. The latter raises soft interrupts too, and wakes their thread with the program:
+//! first is whoever has had less of the processor ([`Accounts`](super::accounts::Accounts)) or, from 6.6 on, is owed more of it
+//! ([`Eevdf`](super::eevdf::Eevdf)). If that is the program, its first call runs the soft interrupts, unless these wait for
+//! their thread.
 //!
 //! [`CallConfig::tick_rouses`]: crate::config::CallConfig::tick_rouses
 //! [`CallConfig::slack`]: crate::config::CallConfig::slack
@@ -103,7 +104,8 @@ impl<O: Observer> Simulation<'_, O> {
     fn sleeps_end(&mut self, time: SimTime) -> Option<(FlowId, u8, SimTime)> {
         let calls = &self.config.host.calls;
         let idle = !self.busy && self.calling == 0 && self.cpu.begin(time) == time;
-        let ahead = idle && calls.threaded_softirqs && !self.config.kernel.softirqs_wait_for_thread;
+        let waits = self.config.kernel.softirqs_wait_for_thread && !self.uninterrupted;
+        let ahead = idle && calls.threaded_softirqs && !waits;
         let by = calls.reads_clock[0];
         let mut first = None;
         for flow in 0..self.config.flows.count() {

@@ -129,3 +129,38 @@ fn a_packet_of_a_program_comes_to_the_queue_later_if_an_interrupt_wakes_the_thre
     assert_eq!(as_ever[..10], later[..10], "nothing came due yet");
     assert_eq!(later[12] - as_ever[12], 3_000);
 }
+
+#[test]
+fn of_both_that_an_interrupt_wakes_whoever_has_had_less_of_the_processor_goes_first() {
+    // Sleeps may last 400 us too long, so that packets that come due end many of them. In the first 200 ms soft interrupts take 150
+    // times `segment_us`, the program nothing; before that it was 2.6 ms ahead.
+    let sent_first = |segment_us| {
+        let mut c = pair(
+            "6.1",
+            20,
+            WriteConfig::endless(ten_bytes_every(SimDuration::from_millis(1))),
+            ReadConfig::NEVER,
+        );
+        // Chunks leave 1.4 ms behind each other until one comes due while the program might wake.
+        c.forward.delay = SimDuration::from_micros(9_600);
+        c.host.packet_cost = SimDuration::from_micros(segment_us);
+        c.sender.route.initcwnd = Some(1_000);
+        c.sender.sockopt.nodelay = true;
+        c.stop.after = SimDuration::from_millis(200);
+        c.host.calls = CallConfig {
+            one_thread: true,
+            threaded_softirqs: true,
+            slack: SimDuration::from_micros(400),
+            rouse: SimDuration::from_micros(3),
+            rouse_first: [SimDuration::from_micros(7), SimDuration::ZERO],
+            ..CallConfig::default()
+        };
+        let mut data = Data::default();
+        run(&c, &mut data).unwrap();
+        let first =
+            |sent: u64| data.due.iter().any(|due| (7_000..7_100).contains(&sent.saturating_sub(*due)));
+        data.sent.iter().filter(|sent| first(**sent)).count()
+    };
+    assert_eq!(sent_first(1), 0, "the thread has had less all the time");
+    assert!(sent_first(100) > 5, "once it has had more, the program does not wait for it");
+}

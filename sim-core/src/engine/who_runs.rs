@@ -148,6 +148,9 @@ impl<O: Observer> Simulation<'_, O> {
 
     /// Whether a program whose sleep an interrupt at `time` ends has the processor before the thread that it wakes as well.
     pub(super) fn program_goes_first(&mut self, time: SimTime) -> bool {
+        if self.uninterrupted {
+            return self.accounts.program_is_behind();
+        }
         let Some(e) = &mut self.eevdf else { return true };
         e.wake(Who::Program, time);
         e.wake(Who::Softirqs, time);
