@@ -85,8 +85,13 @@ impl<O: Observer> Simulation<'_, O> {
         for thread in 0..2_u8 {
             let acted = one_thread || usize::from(thread) == side.at();
             if acted || held_up {
-                let t = &mut self.flows[flow as usize].threads[usize::from(thread)];
-                if t.waits {
+                let f = &mut self.flows[flow as usize];
+                let t = &mut f.threads[usize::from(thread)];
+                let alone = acted && !one_thread && !held_up;
+                if alone && f.programs[side.at()].due(&f.ends[side.at()]).is_none() {
+                    // Mostly its program has nothing to do, and it does not matter who else wants the processor.
+                    t.stirred = true;
+                } else if t.waits {
                     t.stirred |= acted;
                 } else if t.round.is_none() {
                     self.schedule_thread(flow, thread);

@@ -63,15 +63,12 @@ fn receiver(
     host: &HostConfig,
     sysctl: &Arc<Sysctls>,
 ) -> Receiver {
-    let mut rx = Receiver::new(kernel, Arc::clone(sysctl), config.route.clone());
     // Time since boot: jiffies begin five minutes before their 32-bit overflow.
     let initial = 0u32.wrapping_sub(300 * host.hz);
     let uptime_ticks = u64::from((host.jiffies as u32).wrapping_sub(initial));
     // Ticks fall on whole periods of the monotonic clock: the time since the last one counts too.
     let uptime_us = uptime_ticks * 1_000_000 / u64::from(host.hz) + host.since_tick.as_micros();
-    rx.set_timestamp_clock(uptime_us, 0);
-    rx.set_skb_layout(host.skb);
-    rx
+    Receiver::on_machine(kernel, Arc::clone(sysctl), config.route.clone(), uptime_us, host.skb)
 }
 
 impl Endpoint {

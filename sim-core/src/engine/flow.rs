@@ -1,5 +1,6 @@
 //! One connection of a run: its two ends, its programs, and how far its handshake has come.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::endpoint::Endpoint;
@@ -64,19 +65,27 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    /// What ends configured as `end` share: as much as possible of what those of `earlier` shared.
-    pub(super) fn of(end: &EndpointConfig, earlier: Option<&Self>) -> Self {
+    /// What ends configured as `end` share.
+    pub(super) fn of(end: &EndpointConfig) -> Self {
         Self {
-            sysctl: kept(earlier.map(|e| &e.sysctl), &end.sysctl),
-            write: kept(earlier.map(|e| &e.write), &end.write),
-            read: kept(earlier.map(|e| &e.read), &end.read),
+            sysctl: Arc::new(end.sysctl.clone()),
+            write: Arc::new(end.write.clone()),
+            read: Arc::new(end.read.clone()),
         }
+    }
+
+    /// Becomes what ends configured as `end` share: what is the same stays where it is.
+    pub(super) fn follow(&mut self, end: &EndpointConfig) {
+        become_same(&mut self.sysctl, &end.sysctl);
+        become_same(&mut self.write, &end.write);
+        become_same(&mut self.read, &end.read);
     }
 }
 
-/// What there was, if it is the same.
-fn kept<T: PartialEq + Clone>(there: Option<&Arc<T>>, wanted: &T) -> Arc<T> {
-    there.filter(|there| ***there == *wanted).map_or_else(|| Arc::new(wanted.clone()), Arc::clone)
+fn become_same<T: PartialEq + Clone>(there: &mut Arc<T>, wanted: &T) {
+    if **there != *wanted {
+        *there = Arc::new(wanted.clone());
+    }
 }
 
 /// One connection.
@@ -115,26 +124,28 @@ pub(super) struct Flow {
 /// What one end of a connection is made of.
 struct Parts<'a> {
     config: &'a EndpointConfig,
-    shared: Shared,
+    shared: Cow<'a, Shared>,
 }
 
 impl<'a> Parts<'a> {
-    fn of(config: &'a RunConfig, id: FlowId, side: Side, common: &[Shared; 2]) -> Self {
+    fn of(config: &'a RunConfig, id: FlowId, side: Side, common: &'a [Shared; 2]) -> Self {
         let (end, of_all) = match side {
             Side::Sender => (config.sender_of(id), &config.sender),
             Side::Receiver => (config.receiver_of(id), &config.receiver),
         };
-        let common = &common[side.at()];
-        let same = std::ptr::eq(end, of_all);
-        Self { config: end, shared: if same { common.clone() } else { Shared::of(end, Some(common)) } }
+        let mut shared = Cow::Borrowed(&common[side.at()]);
+        if !std::ptr::eq(end, of_all) {
+            shared.to_mut().follow(end);
+        }
+        Self { config: end, shared }
     }
 
     fn end(&self, run: &RunConfig) -> Endpoint {
         Endpoint::new(run.kernel, self.config, &run.host, &self.shared.sysctl)
     }
 
-    fn program(self) -> Program {
-        Program::new(self.shared.write, self.shared.read)
+    fn program(&self) -> Program {
+        Program::new(Arc::clone(&self.shared.write), Arc::clone(&self.shared.read))
     }
 }
 
@@ -144,7 +155,7 @@ impl Flow {
         let parts = [Side::Sender, Side::Receiver].map(|side| Parts::of(config, id, side, common));
         Self {
             ends: parts.each_ref().map(|p| p.end(config)),
-            programs: parts.map(Parts::program),
+            programs: parts.each_ref().map(Parts::program),
             threads: [Thread::default(), Thread::default()],
             syn_sent: SimTime::ZERO,
             syn_ack_sent: SimTime::ZERO,

@@ -62,7 +62,7 @@ pub(super) enum Source {
 #[derive(Debug)]
 pub(super) struct Storage {
     queue: EventQueue<Event>,
-    /// What the ends of the last run shared, by [`Side::at`].
+    /// What the ends share, or those of the last run did, by [`Side::at`].
     common: Option<[Shared; 2]>,
     flows: Vec<Flow>,
     waiting: VecDeque<Ready>,
@@ -96,8 +96,6 @@ pub(super) struct Simulation<'a, O: Observer> {
     pub(super) links: [Link; 2],
     pub(super) ports: [Port; 2],
     pub(super) hosts: [Host; 2],
-    /// What the ends of the connections share, by [`Side::at`].
-    common: [Shared; 2],
     pub(super) flows: Vec<Flow>,
     /// What devices have handed up and the stack has not processed; lent to the event loop.
     waiting: VecDeque<Ready>,
@@ -201,15 +199,15 @@ pub(super) struct Simulation<'a, O: Observer> {
 impl<O: Observer> Drop for Simulation<'_, O> {
     #[inline]
     fn drop(&mut self) {
-        *self.storage = Storage {
-            queue: std::mem::replace(&mut self.queue, EventQueue::new(0)),
-            common: Some(self.common.clone()),
-            flows: std::mem::take(&mut self.flows),
-            waiting: std::mem::take(&mut self.waiting),
-            apps_waiting: std::mem::take(&mut self.apps_waiting),
-            out: std::mem::take(&mut self.out),
-            links: self.links.each_mut().map(Link::take_memory),
-        };
+        let Storage { queue, common: _, flows, waiting, apps_waiting, out, links } = &mut *self.storage;
+        std::mem::swap(queue, &mut self.queue);
+        std::mem::swap(flows, &mut self.flows);
+        std::mem::swap(waiting, &mut self.waiting);
+        std::mem::swap(apps_waiting, &mut self.apps_waiting);
+        std::mem::swap(out, &mut self.out);
+        for (memory, link) in links.iter_mut().zip(&mut self.links) {
+            link.leave_memory(memory);
+        }
     }
 }
 
@@ -253,27 +251,28 @@ fn looks_everywhere() -> bool {
 }
 
 /// The connections of a run, closed, in the memory of those of an earlier one, and what they share.
-fn open_flows(flows: &mut Vec<Flow>, earlier: Option<[Shared; 2]>, config: &RunConfig) -> [Shared; 2] {
+fn open_flows(flows: &mut Vec<Flow>, common: &mut Option<[Shared; 2]>, config: &RunConfig) {
     let count = config.flows.count();
-    let end = |end, side: Side| Shared::of(end, earlier.as_ref().map(|e| &e[side.at()]));
-    let common = [end(&config.sender, Side::Sender), end(&config.receiver, Side::Receiver)];
+    let ends = [&config.sender, &config.receiver];
+    if let Some(earlier) = common {
+        earlier.iter_mut().zip(ends).for_each(|(shared, end)| shared.follow(end));
+    }
+    let common = common.get_or_insert_with(|| ends.map(Shared::of));
     flows.truncate(count as usize);
     for (id, flow) in (0..).zip(flows.iter_mut()) {
-        flow.reopen(config, id, &common);
+        flow.reopen(config, id, common);
     }
     let there = u32::try_from(flows.len()).unwrap_or(u32::MAX);
-    flows.extend((there..count).map(|id| Flow::new(config, id, &common)));
-    common
+    flows.extend((there..count).map(|id| Flow::new(config, id, common)));
 }
 
 impl<'a, O: Observer> Simulation<'a, O> {
     /// A run that has not begun, in the memory of an earlier one.
     #[inline(always)]
     pub(super) fn new(config: &'a RunConfig, obs: &'a mut O, storage: &'a mut Storage) -> Self {
-        let Storage { mut queue, common, mut flows, mut waiting, mut apps_waiting, mut out, links } =
-            std::mem::take(storage);
+        let Storage { queue, common, flows, waiting, apps_waiting, out, links } = &mut *storage;
         queue.reset(config.stop.max_events);
-        let common = open_flows(&mut flows, common, config);
+        open_flows(flows, common, config);
         let fair = |link: &LinkConfig| matches!(link.shaper, Some(Shaper::Fair(_)));
         let reverse = if config.forward.both_ways { &config.forward } else { &config.reverse };
         let paced = [fair(&config.forward), fair(reverse)];
@@ -286,7 +285,14 @@ impl<'a, O: Observer> Simulation<'a, O> {
         apps_waiting.clear();
         out.clear();
         let port = |end| Port::new(config.kernel, end, &config.host);
-        let [forward, reverse] = links;
+        let [forward, reverse] = std::mem::take(links);
+        let queue = std::mem::replace(queue, EventQueue::new(0));
+        let (flows, waiting, apps_waiting, out) = (
+            std::mem::take(flows),
+            std::mem::take(waiting),
+            std::mem::take(apps_waiting),
+            std::mem::take(out),
+        );
         // What is large is made where it stays, and changed there when the run begins.
         Self {
             config,
@@ -300,7 +306,6 @@ impl<'a, O: Observer> Simulation<'a, O> {
             ],
             ports: [port(&config.sender), port(&config.receiver)],
             hosts: [Host::new(config.kernel, &config.host), Host::new(config.kernel, &config.host)],
-            common,
             flows,
             waiting,
             cpu: Cpu::new(config.host.packet_cost, &config.host.steps),

@@ -110,9 +110,10 @@ impl Link {
         Self::in_memory_of(LinkMemory::default(), config, seed, direction)
     }
 
-    /// Gives away the memory of a link that is no longer needed.
-    pub(crate) fn take_memory(&mut self) -> LinkMemory {
-        LinkMemory { packets: std::mem::take(&mut self.packets), lane: std::mem::take(&mut self.lane) }
+    /// Leaves its memory to another link; it is no longer needed itself.
+    pub(crate) fn leave_memory(&mut self, to: &mut LinkMemory) {
+        std::mem::swap(&mut to.packets, &mut self.packets);
+        std::mem::swap(&mut to.lane, &mut self.lane);
     }
 
     /// As [`Link::new`], in the memory of a link that is no longer needed.

@@ -228,9 +228,19 @@ const SMALL_HEAD: u32 = 704;
 
 impl Receiver {
     /// A closed socket with the defaults of its kernel and host. The sockets of a host may share its sysctls.
-    #[inline(always)]
     pub fn new(kernel: &'static KernelProfile, sysctl: impl Into<Arc<Sysctls>>, route: Route) -> Self {
-        let sysctl = sysctl.into();
+        Self::on_machine(kernel, sysctl.into(), route, 0, SkbLayout::default())
+    }
+
+    /// As [`Receiver::new`], on a machine that has been up for `uptime_us` microseconds and whose skbs have the sizes of `layout`.
+    #[inline(always)]
+    pub(crate) fn on_machine(
+        kernel: &'static KernelProfile,
+        sysctl: Arc<Sysctls>,
+        route: Route,
+        uptime_us: u64,
+        layout: SkbLayout,
+    ) -> Self {
         let ratio = match kernel.ratio {
             PayloadRatio::AdvWinScale => 0,
             PayloadRatio::Measured { initial, .. } => initial,
@@ -287,11 +297,11 @@ impl Receiver {
             acked_at: SimTime::ZERO,
             ecn: EcnState::default(),
             rcv_tstamp: None,
-            clock_origin_us: 0,
+            clock_origin_us: uptime_us,
             ts_offset: 0,
             unshared_below: Seq(0),
             unshared: Vec::new(),
-            layout: SkbLayout::default(),
+            layout,
         }
     }
 

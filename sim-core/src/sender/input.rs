@@ -21,6 +21,8 @@ struct Samples {
 }
 
 impl Sender {
+    /// An ACK, or the ACK field of data, arrives (`tcp_ack`).
+    #[inline(always)]
     pub(super) fn ack_arrives<O: Observer>(
         &mut self,
         cx: &mut Cx<'_, O>,
@@ -31,15 +33,27 @@ impl Sender {
         if !self.established {
             return AckOutcome::Ok;
         }
-        let ack = seg.ack;
-        let prior_una = self.window.snd_una;
-        if ack == prior_una && self.is_silent() && seg.sack.is_empty() {
+        if seg.ack == self.window.snd_una && self.is_silent() && seg.sack.is_empty() {
             // Nothing was sent that it could be about.
             cx.host.counters.pure_acks += u64::from(seg.seq == seg.end_seq());
             self.take_window(seg);
             self.probes_out = 0;
             return AckOutcome::Ok;
         }
+        self.ack_of_data(cx, rx, seg, path)
+    }
+
+    /// The same where it may be about something.
+    #[inline(never)]
+    fn ack_of_data<O: Observer>(
+        &mut self,
+        cx: &mut Cx<'_, O>,
+        rx: &mut Receiver,
+        seg: &Segment,
+        path: AckPath,
+    ) -> AckOutcome {
+        let ack = seg.ack;
+        let prior_una = self.window.snd_una;
         match self.window.classify(ack) {
             AckRange::Old => {
                 let mut flags = AckFlags::default();
@@ -130,7 +144,7 @@ impl Sender {
         flags: &mut AckFlags,
     ) {
         let una = self.window.snd_una;
-        let now = cx.now.time;
+        let (reading, now) = (cx.now, cx.now.time);
         let mut first_sent: Option<SimTime> = None;
         let mut last_sent: Option<SimTime> = None;
         let mut reordered = prior_highest;
@@ -200,7 +214,7 @@ impl Sender {
         let head = self.queue.rtx.front();
         flags.reneged = head.is_some_and(|s| s.marks.sacked);
         let head_sent_at = head.map(|s| s.sent_at);
-        let samples = self.round_trip(cx, seg, first_sent, last_sent, acked_segs, flags);
+        let samples = self.round_trip(now, seg, [first_sent, last_sent], acked_segs, flags);
         if let Some(us) = samples.smoothed {
             if O::ACTIVE {
                 cx.obs.sending(cx.now, SendEvent::Rtt { us });
@@ -210,7 +224,7 @@ impl Sender {
                 // A packet that is not full and alone: the receiver may have waited for another one.
                 let delayed =
                     acked_segs == 1 && whole_runt && !flags.data_sacked && self.loss.sacked_out == 0;
-                self.rtt.note_min(last, cx.now.jiffies, delayed);
+                self.rtt.note_min(last, reading.jiffies, delayed);
             }
             self.backoff = 0;
         }
@@ -234,22 +248,21 @@ impl Sender {
             flags.set_timer = true;
         }
         if let Some(us) = samples.last {
-            let ack_cx = self.ack_context(cx.now);
+            let ack_cx = self.ack_context(reading);
             self.cc.on_rtt(us, &ack_cx);
         }
     }
 
     /// The samples of one ACK (`tcp_ack_update_rtt`): from packets never sent twice, else from the timestamp.
-    fn round_trip<O: Observer>(
+    fn round_trip(
         &self,
-        cx: &Cx<'_, O>,
+        now: SimTime,
         seg: &Segment,
-        first_sent: Option<SimTime>,
-        last_sent: Option<SimTime>,
+        [first_sent, last_sent]: [Option<SimTime>; 2],
         acked_segs: u32,
         flags: &AckFlags,
     ) -> Samples {
-        let since = |t: SimTime| age_us(cx.now.time, t);
+        let since = |t: SimTime| age_us(now, t);
         let mut s = Samples::default();
         if !flags.retrans_acked {
             s = Samples { smoothed: first_sent.map(since), last: last_sent.map(since) };
@@ -258,14 +271,14 @@ impl Sender {
             s = Samples { smoothed: s.smoothed.or(Some(since(first))), last: Some(since(last)) };
         }
         if s.smoothed.is_none() && acked_segs > 0 && self.timestamps {
-            s = self.timestamp_sample(cx, seg);
+            s = self.timestamp_sample(now, seg);
         }
         s
     }
 
     /// A sample from the echoed timestamp, in whole milliseconds; at least one (`tcp_rtt_tsopt_us`).
-    fn timestamp_sample<O: Observer>(&self, cx: &Cx<'_, O>, seg: &Segment) -> Samples {
-        let (Some(ts), Some(now)) = (seg.ts, self.tsval_at(cx.now.time)) else { return Samples::default() };
+    fn timestamp_sample(&self, now: SimTime, seg: &Segment) -> Samples {
+        let (Some(ts), Some(now)) = (seg.ts, self.tsval_at(now)) else { return Samples::default() };
         let delta = now.wrapping_sub(ts.ecr);
         // An echo of something this connection never sent.
         if delta > u32::MAX >> 1 {

@@ -548,6 +548,7 @@ impl SendHalf for Sender {
         self.window.note_predicted(seq);
     }
 
+    #[inline]
     fn on_ack<O: Observer>(
         &mut self,
         cx: &mut Cx<'_, O>,

@@ -155,7 +155,8 @@ impl Sender {
         self.write_xmit(cx, rx, mss, true, false, Push::One);
     }
 
-    /// The transmission loop. Returns whether data waits while nothing is in flight.
+    /// Sends what the windows let go. Returns whether data waits while nothing is in flight.
+    #[inline]
     pub(super) fn write_xmit<O: Observer>(
         &mut self,
         cx: &mut Cx<'_, O>,
@@ -168,6 +169,33 @@ impl Sender {
         // One reading of the clock serves the whole loop (`tcp_mstamp_refresh`).
         rx.refresh_clock(cx);
         self.wstamp = self.wstamp.max(rx.acked_at());
+        if !O::ACTIVE && push == Push::All && self.window_lets_nothing_go(mss) {
+            return self.packets_out == 0;
+        }
+        self.transmission_loop(cx, rx, mss, nagle_off, cork, push)
+    }
+
+    /// Whether data waits, and all that the transmission loop would find is that the peer's window has no room for it: so it is
+    /// at most ACKs of a flight that the window ends.
+    #[inline]
+    fn window_lets_nothing_go(&self, mss: u32) -> bool {
+        let Some(skb) = self.queue.unsent.front() else { return false };
+        let counted = skb.segs == 1 || (skb.segs > 1 && skb.mss == mss);
+        let plain = self.pacing.is_none() && !self.rules.tops_up;
+        counted && plain && self.in_flight() < self.cc.cwnd && skb.first_end(mss) > self.end_of_window()
+    }
+
+    /// The transmission loop.
+    #[inline(never)]
+    fn transmission_loop<O: Observer>(
+        &mut self,
+        cx: &mut Cx<'_, O>,
+        rx: &mut Receiver,
+        mss: u32,
+        nagle_off: bool,
+        cork: bool,
+        push: Push,
+    ) -> bool {
         let mut size = None;
         let mut limits = Limits { cwnd: false, rwnd: false };
         let mut sent = 0;
@@ -189,9 +217,7 @@ impl Sender {
                 quota = quota.min(max_segs);
                 skb = self.top_up(skb, quota.saturating_mul(mss), mss);
             }
-            let end = skb.end_seq();
-            let first_end = if skb.len > mss { skb.seq + mss } else { end };
-            if first_end > self.end_of_window() {
+            if skb.first_end(mss) > self.end_of_window() {
                 limits.rwnd = true;
                 break;
             }

@@ -82,6 +82,11 @@ impl TxSkb {
         self.seq + self.len + u32::from(self.flags.has(Flags::FIN))
     }
 
+    /// One after the last sequence number of its first segment.
+    pub(super) fn first_end(&self, mss: u32) -> Seq {
+        if self.len > mss { self.seq + mss } else { self.end_seq() }
+    }
+
     /// Whether RACK may still find this transmission lost.
     pub(super) fn is_undecided(&self) -> bool {
         let m = self.marks;
