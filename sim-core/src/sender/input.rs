@@ -254,6 +254,7 @@ impl Sender {
     }
 
     /// The samples of one ACK (`tcp_ack_update_rtt`): from packets never sent twice, else from the timestamp.
+    #[inline(never)]
     fn round_trip(
         &self,
         now: SimTime,
