@@ -346,3 +346,19 @@ fn an_mss_of_the_size_of_its_timestamps_leaves_the_window_as_it_is() {
     let options = s.with(|rx, _, cx| rx.passive_open(cx, &syn, 65_495, None));
     assert_eq!((options.mss, options.window), (12, 65_535));
 }
+
+#[test]
+fn what_comes_before_the_next_list_of_a_backlog_is_taken_joins_that() {
+    let waiting = |at_once| {
+        let mut s = Socket::with_1000_bytes_on("6.12");
+        s.rx.own();
+        s.arrives(segment(Flags::ACK, 1_001, 100, 1));
+        s.rx.begin_drain();
+        s.arrives(segment(Flags::ACK, 1_101, 100, 1));
+        s.with(|rx, snd, cx| if at_once { rx.drain_one(cx, snd) } else { rx.drain_next(cx, snd) });
+        s.arrives(segment(Flags::ACK, 1_201, 100, 1));
+        s.rx.backlog_waiting()
+    };
+    assert_eq!(waiting(true), 2, "the second is in hand already");
+    assert_eq!(waiting(false), 1);
+}

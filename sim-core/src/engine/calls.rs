@@ -587,7 +587,16 @@ impl<O: Observer> Simulation<'_, O> {
     fn process_backlogged(&mut self, flow: FlowId, side: Side, time: SimTime) {
         self.lags = self.cpu.reactions(false, false);
         self.context = Context::Drain;
+        let sent_before = self.transmitted;
         self.on(flow, side, time, |cx, end| end.drain_one(cx));
+        // Who sends lets soft interrupts in, and takes the next list behind them.
+        let lets_in = self.transmitted > sent_before
+            && !self.uninterrupted
+            && !self.direct
+            && self.config.host.calls.threaded_softirqs;
+        if !lets_in {
+            self.flows[flow as usize].ends[side.at()].rx.begin_drain();
+        }
         self.lags = Default::default();
         self.context = Context::Thread;
     }

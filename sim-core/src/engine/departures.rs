@@ -154,7 +154,7 @@ impl<O: Observer> Simulation<'_, O> {
                 if data_lag > SimDuration::ZERO {
                     left = self.let_go(data.at, data_lag, more);
                 }
-                self.last_data = Some(left);
+                self.last_data = Some(left + data_lag);
                 if self.in_host && self.hosts[from.at()].qdisc_room.is_some() {
                     // A socket stops behind a packet that was refused, so that this is the last one.
                     let refused = self.hosts[from.at()].qdisc_refused && more == 0;

@@ -143,7 +143,7 @@ impl Endpoint {
 
     /// One segment of the backlog is processed (`__release_sock`).
     pub(super) fn drain_one<O: Observer>(&mut self, cx: &mut Cx<'_, O>) {
-        self.rx.drain_one(cx, &mut self.tx);
+        self.rx.drain_next(cx, &mut self.tx);
         self.note_state(cx);
     }
 

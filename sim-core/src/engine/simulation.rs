@@ -558,7 +558,13 @@ impl<'a, O: Observer> Simulation<'a, O> {
         }
         peer.rx.release_shared(end.tx.snd_una());
         if end.tx.has_given_up() {
-            end.tx.take_given_up().for_each(|(start, end)| peer.rx.release_between(start, end));
+            for (start, end, again) in end.tx.take_given_up() {
+                if again {
+                    peer.rx.share_again(start, end);
+                } else {
+                    peer.rx.release_between(start, end);
+                }
+            }
         }
         self.reading = now;
         self.cpu.busy_until(now.time);

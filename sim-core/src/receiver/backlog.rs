@@ -112,14 +112,20 @@ impl Receiver {
     /// Processes only the oldest segment that waits, for drivers that know when each was processed. Returns
     /// whether there was one.
     pub fn drain_one<S: SendHalf, O: Observer>(&mut self, cx: &mut Cx<'_, O>, snd: &mut S) -> bool {
+        let drained = self.drain_next(cx, snd);
+        // The list that has formed meanwhile is taken at once.
+        self.begin_drain();
+        drained
+    }
+
+    /// The same, but once the list in hand is empty the next one is left where it is until [`Receiver::begin_drain`].
+    pub fn drain_next<S: SendHalf, O: Observer>(&mut self, cx: &mut Cx<'_, O>, snd: &mut S) -> bool {
         self.begin_drain();
         let Some(Waiting { seg, skb }) = self.backlog.pop_front() else { return false };
         self.joined = if seg.len == 0 { u32::from(skb.buf.gso_segs) } else { 0 };
         self.process(cx, snd, &seg, &skb);
         self.joined = 0;
         self.draining -= 1;
-        // The list that has formed meanwhile is taken at once.
-        self.begin_drain();
         true
     }
 

@@ -43,6 +43,7 @@ mod prune;
 mod rbtree;
 mod read;
 mod sack;
+mod sharing;
 mod sockopt;
 mod window;
 
@@ -378,23 +379,6 @@ impl Receiver {
         self.disordered
     }
 
-    /// The sender has freed its copies of everything below `up_to`: skbs below are no longer shared.
-    pub fn release_shared(&mut self, up_to: Seq) {
-        self.unshared_below = self.unshared_below.max(up_to);
-    }
-
-    /// So it has its copies of what lies from `start` to `end`.
-    #[cold]
-    pub(crate) fn release_between(&mut self, start: Seq, end: Seq) {
-        let known = self.unshared_below;
-        self.unshared.retain(|&(_, end)| end > known);
-        // Mostly one range grows.
-        match self.unshared.last_mut() {
-            Some(last) if last.0 <= start && start <= last.1 => last.1 = last.1.max(end),
-            _ => self.unshared.push((start, end)),
-        }
-    }
-
     /// Whether it holds pages with data from `from` on that nobody has copied.
     pub fn holds_pages(&self, from: Seq) -> bool {
         let holds = |skb: &Skb| skb.data_len() > 0 && skb.end_seq > from;
@@ -417,18 +401,6 @@ impl Receiver {
             n = self.ofo.next(n);
         }
         of
-    }
-
-    /// Whether `skb`'s data is shared right now (`skb_cloned`).
-    fn is_shared(&self, skb: &Skb, now: SimTime) -> bool {
-        match skb.buf.share {
-            Share::None => false,
-            Share::UntilAcked(end) => {
-                let given_up = |&(from, to): &(Seq, Seq)| from < end && end <= to;
-                self.unshared_below < end && !self.unshared.iter().any(given_up)
-            }
-            Share::UntilTime(t) => now < t,
-        }
     }
 
     /// Sets the cached clock and the begin of the autotuning interval, for drivers that know from a recording which

@@ -53,7 +53,7 @@ impl Sender {
         }
         let next = rtx.get(i + 1).filter(|next| alike(next));
         let (start, end) = (before.seq, next.unwrap_or(skb).end_seq());
-        self.given_up.push((start, end));
+        self.given_up.push((start, end, false));
         let last = i + usize::from(next.is_some());
         for s in self.queue.rtx.range_mut(i - 1..=last) {
             s.marks.shared = false;
@@ -66,8 +66,9 @@ impl Sender {
         !self.given_up.is_empty()
     }
 
-    /// What it has given up since this was last asked: from the first sequence number of one skb to behind the last of another.
-    pub(crate) fn take_given_up(&mut self) -> impl Iterator<Item = (Seq, Seq)> + '_ {
+    /// What it has given up since this was last asked, from the first sequence number of one skb to behind the last of another, and
+    /// what it has sent once more: a copy of that shares its data.
+    pub(crate) fn take_given_up(&mut self) -> impl Iterator<Item = (Seq, Seq, bool)> + '_ {
         self.given_up.drain(..)
     }
 }

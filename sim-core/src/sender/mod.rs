@@ -173,8 +173,8 @@ pub struct Sender {
     pacing: Option<Pacing>,
     /// The receiver of a packet shares its data (loopback and pairs of virtual devices).
     shares_data: bool,
-    /// Data that it has given up before it was acknowledged.
-    given_up: Vec<(Seq, Seq)>,
+    /// Data that it has given up before it was acknowledged, and such data that it has sent once more since (`true`), in order.
+    given_up: Vec<(Seq, Seq, bool)>,
     sack_ok: bool,
     ecn: ecn::SenderEcn,
     timestamps: bool,

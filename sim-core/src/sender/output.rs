@@ -464,6 +464,9 @@ impl Sender {
         self.loss.undecided.resent(&repeated, self.window.snd_una);
         let in_host = self.held;
         let shared = self.shares_data || in_host;
+        if shared && !repeated.marks.shared {
+            self.given_up.push((repeated.seq, repeated.end_seq(), true));
+        }
         if let Some(skb) = self.queue.rtx.get_mut(i) {
             *skb = repeated;
             skb.marks = Marks { judged: false, in_host, shared, ..skb.marks };
