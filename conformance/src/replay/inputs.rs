@@ -1,6 +1,6 @@
 //! Segments and their buffers, from recorded lines.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use sim_core::segment::{Ecn, SackList, Segment, Timestamps};
 use sim_core::seq::Seq;
@@ -173,6 +173,9 @@ impl Hindsight {
     }
 }
 
+/// A segment in the backlog: its event, how many drains had begun by then, and its sequence numbers.
+type Waits = (u64, u32, Option<i64>, Option<i64>);
+
 /// In which row each backlog event came out, and how many came out in each row.
 ///
 /// The backlog is a queue: segments come out in the order in which they went in, some of them joined. What joins was
@@ -181,25 +184,31 @@ impl Hindsight {
 fn backlog_rows(events: &[(u64, EventRef<'_>)], carriers: &Carriers) -> (BTreeMap<u64, usize>, Vec<u32>) {
     let mut rows = BTreeMap::new();
     let mut waited = Vec::new();
-    let mut waiting = std::collections::VecDeque::new();
+    let mut waiting: VecDeque<Waits> = VecDeque::new();
     let mut drains = 0;
     for (ev, e) in events {
         match e {
-            EventRef::App(a) if a.what == AppWhat::Backlog => waiting.push_back((*ev, drains, a.seq)),
+            EventRef::App(a) if a.what == AppWhat::Backlog => {
+                waiting.push_back((*ev, drains, a.seq, a.end_seq))
+            }
             EventRef::App(a) if a.what == AppWhat::Drain => drains += 1,
             EventRef::Row(r) => {
                 let mut n = 0;
                 if let Some(s) = &r.segment {
                     let first = waiting.front().copied();
-                    let passed_over = s.bl_segs == 0
-                        && r.state.owned == Some(true)
-                        && first.is_some_and(|(_, _, seq)| seq == Some(s.seq));
+                    let owned = r.state.owned == Some(true);
+                    let passed_over =
+                        s.bl_segs == 0 && owned && first.is_some_and(|(_, _, seq, _)| seq == Some(s.seq));
                     let out: Vec<u64> = waiting.iter().map(|w| w.0).collect();
-                    let known = carriers.joined(s, r.state.owned == Some(true), &out);
-                    let most = known.unwrap_or(s.bl_segs.max(u32::from(passed_over)));
+                    let known = carriers.joined(s, owned, &out);
+                    let counted = || {
+                        let whole = if owned || s.bl_segs > 0 { covering(s, &waiting) } else { None };
+                        whole.unwrap_or(s.bl_segs.max(u32::from(passed_over)))
+                    };
+                    let most = known.unwrap_or_else(counted);
                     while n < most
-                        && let Some(&(ev, list, _)) = waiting.front()
-                        && first.is_some_and(|(_, of, _)| of == list || s.len > 0)
+                        && let Some(&(ev, list, ..)) = waiting.front()
+                        && first.is_some_and(|(_, of, ..)| of == list || s.len > 0)
                     {
                         waiting.pop_front();
                         rows.insert(ev, waited.len());
@@ -212,6 +221,21 @@ fn backlog_rows(events: &[(u64, EventRef<'_>)], carriers: &Carriers) -> (BTreeMa
         }
     }
     (rows, waited)
+}
+
+/// How many of those that wait make up a row with data, if they do: one behind the other from its first byte to its last, and of the
+/// ACKs without data behind them as many as the recorder counted. Its own count takes copies for the segments that they repeat.
+fn covering(s: &RowSegment, waiting: &VecDeque<Waits>) -> Option<u32> {
+    let (mut next, mut n) = (s.seq, 0);
+    for &(_, _, seq, end) in waiting {
+        let more = next < s.end_seq || (end == seq && n < s.bl_segs);
+        if !more || seq != Some(next) {
+            break;
+        }
+        next = end?;
+        n += 1;
+    }
+    (s.len > 0 && next == s.end_seq).then_some(n)
 }
 
 fn segments(len: u32, gso_size: u32) -> u16 {
@@ -296,6 +320,37 @@ mod tests {
         let (rows, waited) = backlog_rows(&rec.events(), &Carriers::default());
         assert_eq!(rows.into_iter().collect::<Vec<_>>(), [(1, 0), (3, 1)]);
         assert_eq!(waited, [1, 1, 0]);
+    }
+
+    #[test]
+    fn copies_in_a_backlog_are_told_from_what_they_repeat_by_where_they_wait() {
+        let waits = |ev: u64, seq: i64| AppEvent {
+            ev,
+            what: AppWhat::Backlog,
+            seq: Some(seq),
+            end_seq: Some(seq + 100),
+            ..AppEvent::default()
+        };
+        let data = |ev: u64, seq: i64, end_seq: i64, bl_segs: u32| {
+            let len = (end_seq - seq) as u32;
+            let segment = RowSegment { seq, end_seq, len, bl_segs, ..RowSegment::default() };
+            let state = RecordedState { owned: Some(true), ..RecordedState::default() };
+            Row { ev, segment: Some(segment), state, ..Row::default() }
+        };
+        // The second segment comes twice: the recorder counts its copy in the first row, and none in the second.
+        let rec = Recording {
+            app: vec![
+                waits(1, 1),
+                waits(2, 101),
+                waits(3, 101),
+                AppEvent { ev: 4, what: AppWhat::Drain, ..AppEvent::default() },
+            ],
+            rows: vec![data(5, 1, 201, 3), data(6, 101, 201, 0)],
+            ..Recording::default()
+        };
+        let (rows, waited) = backlog_rows(&rec.events(), &Carriers::default());
+        assert_eq!(waited, [2, 1]);
+        assert_eq!(rows.into_iter().collect::<Vec<_>>(), [(1, 0), (2, 0), (3, 1)]);
     }
 
     #[test]
