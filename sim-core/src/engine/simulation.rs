@@ -281,9 +281,12 @@ impl<'a, O: Observer> Simulation<'a, O> {
                 end.tx.paced_by_queue();
             }
         }
+        // At once what a burst needs, and not in steps.
         waiting.clear();
+        waiting.reserve(32);
         apps_waiting.clear();
         out.clear();
+        out.reserve(32);
         let port = |end| Port::new(config.kernel, end, &config.host);
         let [forward, reverse] = std::mem::take(links);
         let queue = std::mem::replace(queue, EventQueue::new(0));
