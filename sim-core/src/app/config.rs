@@ -283,6 +283,11 @@ pub struct CallConfig {
     pub fragment: SimDuration,
     /// Getting the second or third one of a connection, which are at hand but have to be cleared.
     pub early_fragment: SimDuration,
+    /// By how much longer a segment in order takes for which the socket has no memory at hand: header prediction is given up and the slow
+    /// path taken (`tcp_rcv_established`).
+    pub unpredicted: SimDuration,
+    /// By how much less one takes that is not merged with what is there.
+    pub unmerged: SimDuration,
     /// Memory for packets.
     pub slabs: SlabConfig,
 }
@@ -331,6 +336,8 @@ impl CallConfig {
             threaded_softirqs: false,
             fragment: SimDuration::ZERO,
             early_fragment: SimDuration::ZERO,
+            unpredicted: SimDuration::ZERO,
+            unmerged: SimDuration::ZERO,
             slabs: SlabConfig::NONE,
         }
     }

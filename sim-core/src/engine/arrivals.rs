@@ -334,7 +334,16 @@ impl<O: Observer> Simulation<'_, O> {
                 self.context = if in_call { Context::InCall } else { Context::Thread };
                 self.lags = if held { Default::default() } else { self.cpu.reactions(first, rouses) };
                 (self.data_left, self.let_go) = (None, LetGo::default());
+                let next = socket.rcv_nxt();
+                let before = self.predicted_and_merged(to);
                 self.segment_ready(time, front);
+                if threaded && to == Side::Receiver && !held && !alone {
+                    // The packet is the piece that was processed.
+                    let piece = self.links[link.at()].packet(place).seg.len;
+                    if self.flows[flow as usize].ends[to.at()].rx.rcv_nxt() - next == i64::from(piece) {
+                        self.took_another_way(to, before);
+                    }
+                }
                 if threaded && !in_call {
                     self.softirqs_wake_program(flow, to, time);
                 }
@@ -422,6 +431,25 @@ impl<O: Observer> Simulation<'_, O> {
         self.softirqs_sleep(self.cpu.begin(time));
         if std::mem::take(&mut self.roused) {
             self.cpu.busy_until(self.cpu.begin(time) + self.config.host.calls.room_entry);
+        }
+    }
+
+    /// How many segments the host of `to` has predicted, and merged.
+    fn predicted_and_merged(&self, to: Side) -> [u64; 2] {
+        let counters = &self.hosts[to.at()].counters;
+        [counters.hp_hits, counters.rcv_coalesce]
+    }
+
+    /// A segment in order was processed, `before` which so many were predicted and merged: what its way through the stack takes beside
+    /// the usual one.
+    fn took_another_way(&mut self, to: Side, before: [u64; 2]) {
+        let [predicted, merged] = self.predicted_and_merged(to);
+        let calls = &self.config.host.calls;
+        if predicted == before[0] {
+            self.cpu.gets(calls.unpredicted);
+        }
+        if merged == before[1] {
+            self.cpu.is_free_sooner(calls.unmerged);
         }
     }
 

@@ -141,3 +141,24 @@ fn what_comes_when_a_call_has_taken_its_backlog_merges_with_nothing_in_it() {
     };
     assert_eq!([rows(0), rows(30)], [2, 3], "what has come since joins among itself");
 }
+
+#[test]
+fn a_segment_without_memory_at_hand_takes_longer_and_one_that_is_not_merged_is_done_sooner() {
+    let gaps = |unpredicted, unmerged| {
+        let mut c = pair("6.12", 20, burst(64 << 10, Ending::Stay), ReadConfig::NEVER);
+        c.sender.route.initcwnd = Some(1_000);
+        c.host.packet_cost = SimDuration::from_micros(20);
+        let [unpredicted, unmerged] = [unpredicted, unmerged].map(SimDuration::from_micros);
+        c.host.calls = CallConfig { threaded_softirqs: true, unpredicted, unmerged, ..CallConfig::default() };
+        c.stop.after = SimDuration::from_millis(60);
+        let rows = seen(&c).rows;
+        rows.windows(2).map(|w| w[1] - w[0]).collect::<Vec<_>>()
+    };
+    let (usual, slow, refused) = (gaps(0, 0), gaps(3, 0), gaps(0, 3));
+    // Not each distance: what an idle processor waits for may be in between.
+    let differ = |others: &[u64], by: i64| {
+        usual.iter().zip(others).filter(|(a, b)| **b as i64 - **a as i64 == by * US as i64).count()
+    };
+    let (longer, sooner) = (differ(&slow, 3), differ(&refused, -3));
+    assert!(longer > 0 && sooner > 0, "{usual:?} {slow:?} {refused:?}");
+}
