@@ -334,15 +334,14 @@ impl<O: Observer> Simulation<'_, O> {
                 self.context = if in_call { Context::InCall } else { Context::Thread };
                 self.lags = if held { Default::default() } else { self.cpu.reactions(first, rouses) };
                 (self.data_left, self.let_go) = (None, LetGo::default());
-                let next = socket.rcv_nxt();
-                let before = self.predicted_and_merged(to);
-                self.segment_ready(time, front);
                 if threaded && to == Side::Receiver && !held && !alone {
+                    self.sets_out(flow, to);
+                }
+                self.segment_ready(time, front);
+                if threaded {
                     // The packet is the piece that was processed.
                     let piece = self.links[link.at()].packet(place).seg.len;
-                    if self.flows[flow as usize].ends[to.at()].rx.rcv_nxt() - next == i64::from(piece) {
-                        self.took_another_way(to, before);
-                    }
+                    self.has_passed(flow, to, piece);
                 }
                 if threaded && !in_call {
                     self.softirqs_wake_program(flow, to, time);
@@ -434,21 +433,27 @@ impl<O: Observer> Simulation<'_, O> {
         }
     }
 
-    /// How many segments the host of `to` has predicted, and merged.
-    fn predicted_and_merged(&self, to: Side) -> [u64; 2] {
+    /// A segment sets out through the stack of `to`: which way it takes is told from what this changes.
+    #[inline(never)]
+    fn sets_out(&mut self, flow: FlowId, to: Side) {
         let counters = &self.hosts[to.at()].counters;
-        [counters.hp_hits, counters.rcv_coalesce]
+        let next = self.flows[flow as usize].ends[to.at()].rx.rcv_nxt();
+        self.set_out = Some((next, counters.hp_hits, counters.rcv_coalesce));
     }
 
-    /// A segment in order was processed, `before` which so many were predicted and merged: what its way through the stack takes beside
-    /// the usual one.
-    fn took_another_way(&mut self, to: Side, before: [u64; 2]) {
-        let [predicted, merged] = self.predicted_and_merged(to);
-        let calls = &self.config.host.calls;
-        if predicted == before[0] {
+    /// It has passed, `piece` bytes long: if it came in order, it takes what its way takes beside the usual one.
+    #[inline(never)]
+    fn has_passed(&mut self, flow: FlowId, to: Side, piece: u32) {
+        let Some((next, predicted, merged)) = self.set_out.take() else { return };
+        let rx = &self.flows[flow as usize].ends[to.at()].rx;
+        if rx.rcv_nxt() - next != i64::from(piece) {
+            return;
+        }
+        let (calls, counters) = (&self.config.host.calls, &self.hosts[to.at()].counters);
+        if counters.hp_hits == predicted {
             self.cpu.gets(calls.unpredicted);
         }
-        if merged == before[1] {
+        if counters.rcv_coalesce == merged {
             self.cpu.is_free_sooner(calls.unmerged);
         }
     }

@@ -228,6 +228,18 @@ impl Endpoint {
         }
     }
 
+    /// Its `peer` has given up data before it was acknowledged, or sent such data once more.
+    #[cold]
+    pub(super) fn share_what_is_left_by(&mut self, peer: &mut Self) {
+        for (start, end, again) in peer.tx.take_given_up() {
+            if again {
+                self.rx.share_again(start, end);
+            } else {
+                self.rx.release_between(start, end);
+            }
+        }
+    }
+
     /// The socket goes on sending, or does when the call that holds it is over (`tcp_tsq_handler`, `tcp_pace_kick`).
     pub(super) fn small_queue<O: Observer>(&mut self, cx: &mut Cx<'_, O>) {
         if self.rx.is_owned() {

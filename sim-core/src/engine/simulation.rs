@@ -21,6 +21,7 @@ use crate::observer::{Observer, Transmit};
 use crate::path::{Direction, Link, LinkMemory, Port};
 use crate::queue::{EventQueue, Key};
 use crate::send_half::{Cx, SendHalf};
+use crate::seq::Seq;
 use crate::time::{Jiffies, JiffyClock, Now, SimDuration, SimTime};
 use crate::timer_wheel::TimerWheel;
 use rand_chacha::ChaCha8Rng;
@@ -123,6 +124,9 @@ pub(super) struct Simulation<'a, O: Observer> {
     pub(super) recv_over: bool,
     /// When a call last took a segment out of its backlog.
     pub(super) drained_at: SimTime,
+    /// What the next sequence number was, and how many segments were predicted and merged, when the present one set out, if its
+    /// way through the stack is looked at.
+    pub(super) set_out: Option<(Seq, u64, u64)>,
     /// What the present segment has let go.
     pub(super) let_go: LetGo,
     /// How long the program and the thread of soft interrupts have run.
@@ -337,6 +341,7 @@ impl<'a, O: Observer> Simulation<'a, O> {
             plain: is_plain(config) && !looks_everywhere(),
             direct: is_direct(config),
             uninterrupted: waits_for_calls(config),
+            set_out: None,
             preempted: false,
             polls_since: None,
             left_over: false,
@@ -561,13 +566,7 @@ impl<'a, O: Observer> Simulation<'a, O> {
         }
         peer.rx.release_shared(end.tx.snd_una());
         if end.tx.has_given_up() {
-            for (start, end, again) in end.tx.take_given_up() {
-                if again {
-                    peer.rx.share_again(start, end);
-                } else {
-                    peer.rx.release_between(start, end);
-                }
-            }
+            peer.share_what_is_left_by(end);
         }
         self.reading = now;
         self.cpu.busy_until(now.time);
