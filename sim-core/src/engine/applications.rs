@@ -87,12 +87,14 @@ impl<O: Observer> Simulation<'_, O> {
             if acted || held_up {
                 let f = &mut self.flows[flow as usize];
                 let t = &mut f.threads[usize::from(thread)];
-                let alone = acted && !one_thread && !held_up;
-                if alone && f.programs[side.at()].due(&f.ends[side.at()]).is_none() {
-                    // Mostly its program has nothing to do, and it does not matter who else wants the processor.
-                    t.stirred = true;
-                } else if t.waits {
+                if t.waits {
                     t.stirred |= acted;
+                } else if t.round.is_none() && acted && !one_thread && !held_up {
+                    t.stirred = true;
+                    // Mostly its program has nothing to do, and it does not matter who else wants the processor.
+                    if let Some(due) = f.programs[side.at()].due(&f.ends[side.at()]) {
+                        self.schedule_thread_at(flow, thread, |_| Some(due));
+                    }
                 } else if t.round.is_none() {
                     self.schedule_thread(flow, thread);
                     let t = &mut self.flows[flow as usize].threads[usize::from(thread)];
