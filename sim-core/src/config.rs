@@ -431,6 +431,14 @@ pub struct HostConfig {
 }
 
 impl HostConfig {
+    /// How long the machine has been up at the start of the run, microseconds. Jiffies begin five minutes before their 32-bit
+    /// overflow (`INITIAL_JIFFIES`), and ticks fall on whole periods of the monotonic clock: the time since the last one counts too.
+    pub fn uptime_us(&self) -> u64 {
+        let initial = 0u32.wrapping_sub(300 * self.hz);
+        let ticks = u64::from((self.jiffies as u32).wrapping_sub(initial));
+        ticks * 1_000_000 / u64::from(self.hz) + self.since_tick.as_micros()
+    }
+
     /// A machine on which nothing takes time and memory never ends, with `hz` ticks per second, the first of them now.
     pub fn without_costs(hz: u32) -> Self {
         Self {

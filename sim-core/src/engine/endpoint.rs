@@ -10,7 +10,7 @@ use crate::observer::Observer;
 use crate::receiver::Receiver;
 use crate::segment::{Flags, Segment};
 use crate::send_half::Cx;
-use crate::sender::Sender;
+use crate::sender::{Sender, Sharing};
 use crate::skb::Skb;
 use crate::state::TcpState;
 use crate::time::{Jiffies, JiffyClock, Now, SimTime};
@@ -63,12 +63,7 @@ fn receiver(
     host: &HostConfig,
     sysctl: &Arc<Sysctls>,
 ) -> Receiver {
-    // Time since boot: jiffies begin five minutes before their 32-bit overflow.
-    let initial = 0u32.wrapping_sub(300 * host.hz);
-    let uptime_ticks = u64::from((host.jiffies as u32).wrapping_sub(initial));
-    // Ticks fall on whole periods of the monotonic clock: the time since the last one counts too.
-    let uptime_us = uptime_ticks * 1_000_000 / u64::from(host.hz) + host.since_tick.as_micros();
-    Receiver::on_machine(kernel, Arc::clone(sysctl), config.route.clone(), uptime_us, host.skb)
+    Receiver::on_machine(kernel, Arc::clone(sysctl), config.route.clone(), host.uptime_us(), host.skb)
 }
 
 impl Endpoint {
@@ -231,11 +226,10 @@ impl Endpoint {
     /// Its `peer` has given up data before it was acknowledged, or sent such data once more.
     #[cold]
     pub(super) fn share_what_is_left_by(&mut self, peer: &mut Self) {
-        for (start, end, again) in peer.tx.take_given_up() {
-            if again {
-                self.rx.share_again(start, end);
-            } else {
-                self.rx.release_between(start, end);
+        for change in peer.tx.take_sharing() {
+            match change {
+                Sharing::Ends(start, end) => self.rx.release_between(start, end),
+                Sharing::Begins(start, end) => self.rx.share_again(start, end),
             }
         }
     }

@@ -565,7 +565,7 @@ impl<'a, O: Observer> Simulation<'a, O> {
             time += stall;
         }
         peer.rx.release_shared(end.tx.snd_una());
-        if end.tx.has_given_up() {
+        if end.tx.sharing_has_changed() {
             peer.share_what_is_left_by(end);
         }
         self.reading = now;

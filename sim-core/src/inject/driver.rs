@@ -1,5 +1,7 @@
 //! Feeds the segments and calls of a plan to the receiver.
 
+use std::sync::Arc;
+
 use super::peer::Peer;
 use super::plan::{Header, Injection};
 use super::schedule::Call;
@@ -98,20 +100,15 @@ impl<'a, O: Observer> Driver<'a, O> {
     fn new(config: &'a RunConfig, plan: &'a Injection, obs: &'a mut O) -> Self {
         let end = &config.receiver;
         let host = &config.host;
-        let mut rx = Receiver::new(config.kernel, end.sysctl.clone(), end.route.clone());
-        // Time since boot: jiffies begin five minutes before their 32-bit overflow.
-        let uptime_ticks = (host.jiffies as u32).wrapping_sub(0u32.wrapping_sub(300 * host.hz));
-        let origin_us =
-            u64::from(uptime_ticks) * 1_000_000 / u64::from(host.hz) + host.since_tick.as_micros();
-        rx.set_timestamp_clock(origin_us, 0);
-        rx.set_skb_layout(host.skb);
+        let sysctl = Arc::new(end.sysctl.clone());
+        let rx = Receiver::on_machine(config.kernel, sysctl, end.route.clone(), host.uptime_us(), host.skb);
         Self {
             config,
             plan,
             obs,
             clock: JiffyClock::new(host.hz, host.since_tick),
             wheel: TimerWheel::new(host.jiffies),
-            origin_us,
+            origin_us: host.uptime_us(),
             port: Port::new(config.kernel, end, host),
             rx,
             snd: PassiveSender::new(config.kernel, &end.sysctl, host.hz, host.skb),

@@ -8,11 +8,11 @@
 //! The costs of an skb depend on where in page fragments its payload lies. As soon as it lies as an earlier one did, all that
 //! follows is a repetition: if nobody watches the sums are multiplied. The skbs are kept as one run ([`super::unsent`]).
 
+use super::Sender;
 use super::costs::Costs;
 use super::unsent::SkbRun;
 use super::write::SKBS_BETWEEN_FLUSHES;
 use super::write_queue::{PAGE_FRAG, PAGE_FRAG_MIN, WriteQueue};
-use super::{Sender, tso};
 use crate::observer::{Observer, SendEvent};
 use crate::receiver::{PAGE, Receiver, SendAccount};
 use crate::send_half::Cx;
@@ -20,7 +20,7 @@ use crate::time::{SimDuration, SimTime};
 
 /// Which window is full, whatever is written.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Full {
+pub(super) enum Full {
     Peer,
     Congestion,
 }
@@ -113,7 +113,7 @@ impl Sender {
         if room.min(most) == 0 {
             return false;
         }
-        let Some(full) = self.full_window() else { return false };
+        let Some(full) = self.full_window(self.mss) else { return false };
         let queued = self.queue.wmem_queued;
         let mut account = rx.send_account(&cx.host.memory, queued, u64::from(most) * u64::from(whole));
         if account.is_none() {
@@ -266,30 +266,26 @@ impl Sender {
         buffer.min(self.notsent_lowat.saturating_sub(notsent).div_ceil(len))
     }
 
-    /// The window that keeps the first unsent skb back, if every further attempt to send it comes to nothing and changes
-    /// nothing but the clock and the judgement of the congestion window.
-    fn full_window(&self) -> Option<Full> {
+    /// The window that keeps the first unsent skb back, if every further attempt to send it in segments of `mss` bytes comes to
+    /// nothing and changes nothing but the clock and the judgement of the congestion window.
+    #[inline]
+    pub(super) fn full_window(&self, mss: u32) -> Option<Full> {
         // With nothing in flight a probe would be prepared; a paced packet waits for its time.
         if self.packets_out == 0 || self.pacing.is_some() {
             return None;
         }
         let skb = self.queue.unsent.front()?;
-        if skb.segs == 0 || (skb.segs > 1 && skb.mss != self.mss) {
+        if skb.segs == 0 || (skb.segs > 1 && skb.mss != mss) {
             return None;
         }
         let quota = self.cwnd_quota(skb);
         if quota == 0 {
             return Some(Full::Congestion);
         }
-        if self.rules.tops_up {
-            let (rate, rtt) = (self.pacing_rate, self.rtt.min_us());
-            let most = tso::autosize(&self.rules, &self.sysctl, rate, rtt, self.gso_max, self.mss);
-            if skb.len < quota.min(most).saturating_mul(self.mss) {
-                return None;
-            }
+        if self.rules.tops_up && skb.len < quota.min(self.most_segs(mss)).saturating_mul(mss) {
+            return None;
         }
-        let first_end = if skb.len > self.mss { skb.seq + self.mss } else { skb.end_seq() };
-        (first_end > self.end_of_window()).then_some(Full::Peer)
+        (skb.first_end(mss) > self.end_of_window()).then_some(Full::Peer)
     }
 }
 

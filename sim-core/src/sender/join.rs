@@ -6,6 +6,16 @@ use super::Sender;
 use super::write_queue::{Marks, TxSkb};
 use crate::seq::Seq;
 
+/// What becomes of data that a sender and its receiver share, from the first sequence number of one skb to behind the last of
+/// another.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Sharing {
+    /// The sender has given up its copies before they were acknowledged.
+    Ends(Seq, Seq),
+    /// It has sent such data once more: that shares its data again.
+    Begins(Seq, Seq),
+}
+
 impl Sender {
     /// The skb at `i` of those in flight, about to be sent again, takes over the ones behind it as far as `space` bytes
     /// reach. A joined packet counts as the first one does.
@@ -53,22 +63,21 @@ impl Sender {
         }
         let next = rtx.get(i + 1).filter(|next| alike(next));
         let (start, end) = (before.seq, next.unwrap_or(skb).end_seq());
-        self.given_up.push((start, end, false));
+        self.sharing.push(Sharing::Ends(start, end));
         let last = i + usize::from(next.is_some());
         for s in self.queue.rtx.range_mut(i - 1..=last) {
             s.marks.shared = false;
         }
     }
 
-    /// Whether it has given up anything since it was last asked what.
+    /// Whether anything has changed about what it shares since it was last asked what.
     #[inline]
-    pub(crate) fn has_given_up(&self) -> bool {
-        !self.given_up.is_empty()
+    pub(crate) fn sharing_has_changed(&self) -> bool {
+        !self.sharing.is_empty()
     }
 
-    /// What it has given up since this was last asked, from the first sequence number of one skb to behind the last of another, and
-    /// what it has sent once more: a copy of that shares its data.
-    pub(crate) fn take_given_up(&mut self) -> impl Iterator<Item = (Seq, Seq, bool)> + '_ {
-        self.given_up.drain(..)
+    /// What has changed about that since this was last asked, in order.
+    pub(crate) fn take_sharing(&mut self) -> impl Iterator<Item = Sharing> + '_ {
+        self.sharing.drain(..)
     }
 }

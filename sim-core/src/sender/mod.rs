@@ -62,6 +62,7 @@ pub mod window;
 mod write;
 pub mod write_queue;
 
+pub(crate) use join::Sharing;
 pub use loss_state::CaState;
 pub use output::Emitted;
 pub use passive::PassiveSender;
@@ -173,8 +174,8 @@ pub struct Sender {
     pacing: Option<Pacing>,
     /// The receiver of a packet shares its data (loopback and pairs of virtual devices).
     shares_data: bool,
-    /// Data that it has given up before it was acknowledged, and such data that it has sent once more since (`true`), in order.
-    given_up: Vec<(Seq, Seq, bool)>,
+    /// Data that it has given up before it was acknowledged, and such data that it has sent once more since, in order.
+    sharing: Vec<Sharing>,
     sack_ok: bool,
     ecn: ecn::SenderEcn,
     timestamps: bool,
@@ -266,7 +267,7 @@ impl Sender {
             gso_max: tso::gso_max(kernel.max_tcp_header),
             pacing_rate: config.sockopt.max_pacing_rate.unwrap_or(u64::MAX),
             pacing: config.sockopt.max_pacing_rate.map(Pacing::new),
-            given_up: Vec::new(),
+            sharing: Vec::new(),
             shares_data: config.nic.model == NicModel::Loopback,
             sack_ok: false,
             ecn: ecn::SenderEcn::default(),

@@ -1,10 +1,11 @@
 //! What is sent now (`tcp_write_xmit`, `__tcp_retransmit_skb`).
 
+use super::fill::Full;
 use super::loss_state::CaState;
 use super::rules::DeferRule;
 use super::timers::TimerKind;
 use super::write_queue::{Marks, TxSkb};
-use super::{Sender, probes, tso};
+use super::{Sender, Sharing, probes, tso};
 use crate::observer::{AckReason, Observer, SendEvent, Transmit};
 use crate::path::{Packet, Payload, Verdict};
 use crate::receiver::Receiver;
@@ -169,20 +170,12 @@ impl Sender {
         // One reading of the clock serves the whole loop (`tcp_mstamp_refresh`).
         rx.refresh_clock(cx);
         self.wstamp = self.wstamp.max(rx.acked_at());
-        if !O::ACTIVE && push == Push::All && self.window_lets_nothing_go(mss) {
-            return self.packets_out == 0;
+        // What most ACKs of a flight find that the window has ended.
+        let full = !O::ACTIVE && push == Push::All && self.full_window(mss) == Some(Full::Peer);
+        if full && self.in_flight() < self.cc.cwnd {
+            return false;
         }
         self.transmission_loop(cx, rx, mss, nagle_off, cork, push)
-    }
-
-    /// Whether data waits, and all that the transmission loop would find is that the peer's window has no room for it: so it is
-    /// at most ACKs of a flight that the window ends.
-    #[inline]
-    fn window_lets_nothing_go(&self, mss: u32) -> bool {
-        let Some(skb) = self.queue.unsent.front() else { return false };
-        let counted = skb.segs == 1 || (skb.segs > 1 && skb.mss == mss);
-        let plain = self.pacing.is_none() && !self.rules.tops_up;
-        counted && plain && self.in_flight() < self.cc.cwnd && skb.first_end(mss) > self.end_of_window()
     }
 
     /// The transmission loop.
@@ -465,7 +458,7 @@ impl Sender {
         let in_host = self.held;
         let shared = self.shares_data || in_host;
         if shared && !repeated.marks.shared {
-            self.given_up.push((repeated.seq, repeated.end_seq(), true));
+            self.sharing.push(Sharing::Begins(repeated.seq, repeated.end_seq()));
         }
         if let Some(skb) = self.queue.rtx.get_mut(i) {
             *skb = repeated;
