@@ -11,6 +11,7 @@
 //! * [`inject`]: the receiver alone, under a plan of segments and calls.
 
 pub mod app;
+mod calendar;
 pub mod config;
 pub mod counters;
 pub mod engine;

@@ -4,12 +4,13 @@
 //! [`Lane`]) instead of a heap. Heaps and lanes share one insertion counter: whatever is due at the same time
 //! happens in the order in which it was scheduled.
 //!
-//! Timers have a heap of their own. There are as many as sockets, and hardly one is due before it is moved on; what a
-//! program does next is due at once. Apart, the one does not sink through the many of the other.
+//! Timers have a place of their own ([`Calendar`]). There are as many as sockets, and hardly one is due before it is moved
+//! on; what a program does next is due at once. Apart, the one does not sink through the many of the other.
 
 use std::cmp::Ordering;
 use std::collections::{BinaryHeap, VecDeque};
 
+use crate::calendar::Calendar;
 use crate::time::SimTime;
 
 /// A point in the order of events: when, and how many events were scheduled before. One number, which two instructions
@@ -43,10 +44,11 @@ pub struct BudgetExceeded {
     pub at: SimTime,
 }
 
+/// An event in its place.
 #[derive(Clone, Debug)]
-struct Entry<E> {
-    key: Key,
-    event: E,
+pub(crate) struct Entry<E> {
+    pub(crate) key: Key,
+    pub(crate) event: E,
 }
 
 impl<E> PartialEq for Entry<E> {
@@ -71,7 +73,8 @@ impl<E> Ord for Entry<E> {
 }
 
 /// The place of the earliest entry of a heap.
-fn first<E>(heap: &BinaryHeap<Entry<E>>) -> Key {
+#[inline]
+pub(crate) fn first<E>(heap: &BinaryHeap<Entry<E>>) -> Key {
     heap.peek().map_or(Key::NEVER, |e| e.key)
 }
 
@@ -79,7 +82,7 @@ fn first<E>(heap: &BinaryHeap<Entry<E>>) -> Key {
 #[derive(Clone, Debug)]
 pub struct EventQueue<E> {
     soon: BinaryHeap<Entry<E>>,
-    timers: BinaryHeap<Entry<E>>,
+    timers: Calendar<E>,
     /// The place of the earliest of both.
     first: Key,
     inserted: u64,
@@ -92,7 +95,7 @@ impl<E> EventQueue<E> {
     pub fn new(max_events: u64) -> Self {
         Self {
             soon: BinaryHeap::new(),
-            timers: BinaryHeap::new(),
+            timers: Calendar::default(),
             first: Key::NEVER,
             inserted: 0,
             processed: 0,
@@ -102,10 +105,9 @@ impl<E> EventQueue<E> {
 
     /// Empties the queue for another run, and keeps its memory.
     pub fn reset(&mut self, max_events: u64) {
-        for heap in [&mut self.soon, &mut self.timers] {
-            heap.clear();
-            heap.reserve(16);
-        }
+        self.soon.clear();
+        self.soon.reserve(16);
+        self.timers.clear();
         (self.first, self.inserted, self.processed, self.max_events) = (Key::NEVER, 0, 0, max_events);
     }
 
@@ -138,10 +140,10 @@ impl<E> EventQueue<E> {
 
     /// Takes the earliest event of the heaps.
     pub fn pop(&mut self) -> Option<(SimTime, E)> {
-        let heap = if first(&self.soon) < first(&self.timers) { &mut self.soon } else { &mut self.timers };
-        let taken = heap.pop().map(|e| (e.key.time(), e.event));
-        self.first = first(&self.soon).min(first(&self.timers));
-        taken
+        let soon = first(&self.soon) < self.timers.peek();
+        let taken = if soon { self.soon.pop() } else { self.timers.pop() };
+        self.first = first(&self.soon).min(self.timers.peek());
+        taken.map(|e| (e.key.time(), e.event))
     }
 
     /// Takes the earliest event that is no timer if it is due by `time` and `wanted`.
@@ -151,7 +153,7 @@ impl<E> EventQueue<E> {
             return None;
         }
         let taken = self.soon.pop().map(|e| (e.key.time(), e.event));
-        self.first = first(&self.soon).min(first(&self.timers));
+        self.first = first(&self.soon).min(self.timers.peek());
         taken
     }
 
