@@ -19,6 +19,6 @@ mod writer;
 pub use config::{
     CallConfig, Ending, PlannedRead, ReadConfig, ReadMode, Stall, Work, WriteConfig, WriteMode,
 };
-pub use program::{Call, Poll, Program, SocketView};
+pub use program::{Call, Poll, Polled, Program};
 pub use reader::Reader;
 pub use writer::{AfterWrite, Writer, WriterStep};

@@ -7,40 +7,46 @@ use super::reader::Reader;
 use super::writer::{AfterWrite, Writer, WriterStep};
 use crate::time::{SimDuration, SimTime};
 
-/// What a program sees of its socket.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct SocketView {
-    /// `poll` reports `POLLOUT`.
-    pub writable: bool,
-    /// `poll` reports `POLLIN`.
-    pub readable: bool,
-    /// `tcpi_unacked`: packets in flight.
-    pub unacked: u32,
-    /// The connection exists: it was not reset.
-    pub open: bool,
-}
-
 /// A socket that can be asked what `poll` would say of it.
 pub trait Poll {
-    /// See [`SocketView::writable`].
+    /// There is room to write (`POLLOUT`).
     fn writable(&self) -> bool;
-    /// See [`SocketView::readable`].
+    /// There is something to read (`POLLIN`).
     fn readable(&self) -> bool;
-    /// See [`SocketView::open`].
+    /// The connection exists: it was not reset.
     fn open(&self) -> bool;
 }
 
-impl Poll for SocketView {
+/// What `poll` said of a socket (`revents`). One number, for a thread keeps it through its calls.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Polled(u8);
+
+impl Polled {
+    const WRITABLE: u8 = 1;
+    const READABLE: u8 = 2;
+    const OPEN: u8 = 4;
+
+    /// What it says.
+    #[inline]
+    pub const fn new(writable: bool, readable: bool, open: bool) -> Self {
+        Self(writable as u8 * Self::WRITABLE + readable as u8 * Self::READABLE + open as u8 * Self::OPEN)
+    }
+}
+
+impl Poll for Polled {
+    #[inline]
     fn writable(&self) -> bool {
-        self.writable
+        self.0 & Self::WRITABLE != 0
     }
 
+    #[inline]
     fn readable(&self) -> bool {
-        self.readable
+        self.0 & Self::READABLE != 0
     }
 
+    #[inline]
     fn open(&self) -> bool {
-        self.open
+        self.0 & Self::OPEN != 0
     }
 }
 
@@ -132,6 +138,12 @@ impl Program {
         (due != SimTime::NEVER).then_some(due)
     }
 
+    /// Whether there is anything that it ever writes of its own accord: only then it matters whether its socket is writable.
+    #[inline]
+    pub fn writes(&self) -> bool {
+        self.writer.writes()
+    }
+
     /// Whether its reader waits for data.
     pub fn waits_for_data(&self) -> bool {
         !self.closed && self.reader.waits_for_data()
@@ -150,9 +162,15 @@ impl Program {
         (!self.shut && self.reader.held() == 0).then_some(ending)
     }
 
-    /// The first half of a round: what the program writes at `now`. `true`: it must be told when there is room.
-    pub fn write_call(&mut self, now: SimTime, socket: &SocketView) -> (Option<Call>, bool) {
-        if self.closed || !socket.open {
+    /// The first half of a round: what the program writes at `now`, after `poll` said `polled` when the round began. `unacked` counts
+    /// the packets in flight now (`tcpi_unacked`), and is asked only where that matters. `true`: it must be told when there is room.
+    pub fn write_call(
+        &mut self,
+        now: SimTime,
+        polled: Polled,
+        unacked: impl FnOnce() -> u32,
+    ) -> (Option<Call>, bool) {
+        if self.closed || !polled.open() {
             return (None, false);
         }
         if self.ends {
@@ -172,7 +190,7 @@ impl Program {
             return (None, false);
         }
         self.echoing = false;
-        match self.writer.step(now, socket) {
+        match self.writer.step(now, polled.writable(), unacked) {
             WriterStep::Write(n) => (Some(Call::Send(n)), false),
             WriterStep::WaitForRoom => (None, true),
             WriterStep::Skip => (Some(Call::Ask), false),
@@ -182,8 +200,8 @@ impl Program {
 
     /// The second half of a round: what the program reads, or writes back, at `now`. `polled` is what `poll` said
     /// when the round began.
-    pub fn read_call(&mut self, now: SimTime, polled: &SocketView) -> Option<Call> {
-        if self.closed || !polled.open {
+    pub fn read_call(&mut self, now: SimTime, polled: Polled) -> Option<Call> {
+        if self.closed || !polled.open() {
             return None;
         }
         if self.reader.held() > 0 {
@@ -191,7 +209,7 @@ impl Program {
             self.echoing = true;
             return Some(Call::Send(self.reader.held()));
         }
-        self.reader.step(now, polled.readable).map(Call::Recv)
+        self.reader.step(now, polled.readable()).map(Call::Recv)
     }
 
     fn close(&mut self) -> Call {
@@ -263,7 +281,7 @@ mod tests {
     use super::super::config::{ReadMode, WriteMode};
     use super::*;
 
-    const READY: SocketView = SocketView { writable: true, readable: true, unacked: 0, open: true };
+    const READY: Polled = Polled::new(true, true, true);
 
     fn at(ns: u64) -> SimTime {
         SimTime::from_nanos(ns)
@@ -279,15 +297,15 @@ mod tests {
     #[test]
     fn an_echo_reads_then_writes_back_then_reads() {
         let mut p = program(WriteConfig::NEVER, ReadConfig::of(ReadMode::Echo { buffer: 100 }));
-        assert_eq!(p.read_call(at(1), &READY), Some(Call::Recv(100)));
+        assert_eq!(p.read_call(at(1), READY), Some(Call::Recv(100)));
         p.got(at(2), 80, false);
-        assert_eq!(p.due(&SocketView { writable: false, ..READY }), None, "a full socket");
+        assert_eq!(p.due(&Polled::new(false, true, true)), None, "a full socket");
         assert_eq!(p.due(&READY), Some(at(2)));
-        assert_eq!(p.read_call(at(2), &READY), Some(Call::Send(80)));
+        assert_eq!(p.read_call(at(2), READY), Some(Call::Send(80)));
         p.wrote(at(3), at(3), 30);
-        assert_eq!(p.read_call(at(3), &READY), Some(Call::Send(50)));
+        assert_eq!(p.read_call(at(3), READY), Some(Call::Send(50)));
         p.wrote(at(4), at(4), 50);
-        assert_eq!(p.read_call(at(4), &READY), Some(Call::Recv(100)));
+        assert_eq!(p.read_call(at(4), READY), Some(Call::Recv(100)));
         assert_eq!((p.read(), p.written()), (80, 0));
     }
 
@@ -296,12 +314,12 @@ mod tests {
         let read = ReadConfig { close_at_end: true, ..ReadConfig::of(ReadMode::Echo { buffer: 100 }) };
         let mut p = program(WriteConfig::NEVER, read);
         p.got(at(1), 80, true);
-        assert_eq!(p.write_call(at(1), &READY).0, None);
-        p.read_call(at(1), &READY);
+        assert_eq!(p.write_call(at(1), READY, || 0).0, None);
+        p.read_call(at(1), READY);
         p.wrote(at(2), at(2), 80);
         p.got(at(3), 0, true);
-        assert_eq!(p.write_call(at(3), &READY).0, Some(Call::Close));
-        assert_eq!((p.due(&READY), p.read_call(at(3), &READY)), (None, None));
+        assert_eq!(p.write_call(at(3), READY, || 0).0, Some(Call::Close));
+        assert_eq!((p.due(&READY), p.read_call(at(3), READY)), (None, None));
     }
 
     #[test]
@@ -312,11 +330,11 @@ mod tests {
             ..WriteConfig::endless(WriteMode::Burst { call: 10, retry: SimDuration::ZERO })
         };
         let mut p = program(write, ReadConfig::asap(50));
-        assert_eq!(p.write_call(at(0), &READY).0, Some(Call::Send(10)));
+        assert_eq!(p.write_call(at(0), READY, || 0).0, Some(Call::Send(10)));
         p.wrote(at(1), at(1), 10);
-        assert_eq!(p.write_call(at(1), &READY).0, Some(Call::Shutdown));
-        assert_eq!(p.write_call(at(1), &READY).0, None);
-        assert_eq!(p.read_call(at(1), &READY), Some(Call::Recv(50)));
+        assert_eq!(p.write_call(at(1), READY, || 0).0, Some(Call::Shutdown));
+        assert_eq!(p.write_call(at(1), READY, || 0).0, None);
+        assert_eq!(p.read_call(at(1), READY), Some(Call::Recv(50)));
     }
 
     #[test]
@@ -325,9 +343,9 @@ mod tests {
             WriteConfig::endless(WriteMode::Burst { call: 10, retry: SimDuration::ZERO }),
             ReadConfig::asap(50),
         );
-        let reset = SocketView { open: false, ..READY };
+        let reset = Polled::new(true, true, false);
         assert_eq!(
-            (p.due(&reset), p.write_call(at(0), &reset).0, p.read_call(at(0), &reset)),
+            (p.due(&reset), p.write_call(at(0), reset, || 0).0, p.read_call(at(0), reset)),
             (None, None, None)
         );
     }

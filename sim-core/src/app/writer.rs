@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use super::config::{Ending, WriteConfig, WriteMode};
-use super::program::SocketView;
 use crate::time::{SimDuration, SimTime};
 
 /// What a writer does next.
@@ -108,9 +107,15 @@ impl Writer {
         self.written
     }
 
+    /// Whether there is anything that it ever writes.
+    #[inline]
+    pub fn writes(&self) -> bool {
+        !matches!(self.config.mode, WriteMode::Never)
+    }
+
     /// Whether there is an end to what it writes.
     pub fn may_end(&self) -> bool {
-        self.config.total.is_some() && !matches!(self.config.mode, WriteMode::Never)
+        self.config.total.is_some() && self.writes()
     }
 
     /// What the program does with its end now that it has written all, and got the last answer; `None` before.
@@ -139,7 +144,7 @@ impl Writer {
     }
 
     /// What the writer does at `now`.
-    pub fn step(&mut self, now: SimTime, socket: &SocketView) -> WriterStep {
+    pub fn step(&mut self, now: SimTime, writable: bool, unacked: impl FnOnce() -> u32) -> WriterStep {
         if self.due().is_none_or(|t| t > now) {
             return WriterStep::Idle;
         }
@@ -156,7 +161,7 @@ impl Writer {
                     self.next = None;
                     return WriterStep::Idle;
                 }
-                if socket.unacked > *in_flight {
+                if unacked() > *in_flight {
                     self.next = Some(now + *every);
                     return WriterStep::Skip;
                 }
@@ -167,7 +172,7 @@ impl Writer {
             WriteMode::RequestResponse { request, .. } => (*request).max(1) - self.part,
             WriteMode::Respond { .. } => u32::MAX,
         };
-        if socket.writable {
+        if writable {
             WriterStep::Write(cap(call))
         } else {
             self.waiting = true;
@@ -263,9 +268,6 @@ impl Writer {
 mod tests {
     use super::*;
 
-    const FREE: SocketView = SocketView { writable: true, readable: false, unacked: 0, open: true };
-    const FULL: SocketView = SocketView { writable: false, unacked: 1, ..FREE };
-
     fn at(ns: u64) -> SimTime {
         SimTime::from_nanos(ns)
     }
@@ -280,12 +282,12 @@ mod tests {
     fn a_burst_writes_until_the_socket_is_full_and_goes_on_when_there_is_room() {
         let mode = WriteMode::Burst { call: 100, retry: SimDuration::from_millis(50) };
         let mut w = writer(mode, Some(150));
-        assert_eq!(w.step(at(7), &FREE), WriterStep::Write(100));
+        assert_eq!(w.step(at(7), true, || 0), WriterStep::Write(100));
         w.wrote(at(7), 100);
-        assert_eq!(w.step(at(7), &FULL), WriterStep::WaitForRoom);
+        assert_eq!(w.step(at(7), false, || 1), WriterStep::WaitForRoom);
         assert_eq!(w.due(), None);
         w.wake(at(9));
-        assert_eq!(w.step(at(9), &FREE), WriterStep::Write(50));
+        assert_eq!(w.step(at(9), true, || 0), WriterStep::Write(50));
         w.wrote(at(9), 50);
         assert_eq!(w.due(), None);
     }
@@ -300,34 +302,34 @@ mod tests {
             receiver_quickack: true,
         };
         let mut w = writer(mode, None);
-        assert_eq!(w.step(SimTime::ZERO, &FREE), WriterStep::Write(40));
+        assert_eq!(w.step(SimTime::ZERO, true, || 0), WriterStep::Write(40));
         assert_eq!(w.wrote(SimTime::ZERO, 40), AfterWrite::NewRound);
-        assert_eq!(w.step(SimTime::ZERO, &FREE), WriterStep::Write(1));
+        assert_eq!(w.step(SimTime::ZERO, true, || 0), WriterStep::Write(1));
         assert_eq!(w.wrote(SimTime::ZERO, 1), AfterWrite::QuickAck);
-        assert_eq!(w.step(SimTime::ZERO, &FREE), WriterStep::Idle);
-        assert_eq!(w.step(at(1_000_000), &SocketView { unacked: 3, ..FREE }), WriterStep::Skip);
-        assert_eq!(w.step(at(2_000_000), &FREE), WriterStep::Write(7));
+        assert_eq!(w.step(SimTime::ZERO, true, || 0), WriterStep::Idle);
+        assert_eq!(w.step(at(1_000_000), true, || 3), WriterStep::Skip);
+        assert_eq!(w.step(at(2_000_000), true, || 0), WriterStep::Write(7));
     }
 
     #[test]
     fn a_constant_rate_is_kept_on_average_even_if_the_socket_was_full_for_a_while() {
         // 1000 bytes every millisecond.
         let mut w = writer(WriteMode::Paced { rate_bps: 8_000_000, call: 1_000 }, None);
-        assert_eq!(w.step(at(0), &FREE), WriterStep::Write(1_000));
+        assert_eq!(w.step(at(0), true, || 0), WriterStep::Write(1_000));
         w.wrote(at(0), 1_000);
         assert_eq!(w.due(), Some(at(1_000_000)));
-        assert_eq!(w.step(at(1_000_000), &FULL), WriterStep::WaitForRoom);
+        assert_eq!(w.step(at(1_000_000), false, || 1), WriterStep::WaitForRoom);
         w.wake(at(3_500_000));
         // Calls 1 to 3 follow at once, the first of them in two parts; call 4 is on time again.
-        assert_eq!(w.step(at(3_500_000), &FREE), WriterStep::Write(1_000));
+        assert_eq!(w.step(at(3_500_000), true, || 0), WriterStep::Write(1_000));
         w.wrote(at(3_500_000), 400);
-        assert_eq!(w.step(at(3_500_000), &FREE), WriterStep::Write(600));
+        assert_eq!(w.step(at(3_500_000), true, || 0), WriterStep::Write(600));
         w.wrote(at(3_500_000), 600);
         for _ in 0..2 {
-            assert_eq!(w.step(at(3_500_000), &FREE), WriterStep::Write(1_000));
+            assert_eq!(w.step(at(3_500_000), true, || 0), WriterStep::Write(1_000));
             w.wrote(at(3_500_000), 1_000);
         }
-        assert_eq!(w.step(at(3_500_000), &FREE), WriterStep::Idle);
+        assert_eq!(w.step(at(3_500_000), true, || 0), WriterStep::Idle);
         assert_eq!(w.due(), Some(at(4_000_000)));
     }
 
@@ -351,9 +353,9 @@ mod tests {
             ..WriteConfig::endless(mode)
         });
         w.start(SimTime::ZERO);
-        assert_eq!(w.step(at(0), &FREE), WriterStep::Write(100));
+        assert_eq!(w.step(at(0), true, || 0), WriterStep::Write(100));
         w.wrote(at(0), 60);
-        assert_eq!(w.step(at(0), &FREE), WriterStep::Write(40));
+        assert_eq!(w.step(at(0), true, || 0), WriterStep::Write(40));
         w.wrote(at(0), 40);
         assert_eq!(w.due(), None);
         w.heard(at(10), 999);
@@ -375,7 +377,7 @@ mod tests {
         assert_eq!(w.due(), None);
         w.heard(at(6), 101);
         assert_eq!(w.due(), Some(at(1_000_006)));
-        assert_eq!(w.step(at(1_000_006), &FREE), WriterStep::Write(600));
+        assert_eq!(w.step(at(1_000_006), true, || 0), WriterStep::Write(600));
         w.wrote(at(1_000_006), 600);
         assert!(!w.owes() && w.due().is_none());
     }
@@ -389,7 +391,7 @@ mod tests {
         });
         w.start(SimTime::ZERO);
         let mut pieces = Vec::new();
-        while let WriterStep::Write(n) = w.step(SimTime::ZERO, &FREE) {
+        while let WriterStep::Write(n) = w.step(SimTime::ZERO, true, || 0) {
             pieces.push(n);
             w.wrote(SimTime::ZERO, n);
         }

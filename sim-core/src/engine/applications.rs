@@ -4,7 +4,7 @@ use super::calls::InCall;
 use super::flow::{FlowId, Side};
 use super::simulation::{Event, Simulation};
 use super::threads::{Round, Turn, turns};
-use crate::app::{AfterWrite, Call, Poll, SocketView};
+use crate::app::{AfterWrite, Call, Poll, Polled};
 use crate::config::LiveOption;
 use crate::observer::{Observer, SendEvent};
 use crate::rng;
@@ -50,15 +50,17 @@ impl<O: Observer> Simulation<'_, O> {
         }
     }
 
-    /// What `poll` says of a socket.
-    fn poll(&self, flow: FlowId, side: Side) -> SocketView {
-        let end = &self.flows[flow as usize].ends[side.at()];
-        SocketView {
-            writable: end.writable(),
-            readable: end.readable(),
-            unacked: end.tx.packets_out(),
-            open: end.open(),
-        }
+    /// What `poll` says of the sockets of `thread`, by [`Side::at`], as far as it matters to its programs.
+    #[inline]
+    fn poll(&self, flow: FlowId, thread: u8) -> [Polled; 2] {
+        let f = &self.flows[flow as usize];
+        [Side::Sender, Side::Receiver].map(|side| {
+            if !self.config.host.calls.one_thread && usize::from(thread) != side.at() {
+                return Polled::default();
+            }
+            let (end, program) = (&f.ends[side.at()], &f.programs[side.at()]);
+            Polled::new(program.writes() && end.writable(), end.readable(), end.open())
+        })
     }
 
     /// When a thread wants to run next.
@@ -257,12 +259,11 @@ impl<O: Observer> Simulation<'_, O> {
                     if rounds > ROUNDS || time.since(begin) >= STRETCH || time > self.stop_at {
                         return self.wake_at(flow, thread, time);
                     }
-                    let polled = [self.poll(flow, Side::Sender), self.poll(flow, Side::Receiver)];
-                    Round { begin: time, polled, next: 0, worked: false }
+                    Round { begin: time, polled: self.poll(flow, thread), next: 0, worked: false }
                 }
             };
             let call = loop {
-                let Some(&turn) = turns.get(round.next) else { break None };
+                let Some(&turn) = turns.get(usize::from(round.next)) else { break None };
                 round.next += 1;
                 if let Some(call) = self.choose(flow, turn, &round) {
                     break Some(call);
@@ -304,8 +305,8 @@ impl<O: Observer> Simulation<'_, O> {
             Turn::Write(side) => {
                 let end = &mut f.ends[side.at()];
                 // What is in flight is asked for right before the call, whether there is room when all are polled.
-                let view = SocketView { unacked: end.tx.packets_out(), ..round.polled[side.at()] };
-                let (call, wait) = f.programs[side.at()].write_call(round.begin, &view);
+                let (program, polled) = (&mut f.programs[side.at()], round.polled[side.at()]);
+                let (call, wait) = program.write_call(round.begin, polled, || end.tx.packets_out());
                 if wait {
                     end.tx.wait_for_room();
                     let refused = end.tx.is_pressed();
@@ -322,7 +323,7 @@ impl<O: Observer> Simulation<'_, O> {
                 Some((side, call.filter(|c| asks || *c != Call::Ask)?))
             }
             Turn::Read(side) => {
-                let call = f.programs[side.at()].read_call(round.begin, &round.polled[side.at()])?;
+                let call = f.programs[side.at()].read_call(round.begin, round.polled[side.at()])?;
                 Some((side, call))
             }
         }

@@ -554,6 +554,7 @@ impl<'a, O: Observer> Simulation<'a, O> {
         self.clock.read_on(&mut cx.now, time);
         let [a, b] = &mut self.flows[flow as usize].ends;
         let (end, peer) = if side == Side::Sender { (a, b) } else { (b, a) };
+        let acked = end.tx.snd_una();
         let result = act(&mut cx, end);
         end.rx.settle_send(&mut cx, end.tx.wmem_queued());
         let mut now = cx.now;
@@ -564,7 +565,9 @@ impl<'a, O: Observer> Simulation<'a, O> {
             now = self.clock.now(now.time + stall);
             time += stall;
         }
-        peer.rx.release_shared(end.tx.snd_una());
+        if end.tx.snd_una() != acked {
+            peer.rx.release_shared(end.tx.snd_una());
+        }
         if end.tx.sharing_has_changed() {
             peer.share_what_is_left_by(end);
         }

@@ -5,7 +5,7 @@
 
 use super::calls::InCall;
 use super::flow::Side;
-use crate::app::SocketView;
+use crate::app::Polled;
 use crate::time::SimTime;
 
 /// What a round may do.
@@ -60,9 +60,9 @@ pub(super) struct Round {
     /// When the thread looked at its sockets and at the clock.
     pub(super) begin: SimTime,
     /// What it saw, by [`Side::at`].
-    pub(super) polled: [SocketView; 2],
+    pub(super) polled: [Polled; 2],
     /// The next turn.
-    pub(super) next: usize,
+    pub(super) next: u8,
     /// Whether there was anything to do.
     pub(super) worked: bool,
 }
