@@ -84,7 +84,8 @@ pub trait SendHalf {
     /// Predicted data brought nothing new for this half: only the sequence number of the last window update moves
     /// on (`tcp_update_wl`).
     fn note_predicted(&mut self, seq: Seq);
-    /// Processes the ACK field of a segment (`tcp_ack`).
+    /// Processes the ACK field of a segment (`tcp_ack`). The implementer tells the receiving half when the peer's window changes,
+    /// before it sends anything.
     fn on_ack<O: Observer>(
         &mut self,
         cx: &mut Cx<'_, O>,

@@ -156,7 +156,8 @@ impl Hindsight {
         if !last {
             seg.flags = seg.flags.without(sim_core::segment::Flags::FIN);
         }
-        let gso = if alone { s.gso_size.unwrap_or(0) } else { 0 };
+        // What joined has the largest of the sizes of its parts: one that is longer is made of segments of that size.
+        let gso = s.gso_size.filter(|&size| alone || len > size).unwrap_or(0);
         let buf = Buffer {
             truesize,
             head_size: s.head_size,
@@ -351,6 +352,24 @@ mod tests {
         let (rows, waited) = backlog_rows(&rec.events(), &Carriers::default());
         assert_eq!(waited, [2, 1]);
         assert_eq!(rows.into_iter().collect::<Vec<_>>(), [(1, 0), (2, 0), (3, 1)]);
+    }
+
+    #[test]
+    fn of_what_joined_in_a_backlog_only_a_longer_part_is_made_of_several_segments() {
+        let rec = Recording::default();
+        let h = Hindsight::of(&rec, &[], 256, SimDuration::ZERO);
+        let row =
+            RowSegment { seq: 1, end_seq: 1_025, len: 1_024, gso_size: Some(536), ..RowSegment::default() };
+        let gso = |end: i64, alone: bool| {
+            let part = Part { alone, last: true };
+            let (_, buf) =
+                h.backlog_segment(&row, [1, end], [2_304, 0, 1], part, SackList::EMPTY, [1, 1_000]);
+            (buf.gso_size, buf.gso_segs)
+        };
+        // An ACK waited before all of it: what is read of the row is the size of its own segments.
+        assert_eq!(gso(1_025, false), (536, 2));
+        assert_eq!(gso(537, false), (0, 0));
+        assert_eq!(gso(1_025, true), (536, 2));
     }
 
     #[test]

@@ -170,7 +170,8 @@ impl Receiver {
         Err(())
     }
 
-    /// Hands the ACK field to the sending half and follows its window (`tcp_ack`, `tcp_ack_update_window`).
+    /// Hands the ACK field to the sending half (`tcp_ack`). What that sends because of it finds all that the ACK says about this
+    /// half done already.
     fn process_ack<S: SendHalf, O: Observer>(
         &mut self,
         cx: &mut Cx<'_, O>,
@@ -178,23 +179,20 @@ impl Receiver {
         seg: &Segment,
         path: AckPath,
     ) -> AckOutcome {
-        let window = snd.snd_wnd();
-        // Before the sending half: what it repeats because of this ACK echoes the ACK's timestamp already.
-        if path == AckPath::Slow
-            && seg.seq <= self.rcv_wup
-            && (snd.snd_una()..=snd.snd_nxt()).contains(&seg.ack)
-        {
-            self.replace_ts_recent(seg);
-        }
-        let outcome = snd.on_ack(cx, self, seg, path);
-        if outcome == AckOutcome::Ok {
+        if (snd.snd_una()..=snd.snd_nxt()).contains(&seg.ack) {
+            if path == AckPath::Slow && seg.seq <= self.rcv_wup {
+                self.replace_ts_recent(seg);
+            }
             self.rcv_tstamp = Some(cx.now.ack_jiffies());
         }
-        if snd.snd_wnd() != window {
-            self.pred_flags = 0;
-            self.enable_prediction(snd);
-        }
-        outcome
+        snd.on_ack(cx, self, seg, path)
+    }
+
+    /// The sending half has taken another window of the peer than it had (`tcp_ack_update_window`).
+    #[inline]
+    pub(crate) fn send_window_changed<S: SendHalf>(&mut self, snd: &S) {
+        self.pred_flags = 0;
+        self.enable_prediction(snd);
     }
 
     /// Turns header prediction on if nothing speaks against it (`tcp_fast_path_check`).

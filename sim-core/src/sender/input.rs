@@ -3,7 +3,7 @@
 use super::Sender;
 use super::loss_state::{AckFlags, CaState, Resend};
 use super::rack::age_us;
-use super::window::AckRange;
+use super::window::{AckRange, SendWindow};
 use crate::observer::{Observer, SendEvent};
 use crate::receiver::Receiver;
 use crate::segment::Segment;
@@ -36,7 +36,7 @@ impl Sender {
         if seg.ack == self.window.snd_una && self.is_silent() && seg.sack.is_empty() {
             // Nothing was sent that it could be about.
             cx.host.counters.pure_acks += u64::from(seg.seq == seg.end_seq());
-            self.take_window(seg);
+            self.take_window(rx, seg);
             self.probes_out = 0;
             return AckOutcome::Ok;
         }
@@ -85,7 +85,7 @@ impl Sender {
             flags.ece = self.echoes_mark(seg);
             cx.host.counters.pure_acks += u64::from(seg.seq == seg.end_seq());
             let granted = self.window.snd_wnd;
-            flags.window = self.take_window(seg);
+            flags.window = self.take_window(rx, seg);
             // What has waited for the window for longer than a timeout begins anew, before it is sent.
             if self.window.snd_wnd != granted && !self.queue.unsent.is_empty() {
                 self.restart_after_idle(cx.now);
@@ -125,11 +125,14 @@ impl Sender {
 
     /// Takes the window of a segment, if it is newer than the one in force; returns whether it was.
     #[inline(always)]
-    fn take_window(&mut self, seg: &Segment) -> bool {
-        let max = self.window.max_window;
+    fn take_window(&mut self, rx: &mut Receiver, seg: &Segment) -> bool {
+        let SendWindow { max_window: max, snd_wnd: granted, .. } = self.window;
         let newer = self.window.update(seg.seq, seg.ack, seg.window);
         if self.window.max_window > max {
             self.mss = super::send_mss(self.mss_limit, self.window.max_window);
+        }
+        if self.window.snd_wnd != granted {
+            rx.send_window_changed(self);
         }
         newer
     }

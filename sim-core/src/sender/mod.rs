@@ -52,6 +52,8 @@ pub mod rtt;
 pub mod rules;
 mod scoreboard;
 mod small_queue;
+#[cfg(test)]
+mod test_server;
 mod timeout;
 pub mod timers;
 pub mod tso;

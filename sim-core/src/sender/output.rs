@@ -194,7 +194,7 @@ impl Sender {
         let mut sent = 0;
         while !self.queue.unsent.is_empty() && !self.pacing_holds(rx) {
             let Some(skb) = self.queue.unsent.front_mut() else { break };
-            if skb.segs == 0 || (skb.segs > 1 && skb.mss != mss) {
+            if skb.segs == 0 || (skb.mss != mss && (skb.segs > 1 || self.rules.tops_up)) {
                 skb.set_segs(mss);
             }
             let mut skb = *skb;
@@ -597,6 +597,7 @@ impl Sender {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sender::test_server::Server;
 
     #[test]
     fn a_piece_of_a_packet_lies_in_as_many_fragments_as_begin_within_it_and_one_more() {
@@ -619,5 +620,19 @@ mod tests {
     fn a_piece_still_ends_where_the_skb_of_its_sender_does() {
         let packet = Emitted { seq: Seq(9), len: 3_000, skb_len: 4_000, ..Emitted::default() };
         assert_eq!(packet.part(1_000, 500).skb_end(), packet.skb_end());
+    }
+
+    #[test]
+    fn an_skb_that_waits_while_segments_get_smaller_is_cut_or_counted_anew_by_kernel() {
+        for (kernel, packets) in [("6.1", &[988, 12][..]), ("6.18", &[1_000])] {
+            let mut s = Server::new(kernel, 6_000, 7);
+            s.sent.0.clear();
+            // Data out of order: from now on a SACK block has its share of each header.
+            let ack = Server::ack(6_000, &[]);
+            s.arrives(&Segment { seq: Seq(5_001), len: 100, ..ack });
+            s.arrives(&Segment { ack: Seq(5_001), ..ack });
+            let data: Vec<u32> = s.sent.0.iter().map(|(seg, _)| seg.len).filter(|&len| len > 0).collect();
+            assert_eq!(data, packets, "{kernel}");
+        }
     }
 }

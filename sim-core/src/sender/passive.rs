@@ -437,8 +437,12 @@ impl SendHalf for PassiveSender {
             cx.host.counters.pure_acks += u64::from(seg.seq == seg.end_seq());
             self.window.update(seg.seq, seg.ack, seg.window);
         }
+        let other_window = window != self.window.snd_wnd;
+        if other_window {
+            rx.send_window_changed(self);
+        }
         let acked = self.window.advance(seg.ack);
-        let tells = acked > 0 || seg.len > 0 || window != self.window.snd_wnd;
+        let tells = acked > 0 || seg.len > 0 || other_window;
         self.probed = self.probed.filter(|p| !p.answered_by(seg.ack, tells));
         let sent = self.free_acked(cx, rx, seg.ack);
         if acked > 0 {

@@ -123,7 +123,7 @@ impl Sender {
             }
             self.tag(cx, i, duplicate, flags);
             if !duplicate && !skb.marks.sacked {
-                self.give_up_arrived(i, skb.marks);
+                i = self.join_arrived(i);
             }
             i += 1;
         }

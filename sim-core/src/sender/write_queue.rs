@@ -87,6 +87,11 @@ impl TxSkb {
         if self.len > mss { self.seq + mss } else { self.end_seq() }
     }
 
+    /// Payload of a full one of its segments, or all if it is the only one (`tcp_skb_seglen`).
+    pub(super) fn segment(&self) -> u32 {
+        if self.segs > 1 { self.mss } else { self.len }
+    }
+
     /// Whether RACK may still find this transmission lost.
     pub(super) fn is_undecided(&self) -> bool {
         let m = self.marks;
@@ -326,7 +331,7 @@ impl WriteQueue {
         self.rtx.get_mut(at).filter(|s| s.seq == seq)
     }
 
-    /// The skb at `i` of those in flight takes over the next one, which is freed (`tcp_collapse_retrans`).
+    /// The skb at `i` of those in flight takes over the next one, which is freed (`tcp_collapse_retrans`, `tcp_shifted_skb`).
     pub fn join_next(&mut self, i: usize) {
         let Some(next) = self.rtx.remove(i + 1) else { return };
         if let Some(skb) = self.rtx.get_mut(i) {
