@@ -47,8 +47,12 @@ impl Socket {
     }
 
     fn with_1000_bytes_on(kernel: &str) -> Self {
+        Self::with_1000_bytes_and(kernel, None)
+    }
+
+    fn with_1000_bytes_and(kernel: &str, ts: Option<Timestamps>) -> Self {
         let mut s = Self::on(by_name(kernel).unwrap(), Route::default());
-        let syn = SynOptions { mss: MSS as u16, window_scale: Some(7), sack: true, ts: None, window: 65_535 };
+        let syn = SynOptions { mss: MSS as u16, window_scale: Some(7), sack: true, ts, window: 65_535 };
         s.with(|rx, _, cx| rx.passive_open(cx, &syn, MSS, None));
         s.snd.established(&Handshake {
             snd_nxt: Seq::FIRST,
@@ -57,13 +61,13 @@ impl Socket {
             snd_wscale: 7,
             mss: MSS,
             sack: true,
-            timestamps: false,
+            timestamps: ts.is_some(),
             rtt_us: Some(1_000),
         });
-        let ack = segment(Flags::ACK, 1, 0, 1);
+        let ack = Segment { ts, ..segment(Flags::ACK, 1, 0, 1) };
         s.with(|rx, snd, cx| rx.child_created(cx, snd, &ack));
         assert!(s.arrives(ack).is_empty());
-        s.arrives(segment(Flags::ACK, 1, 1_000, 1));
+        s.arrives(Segment { ts, ..segment(Flags::ACK, 1, 1_000, 1) });
         assert_eq!(s.rx.rcv_nxt(), Seq(1_001));
         s
     }
@@ -152,6 +156,21 @@ fn data_with_an_acknowledgement_of_another_age_is_not_taken() {
     // What was never sent is not even asked about.
     assert!(s.arrives(segment(Flags::ACK, 1_001, 100, 500)).is_empty());
     assert_eq!(s.rx.rcv_nxt(), Seq(1_001));
+}
+
+#[test]
+fn a_segment_in_order_whose_acknowledgement_is_old_has_its_timestamp_noted_on_7_2() {
+    for (kernel, noted) in [("6.18", 20), ("7.2", 30)] {
+        let ts = |val: u32| Some(Timestamps { val, ecr: 1 });
+        let mut s = Socket::with_1000_bytes_and(kernel, ts(10));
+        let own = segment(Flags::ACK, 1, 500, 1_001);
+        s.with(|rx, snd, cx| snd.transmit(cx, rx, own));
+        s.out.clear();
+        s.arrives(Segment { ts: ts(20), ..segment(Flags::ACK, 1_001, 0, 501) });
+        // It was overtaken by the acknowledgement of that, and is not beside what is expected.
+        s.arrives(Segment { ts: ts(30), ..segment(Flags::ACK, 1_001, 1_000, 1) });
+        assert_eq!((s.rx.rcv_nxt(), s.rx.state(&s.snd).ts_recent), (Seq(2_001), noted), "{kernel}");
+    }
 }
 
 #[test]

@@ -3,7 +3,8 @@
 //! An event of the backlog tells sequence numbers only, and the row in which the segment came out has the
 //! acknowledgement, the window and the timestamps of the last one that joined. Whether two segments join depends on
 //! those of each: the client's own packets, which loop cases record, have them. They arrive in the order in which they
-//! were sent. So do the SACK blocks of ACKs that are alike in all that a row tells.
+//! were sent, if none is lost, comes twice or overtakes others, which times and rows tell. So do the SACK blocks of ACKs that
+//! are alike in all that a row tells.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -52,6 +53,8 @@ impl Carriers {
         let mut under_way: VecDeque<Carrier> = VecDeque::new();
         // Some may overtake others: these are told apart by what a row tells of them, if it is enough.
         let mut with_sack: Vec<Carrier> = Vec::new();
+        // Events of those in the backlog that have not come out yet.
+        let mut inside: Vec<u64> = Vec::new();
         if rec.tx.is_empty() {
             return out;
         }
@@ -61,7 +64,13 @@ impl Carriers {
                     under_way.push_back(Carrier::of(t));
                     with_sack.extend((!t.sack.is_empty()).then(|| Carrier::of(t)));
                 }
-                EventRef::Row(r) if r.state.owned != Some(true) => {
+                EventRef::Row(r) if r.state.owned == Some(true) => {
+                    if let Some(s) = r.segment.as_ref().filter(|s| s.seq == s.end_seq) {
+                        out.comes_out(s, &mut inside, &mut under_way);
+                    }
+                }
+                EventRef::Row(r) => {
+                    inside.clear();
                     let Some(s) = &r.segment else { continue };
                     if s.seq != s.end_seq {
                         continue;
@@ -76,17 +85,33 @@ impl Carriers {
                     }
                 }
                 EventRef::App(a) if a.what == AppWhat::Backlog && a.seq.is_some() && a.seq == a.end_seq => {
-                    if let Some(i) = under_way.iter().position(|c| Some(c.seq) == a.seq)
-                        && let Some(c) = under_way.drain(..=i).next_back()
-                    {
+                    if let Some(c) = arrives(&mut under_way, a.seq, a.time_ns, delay) {
                         with_sack.retain(|w| *w != c);
                         out.waiting.insert(*ev, c);
+                        inside.push(*ev);
                     }
                 }
                 _ => {}
             }
         }
         out
+    }
+
+    /// The row of `s` is what one or more of those `inside` the backlog came to, the last of which says the same. If only one was there and
+    /// another packet was taken for it, those before its own were lost; if its own had come before, it was a copy.
+    fn comes_out(&mut self, s: &RowSegment, inside: &mut Vec<u64>, under_way: &mut VecDeque<Carrier>) {
+        if let Some(i) = inside.iter().position(|ev| self.waiting.get(ev).is_some_and(|c| c.is(s))) {
+            inside.drain(..=i);
+            return;
+        }
+        let &[ev] = inside.as_slice() else { return };
+        inside.clear();
+        let taken = self.waiting.remove(&ev);
+        if let Some(i) = under_way.iter().position(|c| c.is(s)) {
+            self.waiting.extend(under_way.drain(..=i).next_back().map(|c| (ev, c)));
+        } else if let Some(c) = taken {
+            under_way.push_front(c);
+        }
     }
 
     /// The SACK blocks of the pure ACK that came directly at `time_ns`, if its packet is known.
@@ -120,6 +145,22 @@ impl Carriers {
             seg.ts = Some(Timestamps { val, ecr });
         }
     }
+}
+
+/// Which of those `under_way` came to the backlog at `time_ns`: the first one with these sequence numbers that has been under way for as long
+/// as the path takes, with which those in front of it are gone, or the last one, which has overtaken them.
+fn arrives(
+    under_way: &mut VecDeque<Carrier>,
+    seq: Option<i64>,
+    time_ns: u64,
+    delay: SimDuration,
+) -> Option<Carrier> {
+    let whole_way = |c: &Carrier| c.sent_ns + delay.as_nanos() <= time_ns;
+    if let Some(i) = under_way.iter().position(|c| Some(c.seq) == seq && whole_way(c)) {
+        return under_way.drain(..=i).next_back();
+    }
+    let i = under_way.iter().rposition(|c| Some(c.seq) == seq && c.sent_ns <= time_ns)?;
+    under_way.remove(i)
 }
 
 /// Which of `sent` arrived as the row of `s`: the first one that is like it and has been under way for as long as the path
@@ -177,6 +218,47 @@ mod tests {
         // Data that came before them does not take what acknowledges more.
         let data = RowSegment { seq: 1, end_seq: 5, ack: 100, bl_segs: 2, ..last };
         assert_eq!(carriers.joined(&data, true, &[4, 5]), Some(1));
+    }
+
+    /// The acknowledgement that the backlog event `ev` has, whose own packet is known.
+    fn acknowledges(carriers: &Carriers, ev: u64) -> Seq {
+        let mut seg = Segment::default();
+        carriers.correct(ev, &mut seg);
+        seg.ack
+    }
+
+    #[test]
+    fn an_ack_that_was_lost_is_not_taken_for_the_next_one_in_the_backlog() {
+        let alone = |ev: u64, ack: i64, wnd: u16| {
+            let segment =
+                RowSegment { seq: 5, end_seq: 5, ack, wnd, tsval: Some(7), ..RowSegment::default() };
+            let state = RecordedState { owned: Some(true), ..RecordedState::default() };
+            Row { ev, segment: Some(segment), state, ..Row::default() }
+        };
+        let rec = Recording {
+            tx: [100, 200, 300, 400].map(|ack| sent(ack as u64 / 100, ack, 9, 7)).to_vec(),
+            rows: vec![alone(6, 200, 9), alone(8, 200, 9), alone(10, 300, 9)],
+            app: vec![waits(5), waits(7), waits(9)],
+            ..Recording::default()
+        };
+        let carriers = Carriers::of(&rec, &rec.events(), SimDuration::ZERO);
+        assert_eq!(acknowledges(&carriers, 5), Seq(200), "the first one was lost");
+        assert!(!carriers.waiting.contains_key(&7), "a copy: all that is known is what its row says");
+        assert_eq!(acknowledges(&carriers, 9), Seq(300), "which the copy is not");
+    }
+
+    #[test]
+    fn an_ack_in_the_backlog_that_was_not_under_way_for_long_has_overtaken_others() {
+        let tx = |time_ns: u64, ack: i64| TxRow { time_ns, ..sent(time_ns, ack, 9, 7) };
+        let at = |time_ns: u64| AppEvent { time_ns, ..waits(time_ns) };
+        let rec = Recording {
+            tx: vec![tx(10, 100), tx(20, 200), tx(30, 300)],
+            app: vec![at(35), at(1_011), at(1_021)],
+            ..Recording::default()
+        };
+        let carriers = Carriers::of(&rec, &rec.events(), SimDuration::from_nanos(1_000));
+        let acks = [35, 1_011, 1_021].map(|ev| acknowledges(&carriers, ev));
+        assert_eq!(acks, [Seq(300), Seq(100), Seq(200)]);
     }
 
     #[test]

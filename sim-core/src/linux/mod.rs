@@ -61,6 +61,8 @@ pub struct KernelProfile {
     pub last_segment_drops: bool,
     /// Whether a connection that is closing takes a segment whose ACK is old (6.8 and later).
     pub closing_accepts_old_acks: bool,
+    /// Whether a segment in the window whose ACK is old has its timestamp noted (`ts_recent`; 7.2, not 6.18).
+    pub old_acks_note_timestamps: bool,
     /// Whether `tcp_shrink_window` exists.
     pub has_shrink_window: bool,
     /// The receiver-side RTT estimator.

@@ -29,6 +29,7 @@ pub(super) static V5_10: KernelProfile = KernelProfile {
     paws_ignores_old_acks: false,
     last_segment_drops: true,
     closing_accepts_old_acks: false,
+    old_acks_note_timestamps: false,
     has_shrink_window: false,
     receiver_rtt: ReceiverRtt::Average,
     autotune: Autotune::PerMss,
@@ -153,6 +154,7 @@ pub(super) static V7_2: KernelProfile = KernelProfile {
     read_refreshes_clock: false,
     prediction_checks_old_ack: true,
     unsent_ack_challenged: true,
+    old_acks_note_timestamps: true,
     rcvbuf_sets_clamp: true,
     comp_sack: CompSack::Percent,
     defaults: SysctlDefaults {

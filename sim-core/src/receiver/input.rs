@@ -179,13 +179,18 @@ impl Receiver {
         seg: &Segment,
         path: AckPath,
     ) -> AckOutcome {
+        let notes_timestamp = path == AckPath::Slow && seg.seq <= self.rcv_wup;
         if (snd.snd_una()..=snd.snd_nxt()).contains(&seg.ack) {
-            if path == AckPath::Slow && seg.seq <= self.rcv_wup {
+            if notes_timestamp {
                 self.replace_ts_recent(seg);
             }
             self.rcv_tstamp = Some(cx.now.ack_jiffies());
         }
-        snd.on_ack(cx, self, seg, path)
+        let outcome = snd.on_ack(cx, self, seg, path);
+        if outcome == AckOutcome::Old && notes_timestamp && self.kernel.old_acks_note_timestamps {
+            self.replace_ts_recent(seg);
+        }
+        outcome
     }
 
     /// The sending half has taken another window of the peer than it had (`tcp_ack_update_window`).

@@ -134,6 +134,7 @@ fn properties(k: &KernelProfile) -> Vec<Property> {
         paws_ignores_old_acks,
         last_segment_drops,
         closing_accepts_old_acks,
+        old_acks_note_timestamps,
         has_shrink_window,
         receiver_rtt,
         autotune,
@@ -248,6 +249,7 @@ fn properties(k: &KernelProfile) -> Vec<Property> {
         row("ACKs for what was never sent are asked about", "tcp_ack", yes(unsent_ack_challenged)),
         row("data with CWR is acknowledged at once without ECN", "tcp_ecn_accept_cwr", yes(cwr_acks_now)),
         row("old ACKs are taken while closing", "tcp_rcv_state_process (6.8)", yes(closing_accepts_old_acks)),
+        row("segments with old ACKs have their timestamps noted", "tcp_ack", yes(old_acks_note_timestamps)),
         row("tcp_shrink_window exists", "__tcp_select_window, b650d953cd39 (6.5)", yes(has_shrink_window)),
         row(
             "receiver RTT estimate",
