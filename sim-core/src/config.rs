@@ -519,14 +519,13 @@ pub struct StopConfig {
     pub closing: Option<ClosingConfig>,
 }
 
-/// How a traffic program ends that sleeps until `StopConfig::after` and then looks at its socket and the counters. The
-/// outcome is that of the moment at which it begins to look; segments that arrive while it does are still observed, if the
-/// stack gets the processor.
+/// How a traffic program ends that sleeps until `StopConfig::after` and then reads the counters until two readings agree, and
+/// the state of its socket behind that: the outcome is that of then, but for its time, which is that of the moment at which it begins to look.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct ClosingConfig {
-    /// By how much it oversleeps at least. It sleeps too long by a thousandth of the sleep (`select_estimate_accuracy`),
-    /// at most 100 ms.
+    /// By how much it oversleeps at least, where other sleeps end exactly ([`CallConfig::slack`]). It sleeps too long by a thousandth of the
+    /// sleep (`select_estimate_accuracy`), at most 100 ms.
     pub oversleep: SimDuration,
-    /// How long it looks.
-    pub looks: SimDuration,
+    /// How long it looks for the first time, and each further time.
+    pub looks: [SimDuration; 2],
 }

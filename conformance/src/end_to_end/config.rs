@@ -54,9 +54,8 @@ const IN_TIME_NS: [u64; 2] = [200, 2_700];
 const ROUSE_FIRST_NS: [u64; 2] = [8_000, 17_500];
 /// From the interrupt that ends a sleep to the program, thousandths of the cost of a segment.
 const WAKE_PERMILLE: u64 = 210;
-/// From the mark END until the state of the socket is read, thousandths of the cost of a segment: 700 to 800 us on the
-/// kernels whose soft interrupts do not wait for their thread.
-const LOOK_PERMILLE: u64 = 31_000;
+/// Reading the counters at the end, thousandths of the cost of a segment.
+const LOOK_PERMILLE: u64 = 15_500;
 /// Getting the second or third page fragment of a connection: what a packet takes longer behind which one had to be got.
 /// The first is part of [`FIRST_SEND_NS`].
 const EARLY_FRAGMENT_NS: u64 = 34_300;
@@ -96,6 +95,8 @@ struct Around {
     entry: SimDuration,
     /// By how much every sleep is too long.
     late: SimDuration,
+    /// Reading the counters for the first time, and again.
+    looks: [SimDuration; 2],
     steps: StepShares,
     calls: CallConfig,
 }
@@ -111,6 +112,7 @@ impl Around {
             first_send: SimDuration::from_nanos(packet_cost * FIRST_SEND_PERMILLE / 1_000),
             entry: SimDuration::ZERO,
             late: oversleep(rec, options, packet_cost),
+            looks: [SimDuration::from_nanos(packet_cost * LOOK_PERMILLE / 1_000); 2],
             steps: StepShares::default(),
             calls: CallConfig::costing(SimDuration::from_nanos(CALL_COST_NS)),
         }
@@ -127,6 +129,7 @@ impl Around {
             first_send,
             entry: machine.read_entry(),
             late: SimDuration::ZERO,
+            looks: machine.looks(),
             steps: machine.steps(waits),
             calls: CallConfig {
                 early_fragment: SimDuration::from_nanos(EARLY_FRAGMENT_NS),
@@ -220,7 +223,7 @@ pub fn run_config_with(rec: &Recording, times: Times) -> Result<RunConfig, Confi
     let empty = BTreeMap::new();
     let options = Options(rec.summary.options.as_ref().unwrap_or(&empty));
     let (forward, reverse) = links(rec, &setup)?;
-    let Around { packet_cost, since, start, first_send, entry, late, steps, calls } = match times {
+    let Around { packet_cost, since, start, first_send, entry, late, looks, steps, calls } = match times {
         Times::Proportions => Around::proportions(rec, &options),
         Times::Measured => Around::measured(rec, &options, waits(&forward) || waits(&reverse)),
     };
@@ -263,6 +266,8 @@ pub fn run_config_with(rec: &Recording, times: Times) -> Result<RunConfig, Confi
         ..common("smss")
     };
     let echo = options.number("echo") != 0;
+    // The end of its time wakes the program as a time to read does.
+    let leave = if options.text("drain").starts_with("fixed:") { entry } else { SimDuration::ZERO };
     let clock = &rec.summary.clock;
     Ok(RunConfig {
         kernel: setup.kernel,
@@ -299,23 +304,12 @@ pub fn run_config_with(rec: &Recording, times: Times) -> Result<RunConfig, Confi
         },
         events: [outages(rec), accepted(&options, setup.delay)].concat(),
         stop: StopConfig {
-            after: before(options.millis("dur_ms"), first_send),
+            after: before(options.millis("dur_ms") + leave, first_send),
             bytes: options.total(),
             returned: options.total().filter(|_| echo),
             packets: None,
             max_events: MAX_EVENTS,
-            closing: Some(ClosingConfig {
-                // What is due at the end is still done.
-                oversleep: (late
-                    + calls.slack
-                    + calls.rouse
-                    + calls.load
-                    + calls.idle_tick
-                    + calls.idle_tick)
-                    .max(first_send)
-                    + entry,
-                looks: SimDuration::from_nanos(packet_cost * LOOK_PERMILLE / 1_000),
-            }),
+            closing: Some(ClosingConfig { oversleep: late.max(first_send), looks }),
         },
     })
 }

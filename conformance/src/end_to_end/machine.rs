@@ -116,6 +116,8 @@ pub(super) struct Machine {
     /// A `send` of 8 MiB into a full window: what 32 KiB, an skb and an attempt to send take, besides page fragments. From the times of
     /// such calls with skbs of 4096, 31856 and 65483 bytes.
     write: [u32; 3],
+    /// Reading the counters for the first time, and again, us: from mark to mark where no segment arrives.
+    looks: [u32; 2],
 }
 
 const LINUX_5_10: Machine = Machine {
@@ -165,6 +167,7 @@ const LINUX_5_10: Machine = Machine {
     lock: 0,
     free_lets_in: false,
     write: [34_120, 850, 7_600],
+    looks: [354, 291],
 };
 const LINUX_6_1: Machine = Machine {
     segment: 24_670,
@@ -213,6 +216,7 @@ const LINUX_6_1: Machine = Machine {
     lock: 0,
     free_lets_in: false,
     write: [34_520, 550, 8_400],
+    looks: [416, 338],
 };
 const LINUX_6_12: Machine = Machine {
     segment: 25_420,
@@ -261,6 +265,7 @@ const LINUX_6_12: Machine = Machine {
     lock: 2_000,
     free_lets_in: true,
     write: [33_770, 580, 4_760],
+    looks: [427, 349],
 };
 const LINUX_6_18: Machine = Machine {
     segment: 25_790,
@@ -309,6 +314,7 @@ const LINUX_6_18: Machine = Machine {
     lock: 2_000,
     free_lets_in: true,
     write: [33_070, 150, 5_700],
+    looks: [475, 396],
 };
 const LINUX_7_2: Machine = Machine {
     segment: 24_540,
@@ -357,6 +363,7 @@ const LINUX_7_2: Machine = Machine {
     lock: 0,
     free_lets_in: true,
     write: [33_830, 230, 4_960],
+    looks: [448, 370],
 };
 
 impl Machine {
@@ -437,6 +444,11 @@ impl Machine {
     /// From the mark START to the first `send` of a burst.
     pub(super) fn first_call(&self) -> SimDuration {
         SimDuration::from_nanos(u64::from(self.first_call))
+    }
+
+    /// Reading the counters for the first time, and again.
+    pub(super) fn looks(&self) -> [SimDuration; 2] {
+        self.looks.map(|us| SimDuration::from_micros(u64::from(us)))
     }
 
     /// Memory for packets.

@@ -36,7 +36,7 @@ impl<O: Observer> Simulation<'_, O> {
     /// The writer of a connection, and with it the readers' clocks, start.
     pub(super) fn applications_start(&mut self, flow: FlowId, time: SimTime) {
         let first = *self.started.get_or_insert(time);
-        self.stop_at = first.saturating_add(self.config.stop.after);
+        self.ends_at(first.saturating_add(self.config.stop.after));
         let f = &mut self.flows[flow as usize];
         f.started = Some(time);
         f.programs[Side::Sender.at()].start_writer(time);
@@ -68,10 +68,10 @@ impl<O: Observer> Simulation<'_, O> {
         let f = &self.flows[flow as usize];
         let due = |side: Side| f.programs[side.at()].due(&f.ends[side.at()]);
         match (self.config.host.calls.one_thread, thread) {
-            (true, 0) => match (due(Side::Sender), due(Side::Receiver)) {
+            (true, 0) => self.closing.wakes(match (due(Side::Sender), due(Side::Receiver)) {
                 (Some(a), Some(b)) => Some(a.min(b)),
                 (a, b) => a.or(b),
-            },
+            }),
             (true, _) => None,
             (false, 0) => due(Side::Sender),
             (false, _) => due(Side::Receiver),
@@ -270,6 +270,9 @@ impl<O: Observer> Simulation<'_, O> {
                 }
             };
             let Some((side, call)) = call else {
+                if self.program_leaves(time) {
+                    break None;
+                }
                 if !round.worked {
                     break self.thread_due(flow, thread);
                 }

@@ -394,6 +394,9 @@ impl<O: Observer> Simulation<'_, O> {
                 self.on(flow, side, time, |cx, end| end.small_queue(cx));
             }
             self.applications_resume();
+            if self.closing.is_over() {
+                self.looking_goes_on(time);
+            }
         }
     }
 

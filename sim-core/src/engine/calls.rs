@@ -152,7 +152,7 @@ impl<O: Observer> Simulation<'_, O> {
 
     /// When there is next something to do for the thread of soft interrupts, if programs give way to it at all: a packet to be
     /// taken off a link, unless nothing delays them, or a timer.
-    fn softirqs_due(&self, flow: FlowId) -> Option<SimTime> {
+    pub(super) fn softirqs_due(&self, flow: FlowId) -> Option<SimTime> {
         let calls = &self.config.host.calls;
         if calls.slice == SimDuration::ZERO || !calls.threaded_softirqs {
             return None;
@@ -163,7 +163,7 @@ impl<O: Observer> Simulation<'_, O> {
     }
 
     /// When the scheduler of 6.6 and later lets the thread of soft interrupts, which is `due`, have a program's processor.
-    fn takes_over(&self, due: SimTime) -> Option<TakesOver> {
+    pub(super) fn takes_over(&self, due: SimTime) -> Option<TakesOver> {
         let calls = &self.config.host.calls;
         let preemption = match (calls.tick_preempts, calls.slice_in_call) {
             (false, _) => Preemption::AtOnce,

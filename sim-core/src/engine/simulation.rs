@@ -456,11 +456,16 @@ impl<'a, O: Observer> Simulation<'a, O> {
                 Source::Link(from) => self.dequeue(waiting, from, time),
                 Source::Call => self.call_is_due(),
             }
-            let read = self.read_bytes >= self.stop_bytes && self.returned_bytes >= self.stop_returned;
-            if (read || self.segments >= self.stop_segments) && self.programs_are_done(last) {
+            if (self.all_is_read() || self.segments >= self.stop_segments) && self.programs_are_done(last) {
                 return Ok(last);
             }
         }
+    }
+
+    /// Whether the programs have read all that they were to read.
+    #[inline(always)]
+    pub(super) fn all_is_read(&self) -> bool {
+        self.read_bytes >= self.stop_bytes && self.returned_bytes >= self.stop_returned
     }
 
     pub(super) fn finish(&self, ended: SimTime) -> Result<RunOutcome, RunError> {
@@ -484,7 +489,7 @@ impl<'a, O: Observer> Simulation<'a, O> {
             sender_counters: sender_host.counters.clone(),
             established,
             started,
-            ended,
+            ended: self.closing.over_at(ended),
             events: self.queue.processed(),
             written: flows.iter().map(|f| f.written).sum(),
             read: flows.iter().map(|f| f.read).sum(),

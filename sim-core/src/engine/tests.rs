@@ -417,7 +417,7 @@ fn acks_wait_behind_the_data_of_a_queueing_discipline_that_serves_both_ways() {
 }
 
 #[test]
-fn a_program_that_sleeps_until_the_end_is_late_by_a_thousandth_and_what_arrives_while_it_looks_is_observed() {
+fn a_program_that_sleeps_until_the_end_is_late_by_a_thousandth_and_looks_until_nothing_arrives() {
     let mut config = blog("6.12", 1, 10);
     config.host.calls.threaded_softirqs = true;
     // The second flight arrives 300 ms after the first was sent; the run ends right before.
@@ -428,18 +428,47 @@ fn a_program_that_sleeps_until_the_end_is_late_by_a_thousandth_and_what_arrives_
         config.stop.closing = closing;
         let mut rows = Arrivals::default();
         let outcome = run(&config, &mut rows).unwrap();
-        let behind = rows.0.iter().filter(|t| **t > outcome.ended).count();
+        let behind = rows.0.iter().filter(|t| **t > outcome.ended).count() as i64;
         (outcome, behind)
     };
     let (plain, behind) = end(None);
     assert_eq!((plain.ended.since(plain.started), behind), (after, 0));
-    let look = ClosingConfig { oversleep: SimDuration::from_micros(55), looks: SimDuration::from_millis(60) };
-    let (late, behind) = end(Some(look));
+    let looks = |micros: u64| ClosingConfig {
+        oversleep: SimDuration::from_micros(55),
+        looks: [SimDuration::from_micros(micros); 2],
+    };
+    let (late, behind) = end(Some(looks(60)));
     // It fell asleep when its buffer was full, some milliseconds after it began.
     let overslept = late.ended.since(late.started).as_nanos() - after.as_nanos();
     assert!(overslept > 270_000 && overslept <= 299_500, "{overslept}");
-    assert_eq!(late.receiver.rcv_nxt, plain.receiver.rcv_nxt);
+    // Two short looks are over before the flight arrives; among its segments no two find the same.
+    assert_eq!((late.receiver.rcv_nxt, behind), (plain.receiver.rcv_nxt, 0));
+    let (late, behind) = end(Some(looks(400)));
     assert!(behind > 2, "{behind}");
+    assert_eq!(late.receiver.rcv_nxt.0 - plain.receiver.rcv_nxt.0, 1_024 * behind);
+}
+
+#[test]
+fn a_read_for_which_a_program_wakes_late_is_made_though_the_time_is_up() {
+    let read = |after: u64| {
+        let read = ReadConfig::of(ReadMode::Fixed { bytes: 4_096, every: SimDuration::from_millis(5) });
+        let mut config = pair("6.12", 2, burst(8 * MIB, Ending::Stay), read);
+        config.host.calls = CallConfig {
+            one_thread: true,
+            threaded_softirqs: true,
+            slack: SimDuration::from_micros(50),
+            ..CallConfig::costing(SimDuration::from_micros(12))
+        };
+        config.stop.after = SimDuration::from_micros(after);
+        let looks = [SimDuration::from_micros(400); 2];
+        config.stop.closing = Some(ClosingConfig { oversleep: SimDuration::ZERO, looks });
+        let outcome = outcome(&config);
+        let late = outcome.ended.since(outcome.started).as_nanos() / 1_000 - after;
+        assert!((20..200).contains(&late), "{late} us");
+        outcome.read
+    };
+    let reads = [49_800, 50_000, 50_200].map(read);
+    assert_eq!([reads[1] - reads[0], reads[2] - reads[0]], [4_096, 4_096]);
 }
 
 #[test]
@@ -449,7 +478,8 @@ fn a_call_that_has_begun_when_the_time_is_up_is_finished_before_the_program_look
     config.forward.rate_bps = Some(100_000_000);
     config.host.packet_cost = SimDuration::from_micros(20);
     config.host.calls = CallConfig::costing(SimDuration::from_micros(60));
-    let look = ClosingConfig { oversleep: SimDuration::ZERO, looks: SimDuration::from_millis(1) };
+    let looks = [SimDuration::from_millis(1); 2];
+    let look = ClosingConfig { oversleep: SimDuration::ZERO, looks };
     let mut interrupted = 0;
     for i in 0..100 {
         config.stop.after = SimDuration::from_micros(30_000 + 137 * i);
