@@ -32,7 +32,7 @@ pub(super) fn micros(us: i64) -> SimTime {
     SimTime::from_nanos(us.max(0) as u64 * 1_000)
 }
 
-/// For every event, the backlog's length that the next event of the application or the backlog shows.
+/// For every event, the backlog's length that the next event of the application or the backlog, or the next segment out of the latter, shows.
 pub(super) fn backlog_after(events: &[(u64, EventRef<'_>)]) -> Vec<Option<u32>> {
     let mut next = None;
     let mut out: Vec<_> = events
@@ -40,11 +40,12 @@ pub(super) fn backlog_after(events: &[(u64, EventRef<'_>)]) -> Vec<Option<u32>> 
         .rev()
         .map(|(_, e)| {
             let here = next;
-            if let EventRef::App(a) = e
-                && a.state.backlog_len.is_some()
-            {
-                next = a.state.backlog_len;
-            }
+            let shown = match e {
+                EventRef::App(a) => a.state.backlog_len,
+                EventRef::Row(r) if r.state.owned == Some(true) => r.state.backlog_len,
+                _ => None,
+            };
+            next = shown.or(next);
             here
         })
         .collect();
@@ -71,4 +72,31 @@ pub(super) fn data_in_answer(events: &[(u64, EventRef<'_>)], at: usize) -> Vec<S
         }
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::recording::{AppEvent, RecordedState, Recording, Row};
+
+    #[test]
+    fn what_a_segment_has_added_to_the_backlog_is_shown_by_the_next_one_out_of_it() {
+        let state = |len: u32| RecordedState {
+            owned: Some(true),
+            backlog_len: Some(len),
+            ..RecordedState::default()
+        };
+        let app = |ev: u64, what: AppWhat, len: u32| AppEvent {
+            ev,
+            what,
+            state: state(len),
+            ..AppEvent::default()
+        };
+        let rec = Recording {
+            app: vec![app(1, AppWhat::Backlog, 0), app(3, AppWhat::RecvRet, 0)],
+            rows: vec![Row { ev: 2, state: state(896), ..Row::default() }],
+            ..Recording::default()
+        };
+        assert_eq!(backlog_after(&rec.events()), [Some(896), Some(0), None]);
+    }
 }
