@@ -162,10 +162,24 @@ impl<O: Observer> Simulation<'_, O> {
         if t.wake == Some(due) {
             t.wake = None;
         }
-        if self.sleeps_on(flow, thread, time) {
-            return;
+        let first = self.leaves_line(flow, thread);
+        if !self.sleeps_on(flow, thread, time) {
+            self.run_when_free(flow, thread, time);
         }
-        self.run_when_free(flow, thread, time);
+        if first {
+            // Who found the processor taken is still the first; if it was not taken, the next one is.
+            if self.apps_waiting.back() == Some(&(flow, thread)) {
+                self.apps_waiting.rotate_right(1);
+            }
+            if !self.busy {
+                self.applications_resume();
+            }
+        }
+    }
+
+    /// An event of a thread has come: whether it was the first of those that wait.
+    pub(super) fn leaves_line(&mut self, flow: FlowId, thread: u8) -> bool {
+        self.first_in_line.take_if(|first| *first == (flow, thread)).is_some()
     }
 
     /// A program runs when the stack has nothing left to do, and no other program is in a call.
@@ -184,9 +198,10 @@ impl<O: Observer> Simulation<'_, O> {
         }
     }
 
-    /// The processor has nothing left to do for the stack or for a call: threads that waited for that are due again.
+    /// The processor has nothing left to do for the stack or for a call: threads that waited for that are due again, up to the first
+    /// that wants to run as soon as it may. Those behind would find the processor taken.
     pub(super) fn applications_resume(&mut self) {
-        if self.calling > 0 {
+        if self.calling > 0 || self.first_in_line.is_some() {
             return;
         }
         while let Some((flow, thread)) = self.apps_waiting.pop_front() {
@@ -194,6 +209,12 @@ impl<O: Observer> Simulation<'_, O> {
             t.waits = false;
             if t.stirred {
                 self.schedule_thread(flow, thread);
+                let free = self.cpu.begin(SimTime::ZERO);
+                let t = &self.flows[flow as usize].threads[usize::from(thread)];
+                if t.wake.is_some_and(|wake| wake <= free) {
+                    self.first_in_line = Some((flow, thread));
+                    return;
+                }
             }
         }
     }

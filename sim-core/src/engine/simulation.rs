@@ -114,6 +114,8 @@ pub(super) struct Simulation<'a, O: Observer> {
     pub(super) memory_wait: Option<Box<ChaCha8Rng>>,
     /// Threads that were due while the stack was busy.
     pub(super) apps_waiting: VecDeque<(FlowId, u8)>,
+    /// Of those the one that has an event for when the processor is free.
+    pub(super) first_in_line: Option<(FlowId, u8)>,
     /// The stack leaves calls alone until they are over.
     pub(super) uninterrupted: bool,
     /// When the last call was over, if soft interrupts are a thread's and it has not run since.
@@ -324,6 +326,7 @@ impl<'a, O: Observer> Simulation<'a, O> {
             slabs: Slabs::new(&config.host.calls.slabs),
             memory_wait: None,
             apps_waiting,
+            first_in_line: None,
             raised: false,
             roused: false,
             call_over: None,

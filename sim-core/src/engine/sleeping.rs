@@ -166,6 +166,7 @@ impl<O: Observer> Simulation<'_, O> {
             t.wake = None;
         }
         let ready = t.round.is_none() && !t.waits && !self.closing.is_over();
+        self.leaves_line(flow, thread);
         (ready && !self.sleeps_on(flow, thread, free)).then_some((flow, thread))
     }
 

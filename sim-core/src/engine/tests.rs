@@ -260,6 +260,23 @@ fn ten_thousand_connections_in_one_run_all_get_their_bytes() {
 }
 
 #[test]
+fn programs_that_wait_for_the_processor_take_no_events_while_they_wait() {
+    let events = |count| {
+        let mut config = shared(FlowsConfig::Alike { count, spread: SimDuration::ZERO });
+        config.forward.limit = 100_000;
+        // All have called `send` by the time the first call is over.
+        config.host.calls.cost = SimDuration::from_millis(1);
+        config.sender.write.total = Some(5_000);
+        config.stop.bytes = Some(5_000 * u64::from(count));
+        let r = run(&config, &mut Silent).unwrap();
+        assert!(r.flows.iter().all(|f| f.read == 5_000));
+        r.events / u64::from(count)
+    };
+    let (few, many) = (events(4), events(400));
+    assert!(many <= 2 * few, "{few} and {many} events for each of 4 and 400 connections");
+}
+
+#[test]
 fn connections_start_spread_over_time_or_when_they_say() {
     let spread =
         run(&shared(FlowsConfig::Alike { count: 4, spread: SimDuration::from_secs(2) }), &mut Silent)
