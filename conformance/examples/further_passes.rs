@@ -1,9 +1,10 @@
-//! What further passes of recorded cases say of the sender's state:
+//! What further passes of recorded cases say of the sender's state, and of the figures of the whole:
 //! `cargo run -p conformance --example further_passes -- DIR PASSES... > DIR/further-passes.csv`, where each of `PASSES` is
 //! a folder with one more pass of cases of `DIR`. Cases of which there is none are left out.
 
 use std::process::ExitCode;
 
+use conformance::end_to_end::figures_outside;
 use conformance::recording::{Further, FurtherPasses, LoadError, Store};
 
 fn further(dirs: &[String]) -> Result<Further, LoadError> {
@@ -11,10 +12,16 @@ fn further(dirs: &[String]) -> Result<Further, LoadError> {
     let mut out = Further::default();
     let Some((first, others)) = stores.split_first() else { return Ok(out) };
     for id in first.cases() {
-        let passes: Vec<_> =
-            others.iter().filter(|s| s.cases().contains(id)).map(|s| s.load(id)).collect::<Result<_, _>>()?;
-        if !passes.is_empty() {
-            out.insert(id, FurtherPasses::of(&first.load(id)?, &passes));
+        let rec = first.load(id)?;
+        let mut further = FurtherPasses::default();
+        for store in others.iter().filter(|s| s.cases().contains(id)) {
+            let other = store.load(id)?;
+            if let Some(pass) = other.summary.passes.first() {
+                further.add(&rec, &other, figures_outside(&rec, pass));
+            }
+        }
+        if !further.figures_outside.is_empty() {
+            out.insert(id, further);
         }
     }
     Ok(out)

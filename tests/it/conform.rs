@@ -38,6 +38,28 @@ fn every_case_reaches_its_committed_floor_end_to_end() {
 }
 
 #[test]
+fn whole_runs_lie_within_the_recorded_passes_as_often_as_those_of_the_kernels_do() {
+    let r = skmem(&["conform", "--mode", "end-to-end", "--json"]).exits(0);
+    let json: serde_json::Value = serde_json::from_str(&r.out).unwrap();
+    // Figures outside, by case: the model's, and those of each further pass.
+    let (mut model, mut own) = (Vec::new(), vec![Vec::new(); 7]);
+    for c in json["cases"].as_array().unwrap() {
+        let figures = &c["counters"];
+        model.push(figures["compared"].as_u64().unwrap() - figures["exact"].as_u64().unwrap());
+        let further = c["further_outside"].as_array().unwrap();
+        own.iter_mut().zip(further).for_each(|(pass, n)| pass.push(n.as_u64().unwrap()));
+        // Where all that the kernel did seven times more is within, the model is.
+        let kernel_is = further.iter().all(|n| n.as_u64() == Some(0));
+        assert!(!kernel_is || model.last() == Some(&0), "{} {}", c["kernel"], c["case"]);
+    }
+    let held = |run: &Vec<u64>| run.iter().filter(|outside| **outside == 0).count();
+    let lost = |run: &Vec<u64>| run.iter().sum::<u64>();
+    assert!(own.iter().all(|pass| pass.len() == model.len()));
+    assert!(held(&model) >= own.iter().map(held).min().unwrap(), "cases: {}", held(&model));
+    assert!(lost(&model) <= own.iter().map(lost).max().unwrap(), "figures: {}", lost(&model));
+}
+
+#[test]
 fn the_published_runs_are_exact_row_by_row() {
     let cases = "a_*,b_*,d_*,e_*,l_*,t_inorder*";
     let r = skmem(&["conform", "--kernel", "6.1", "--case", cases, "--json"]).exits(0);

@@ -42,6 +42,7 @@ mod trace;
 use sim_core::engine;
 
 pub use config::{ConfigError, Times, run_config, run_config_with};
+pub use envelope::figures_outside;
 
 use crate::recording::Recording;
 use crate::score::CaseScore;

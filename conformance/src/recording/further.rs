@@ -2,8 +2,9 @@
 //!
 //! The recorder compares its passes in what they send and receive, and keeps the sender's state (`cwnd`, `snd_ssthresh`,
 //! `packets_out`, `ca_state`) of the first pass alone. Whether the kernel repeats that is known only from passes that were
-//! recorded beside them. Of these a file is kept: `kernel,case,passes,first_tx`, with the number of such passes, and the first
-//! packet of the client, from 1, at which the state of one of them is not that of the recording; empty if there is none.
+//! recorded beside them. Of these a file is kept: `kernel,case,first_tx,figures_outside`, with the first packet of the client, from
+//! 1, at which the state of one of them is not that of the recording (empty if there is none), and for each of them how many of its
+//! figures lie outside what the passes of the recording gave: what the kernel itself reaches by the measure that the model is held to.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -13,31 +14,27 @@ use super::{CaseId, Recording};
 /// The file's name in a folder of recordings.
 pub const FILE: &str = "further-passes.csv";
 
-const HEADER: &str = "kernel,case,passes,first_tx";
+const HEADER: &str = "kernel,case,first_tx,figures_outside";
 
-/// What further passes of one case say of the sender's state.
-#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+/// What further passes of one case say.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct FurtherPasses {
-    /// How many there are.
-    pub passes: u32,
     /// The first packet of the client, from 1, at which one of them has another state; `None` if none does.
     pub first_tx: Option<u64>,
+    /// For each of them, how many figures lie outside what the passes of the recording gave.
+    pub figures_outside: Vec<u32>,
 }
 
 impl FurtherPasses {
-    /// What `others`, passes of the same case, say of `rec`.
-    pub fn of<'a>(rec: &Recording, others: impl IntoIterator<Item = &'a Recording>) -> Self {
-        let mut out = Self::default();
-        for other in others {
-            let state = |r: &Recording| -> Vec<_> {
-                r.tx.iter().map(|t| (t.cwnd, t.snd_ssthresh, t.packets_out, t.ca_state)).collect()
-            };
-            let differs = state(rec).iter().zip(state(other)).position(|(a, b)| *a != b);
-            let first = differs.map(|at| at as u64 + 1);
-            out.passes += 1;
-            out.first_tx = out.first_tx.into_iter().chain(first).min();
-        }
-        out
+    /// Adds `other`, a pass of the same case as `rec`, of which `figures_outside` lie outside.
+    pub fn add(&mut self, rec: &Recording, other: &Recording, figures_outside: u32) {
+        let state = |r: &Recording| -> Vec<_> {
+            r.tx.iter().map(|t| (t.cwnd, t.snd_ssthresh, t.packets_out, t.ca_state)).collect()
+        };
+        let differs = state(rec).iter().zip(state(other)).position(|(a, b)| *a != b);
+        let first = differs.map(|at| at as u64 + 1);
+        self.first_tx = self.first_tx.into_iter().chain(first).min();
+        self.figures_outside.push(figures_outside);
     }
 }
 
@@ -50,7 +47,7 @@ pub struct Further {
 impl Further {
     /// Those of `id`, if there are any.
     pub fn get(&self, id: &CaseId) -> Option<FurtherPasses> {
-        self.cases.get(&(id.kernel.clone(), id.case.clone())).copied()
+        self.cases.get(&(id.kernel.clone(), id.case.clone())).cloned()
     }
 
     /// Adds those of `id`.
@@ -73,11 +70,11 @@ impl Further {
                 continue;
             }
             let cells: Vec<&str> = line.split(',').collect();
-            let [kernel, case, passes, first_tx] = cells[..] else {
+            let [kernel, case, first_tx, outside] = cells[..] else {
                 return fail(format!("4 cells are expected, not {}", cells.len()));
             };
-            let Ok(passes) = passes.parse() else {
-                return fail(format!("{passes:?} is not a number of passes"));
+            let Ok(figures_outside) = outside.split(' ').map(str::parse).collect() else {
+                return fail(format!("{outside:?} is not a list of numbers"));
             };
             let first_tx = match first_tx {
                 "" => None,
@@ -87,7 +84,7 @@ impl Further {
                 },
             };
             let id = (kernel.to_owned(), case.to_owned());
-            if out.cases.insert(id, FurtherPasses { passes, first_tx }).is_some() {
+            if out.cases.insert(id, FurtherPasses { first_tx, figures_outside }).is_some() {
                 return fail(format!("{kernel} {case} stands here a second time"));
             }
         }
@@ -97,9 +94,10 @@ impl Further {
     /// The text of the file.
     pub fn render(&self) -> String {
         let mut out = format!("{HEADER}\n");
-        for ((kernel, case), FurtherPasses { passes, first_tx }) in &self.cases {
+        for ((kernel, case), FurtherPasses { first_tx, figures_outside }) in &self.cases {
             let first_tx = first_tx.map_or_else(String::new, |n| n.to_string());
-            let _ = writeln!(out, "{kernel},{case},{passes},{first_tx}");
+            let outside: Vec<_> = figures_outside.iter().map(u32::to_string).collect();
+            let _ = writeln!(out, "{kernel},{case},{first_tx},{}", outside.join(" "));
         }
         out
     }
@@ -119,24 +117,30 @@ mod tests {
     fn the_earliest_difference_of_any_pass_counts() {
         let rec = sent(&[1, 2, 3, 4]);
         let [same, late, early] = [sent(&[1, 2, 3]), sent(&[1, 2, 3, 5]), sent(&[1, 7])];
-        assert_eq!(FurtherPasses::of(&rec, [&same]), FurtherPasses { passes: 1, first_tx: None });
-        assert_eq!(FurtherPasses::of(&rec, [&same, &late]), FurtherPasses { passes: 2, first_tx: Some(4) });
-        assert_eq!(FurtherPasses::of(&rec, [&late, &early]), FurtherPasses { passes: 2, first_tx: Some(2) });
+        let first = |others: &[&Recording]| {
+            let mut further = FurtherPasses::default();
+            others.iter().for_each(|other| further.add(&rec, other, 3));
+            assert_eq!(further.figures_outside, vec![3; others.len()]);
+            further.first_tx
+        };
+        assert_eq!(first(&[&same]), None);
+        assert_eq!(first(&[&same, &late]), Some(4));
+        assert_eq!(first(&[&late, &early]), Some(2));
     }
 
     #[test]
     fn what_is_written_is_read_back_and_what_is_wrong_is_named_with_its_line() {
         let mut further = Further::default();
         let id = |case: &str| CaseId { kernel: "6.1".into(), case: case.into() };
-        further.insert(&id("a"), FurtherPasses { passes: 7, first_tx: None });
-        further.insert(&id("b"), FurtherPasses { passes: 7, first_tx: Some(97) });
+        further.insert(&id("a"), FurtherPasses { first_tx: None, figures_outside: vec![0, 14] });
+        further.insert(&id("b"), FurtherPasses { first_tx: Some(97), figures_outside: vec![1] });
         assert_eq!(Further::parse(&further.render()), Ok(further.clone()));
         assert_eq!(further.get(&id("b")).and_then(|p| p.first_tx), Some(97));
         assert_eq!(further.get(&id("c")), None);
         let line = |line: &str| Further::parse(&format!("{HEADER}\n{line}\n")).unwrap_err();
         assert_eq!(line("6.1,a,7"), (2, "4 cells are expected, not 3".to_owned()));
-        assert_eq!(line("6.1,a,many,1"), (2, "\"many\" is not a number of passes".to_owned()));
-        assert_eq!(line("6.1,a,7,0"), (2, "\"0\" is not the number of a packet".to_owned()));
+        assert_eq!(line("6.1,a,1,0 many"), (2, "\"0 many\" is not a list of numbers".to_owned()));
+        assert_eq!(line("6.1,a,0,7"), (2, "\"0\" is not the number of a packet".to_owned()));
         assert_eq!(line("6.1,a,7,1\n6.1,a,7,1"), (3, "6.1 a stands here a second time".to_owned()));
         assert_eq!(Further::parse("x\n").unwrap_err().0, 1);
     }

@@ -223,7 +223,7 @@ impl Recording {
 
     /// The first packet of the client, from 1, at which the sender's state was not the same in every pass, if one is known.
     pub fn first_other_state(&self) -> Option<u64> {
-        self.further.and_then(|f| f.first_tx)
+        self.further.as_ref().and_then(|f| f.first_tx)
     }
 }
 

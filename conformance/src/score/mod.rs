@@ -168,6 +168,9 @@ pub struct CaseScore {
     /// case is exact does not depend on it.
     #[serde(default)]
     pub srtt: Tally,
+    /// Of each further pass of the kernel, the figures that lie outside as the model's may; empty where there is none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub further_outside: Vec<u32>,
     /// Packets that the model sent and the kernel did not. A case with any is not exact.
     #[serde(default)]
     pub unexpected: u64,
@@ -312,6 +315,18 @@ impl Totals {
 }
 
 impl Scoreboard {
+    /// What the kernels themselves reach: of each further pass of all cases, as if it were the model's run, the cases with all
+    /// figures within what the passes gave, and the figures within. Empty if there are cases without.
+    pub fn kernels_own(&self) -> Vec<(u64, u64)> {
+        let passes = self.cases.iter().map(|c| c.further_outside.len()).min().unwrap_or(0);
+        let of = |pass: usize| {
+            let each = || self.cases.iter().map(move |c| (c, u64::from(c.further_outside[pass])));
+            let cases = each().filter(|(_, outside)| *outside == 0).count() as u64;
+            (cases, each().map(|(c, outside)| c.counters.compared.saturating_sub(outside)).sum())
+        };
+        (0..passes).map(of).collect()
+    }
+
     /// A board of `cases`, put in order whatever order they were scored in.
     pub fn new(mode: Mode, mut cases: Vec<CaseScore>) -> Self {
         cases.sort_by(|a, b| a.id().key().cmp(&b.id().key()));

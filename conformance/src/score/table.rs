@@ -68,8 +68,19 @@ pub fn total_line(board: &Scoreboard, sum: &Totals) -> String {
             ),
         ),
     };
+    let own = board.kernels_own();
+    let spread = |values: &dyn Fn(&(u64, u64)) -> u64| {
+        let (least, most) = (own.iter().map(values).min()?, own.iter().map(values).max()?);
+        Some(format!("{least} to {most}"))
+    };
+    let own = match (spread(&|p| p.1), spread(&|p| p.0)) {
+        (Some(figures), Some(cases)) if board.mode == Mode::EndToEnd => {
+            format!("; {} further passes of the kernels themselves: {figures}, all in {cases}", own.len())
+        }
+        _ => String::new(),
+    };
     format!(
-        "total {}: {} cases exact; rows {}, acks {}, {steps} {}{unexpected}{figures}",
+        "total {}: {} cases exact; rows {}, acks {}, {steps} {}{unexpected}{figures}{own}",
         board.mode,
         show(sum.cases),
         with_share(sum.rows),
@@ -190,6 +201,22 @@ mod tests {
             ),
             "{last}"
         );
+    }
+
+    #[test]
+    fn what_further_passes_of_the_kernels_reach_stands_beside_what_the_model_does() {
+        let mut b = board();
+        b.mode = Mode::EndToEnd;
+        for (c, outside) in b.cases.iter_mut().zip([[0, 2], [1, 0], [0, 3]]) {
+            c.counters = Tally { exact: 50, compared: 56 };
+            c.further_outside = outside.into();
+        }
+        assert!(
+            render(&b).ends_with("; 2 further passes of the kernels themselves: 163 to 167, all in 1 to 2\n")
+        );
+        // Of a case without such passes nothing is known, nor of all then.
+        b.cases[2].further_outside.clear();
+        assert!(!render(&b).contains("themselves"));
     }
 
     #[test]
