@@ -54,7 +54,8 @@ const IN_TIME_NS: [u64; 2] = [200, 2_700];
 const ROUSE_FIRST_NS: [u64; 2] = [8_000, 17_500];
 /// From the interrupt that ends a sleep to the program, thousandths of the cost of a segment.
 const WAKE_PERMILLE: u64 = 210;
-/// Reading the counters at the end, thousandths of the cost of a segment.
+/// Reading the counters at the end, thousandths of the cost of a segment, for kernels whose own times are not known: half of the 700 to
+/// 800 us from the mark END until the state is read, which are two readings.
 const LOOK_PERMILLE: u64 = 15_500;
 /// Getting the second or third page fragment of a connection: what a packet takes longer behind which one had to be got.
 /// The first is part of [`FIRST_SEND_NS`].

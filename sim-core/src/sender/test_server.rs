@@ -2,7 +2,8 @@
 
 use super::{Handshake, Role, Sender};
 use crate::config::{
-    Congestion, EndpointConfig, HostConfig, NicModel, Offload, ReadConfig, Route, SockOpts, WriteConfig,
+    Congestion, EndpointConfig, HostConfig, NicModel, Offload, ReadConfig, Route, SockOpts, Sysctls,
+    WriteConfig,
 };
 use crate::host::Host;
 use crate::linux::by_name;
@@ -25,6 +26,34 @@ impl Observer for Sent {
     }
 }
 
+/// A server's end on the loopback that sends at once and whose programs do nothing.
+pub(super) fn end(sysctl: &Sysctls) -> EndpointConfig {
+    EndpointConfig {
+        sysctl: sysctl.clone(),
+        sockopt: SockOpts { nodelay: true, ..SockOpts::default() },
+        route: Route::default(),
+        offload: Offload { tso: true, gso: true, gro: true },
+        nic: NicModel::Loopback.into(),
+        congestion: Congestion::Cubic,
+        write: WriteConfig::NEVER,
+        read: ReadConfig::NEVER,
+    }
+}
+
+/// What it learns from a client with segments of 1000 bytes and SACK, whose window is `window` bytes.
+pub(super) fn handshake(window: u16) -> Handshake {
+    Handshake {
+        snd_nxt: Seq(1),
+        snd_wnd: window.into(),
+        wl1: Seq(0),
+        snd_wscale: 0,
+        mss: 1_000,
+        sack: true,
+        timestamps: false,
+        rtt_us: Some(1_000),
+    }
+}
+
 /// A server on a connection with segments of 1000 bytes.
 pub(super) struct Server {
     pub(super) rx: Receiver,
@@ -39,31 +68,13 @@ impl Server {
     pub(super) fn new(kernel: &str, window: u16, writes: usize) -> Self {
         let kernel = by_name(kernel).unwrap();
         let sysctl = kernel.default_sysctls();
-        let end = EndpointConfig {
-            sysctl: sysctl.clone(),
-            sockopt: SockOpts { nodelay: true, ..SockOpts::default() },
-            route: Route::default(),
-            offload: Offload { tso: true, gso: true, gro: true },
-            nic: NicModel::Loopback.into(),
-            congestion: Congestion::Cubic,
-            write: WriteConfig::NEVER,
-            read: ReadConfig::NEVER,
-        };
+        let end = end(&sysctl);
         let rx = Receiver::new(kernel, sysctl, Route::default());
         let snd = Sender::new(kernel, &end, &HostConfig::without_costs(250));
         let now = SimTime::from_nanos(1_000_000);
         let mut s = Self { rx, snd, host: Host::default(), sent: Sent::default(), now };
         let syn = SynOptions { mss: 1_000, window_scale: Some(0), sack: true, ts: None, window };
-        let h = Handshake {
-            snd_nxt: Seq(1),
-            snd_wnd: window.into(),
-            wl1: Seq(0),
-            snd_wscale: 0,
-            mss: 1_000,
-            sack: true,
-            timestamps: false,
-            rtt_us: Some(1_000),
-        };
+        let h = handshake(window);
         let ack = Self::ack(window, &[]);
         s.with(|rx, snd, cx| {
             rx.passive_open(cx, &syn, 1_460, None);

@@ -47,16 +47,15 @@ mod tests {
     use std::collections::VecDeque;
 
     use super::*;
-    use crate::config::{
-        Congestion, EndpointConfig, HostConfig, NicModel, Offload, ReadConfig, Route, SockOpts, WriteConfig,
-    };
+    use crate::config::{HostConfig, Route};
     use crate::host::Host;
     use crate::linux::{KernelProfile, by_name};
     use crate::observer::Silent;
     use crate::receiver::Receiver;
     use crate::segment::{Flags, Segment, SynOptions};
     use crate::send_half::Cx;
-    use crate::sender::{Handshake, Role};
+    use crate::sender::Role;
+    use crate::sender::test_server::{end, handshake};
     use crate::seq::Seq;
     use crate::skb::SkbLayout;
     use crate::time::{JiffyClock, Now, SimDuration, SimTime};
@@ -65,16 +64,7 @@ mod tests {
     /// flight.
     fn written(k: &'static KernelProfile) -> (Sender, Receiver, Host, Now) {
         let sysctl = k.default_sysctls();
-        let end = EndpointConfig {
-            sysctl: sysctl.clone(),
-            sockopt: SockOpts { nodelay: true, ..SockOpts::default() },
-            route: Route::default(),
-            offload: Offload { tso: true, gso: true, gro: true },
-            nic: NicModel::Loopback.into(),
-            congestion: Congestion::Cubic,
-            write: WriteConfig::NEVER,
-            read: ReadConfig::NEVER,
-        };
+        let end = end(&sysctl);
         let machine = HostConfig::without_costs(250);
         let mut rx = Receiver::new(k, sysctl, Route::default());
         let mut own = Sender::new(k, &end, &machine);
@@ -83,17 +73,7 @@ mod tests {
         let mut cx = Cx { now, out: &mut Vec::new(), host: &mut host, obs: &mut Silent };
         let syn = SynOptions { mss: 1_000, window_scale: None, sack: true, ts: None, window: 3_000 };
         rx.passive_open(&mut cx, &syn, 1_460, None);
-        let h = Handshake {
-            snd_nxt: Seq(1),
-            snd_wnd: 3_000,
-            wl1: Seq(0),
-            snd_wscale: 0,
-            mss: 1_000,
-            sack: true,
-            timestamps: false,
-            rtt_us: Some(1_000),
-        };
-        own.established(now, &h, Role::Passive);
+        own.established(now, &handshake(3_000), Role::Passive);
         let ack =
             Segment { seq: Seq(1), flags: Flags::ACK, ack: Seq(1), window: 3_000, ..Segment::default() };
         rx.child_created(&mut cx, &own, &ack);
